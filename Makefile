@@ -1,0 +1,44 @@
+# `make reproduce` and `make test` work on a fresh machine with Python 3.11 or newer: they make .venv from the lock first.
+VENV := .venv
+PYTHON ?= python3
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+# nothing here talks to anyone
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: reproduce test check lock mlflow clean
+.DEFAULT_GOAL := reproduce
+
+reproduce: $(VENV)/installed
+	dvc repro
+	@echo "The report: reports/$$(sed -n 's/^study: //p' params.yaml)/README.md"
+
+test: check
+	pytest
+
+check: $(VENV)/installed
+	ruff check .
+	ruff format --check .
+	mypy
+
+# uv installs the lock in half a minute; it is used if it is there, and else put into .venv
+$(VENV)/installed: requirements.lock
+	@if command -v uv > /dev/null; then \
+	  uv venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV); \
+	else \
+	  $(PYTHON) -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet uv; \
+	fi
+	@echo "installing requirements.lock into $(VENV)"
+	@uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements.lock
+	@touch $@
+
+lock: $(VENV)/installed
+	uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+mlflow: $(VENV)/installed
+	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+
+# What can be made again: not the runs, which cost hours
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
