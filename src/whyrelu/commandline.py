@@ -1,0 +1,76 @@
+"""What the scripts of src/ share: reading arguments, and errors as one line."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import ParamSpec
+
+from whyrelu.errors import UserError
+
+P = ParamSpec("P")
+
+# Read before `reports_errors` sets the same variable for Hydra.
+_WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
+    """Make a function end with one line and a non-zero exit code where a person can mend what is wrong.
+
+    Set HYDRA_FULL_ERROR=1 to see tracebacks.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        # makes Hydra pass on what it would otherwise print in its own words
+        os.environ["HYDRA_FULL_ERROR"] = "1"
+        # a person's own activation may live beside where the command is typed
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
+        try:
+            function(*args, **kwargs)
+        except KeyboardInterrupt:
+            fail("interrupted; the same command goes on where this one stopped", code=130)
+        except BrokenPipeError:
+            # who reads the output has seen enough; what is left of it must not be flushed at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        except Exception as error:
+            from hydra.errors import HydraException
+            from omegaconf.errors import OmegaConfBaseException
+
+            known = isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
+            if _WANTS_TRACEBACK or not known:
+                raise
+            from whyrelu.configuration.explanation import explain
+
+            fail(str(error) if isinstance(error, OSError) else str(explain(error, [])))
+
+    return guarded
+
+
+def fail(message: str, code: int = 1) -> None:
+    """Print `error: message` and leave with an exit code."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:
+    """Return the command line as overrides; with -h or --help print the description and leave.
+
+    Raises:
+        UserError: an argument is not a setting.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if any(argument in ("-h", "--help") for argument in given):
+        print((description or "").strip())
+        raise SystemExit(0)
+    # a sweep's command line can be given to any script as it is
+    overrides = [argument for argument in given if argument not in ("-m", "--multirun")]
+    for override in overrides:
+        is_setting = "=" in override and not override.startswith("-")
+        if not is_setting and not override.startswith("~"):
+            raise UserError(f"cannot read {override!r}: settings are given as key=value; --help shows examples")
+    return overrides

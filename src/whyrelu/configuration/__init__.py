@@ -1,0 +1,1 @@
+"""What a person types, composed by Hydra from conf/, checked, and explained where it is wrong."""

@@ -1,0 +1,155 @@
+"""The typed schema behind conf/: every key a person can type, with its type, default and valid values.
+
+A run is identified by the values that differ from these defaults (see `identity`), so a default is a promise:
+changing one would give an old name to a new experiment. Add a field instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from whyrelu.errors import UnknownNameError, UserError
+
+# Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables and figures.
+NAMED_GROUPS = ("activation", "model", "init", "norm", "optimizer")
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+SCHEDULES = ("constant", "cosine")
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+
+
+@dataclass
+class Augmentation:
+    """Random changes of training images: crop after padding by `padding` pixels, horizontal flip."""
+
+    padding: int = 0
+    flip: bool = False
+
+
+@dataclass
+class Data:
+    """A data set and how it is split; see `whyrelu.data`."""
+
+    name: str = MISSING
+    _target_: str = MISSING
+    # Where raw files are kept (torchvision's folder layout), or the directory of class folders.
+    root: str | None = None
+    # A mirror or local archive that replaces the official address, and its checksum.
+    url: str | None = None
+    md5: str | None = None
+    # Images of the validation split, taken from the training images.
+    validation_size: int = MISSING
+    # Training images to use, None for all that are left.
+    train_size: int | None = None
+    # Images of the test split, for sets that come without one.
+    test_size: int | None = None
+    # Side length in pixels to which images are resized, for image_folder.
+    image_size: int | None = None
+    # Further arguments of a torchvision class: +data.options.split=letters for EMNIST.
+    options: dict[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass
+class Trainer:
+    """Where and how long a run trains."""
+
+    accelerator: str = "cpu"
+    threads: int = 1
+    max_epochs: int = 15
+    # Seconds between checkpoints (the first is written after the first epoch), for resuming.
+    checkpoint_seconds: float = 2.0
+    # Keep the last checkpoint when a run ends.
+    keep_checkpoint: bool = False
+
+
+@dataclass
+class MLflow:
+    """Tracking; None for no tracking."""
+
+    tracking_uri: str | None = "sqlite:///mlflow.db"
+
+
+@dataclass
+class Config:
+    """One training run."""
+
+    study: str = MISSING
+    activation: dict[str, Any] = field(default_factory=dict)
+    depth: int = 4
+    width: int = 16
+    seed: int = 0
+    model: dict[str, Any] = field(default_factory=dict)
+    init: dict[str, Any] = field(default_factory=dict)
+    norm: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    lr: float = MISSING
+    schedule: str = "cosine"
+    batch_size: int = 64
+    precision: str = "32-true"
+    data: Data = field(default_factory=Data)
+    trainer: Trainer = field(default_factory=Trainer)
+    # Where prepared arrays and the folders of runs are kept.
+    prepared_root: str = "data"
+    run_root: str = "runs"
+    mlflow: MLflow = field(default_factory=MLflow)
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name `schema`."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def validate(config: Mapping[str, Any]) -> None:
+    """Check the values of a resolved configuration that their types leave open.
+
+    Raises:
+        UserError: one line that names the setting, its value and what would be right.
+    """
+    for group in NAMED_GROUPS:
+        for key in ("name", "_target_"):
+            if not (isinstance(config[group].get(key), str) and config[group][key]):
+                raise UserError(f"setting {group}.{key} must be a name, not {config[group].get(key)!r}")
+    _known_and_finite(config, Config)
+    _at_least(1, config, "depth", "width", "batch_size")
+    _at_least(1, config["trainer"], "max_epochs", "threads", prefix="trainer.")
+    _at_least(0, config["trainer"], "checkpoint_seconds", prefix="trainer.")
+    _at_least(0, config["data"]["augmentation"], "padding", prefix="data.augmentation.")
+    if not (math.isfinite(config["lr"]) and config["lr"] > 0):
+        raise UserError(f"setting lr must be a finite number above 0, not {config['lr']}")
+    for key, value, options in (
+        ("precision", config["precision"], PRECISIONS),
+        ("schedule", config["schedule"], SCHEDULES),
+        ("trainer.accelerator", config["trainer"]["accelerator"], ACCELERATORS),
+    ):
+        if value not in options:
+            raise UnknownNameError(f"value of {key}", value, options)
+    if not config["study"] or "/" in config["study"] or config["study"].startswith("."):
+        raise UserError(f"setting study must be usable as a folder name, not {config['study']!r}")
+
+
+def _at_least(least: int, values: Mapping[str, Any], *keys: str, prefix: str = "") -> None:
+    for key in keys:
+        if not values[key] >= least:
+            raise UserError(f"setting {prefix}{key} must be at least {least}, not {values[key]}")
+
+
+def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: str = "") -> None:
+    """Check what `+key=value` and the free arguments of groups let through."""
+    types = get_type_hints(schema) if schema else {}
+    if schema and (unknown := sorted(set(values) - {field.name for field in fields(schema)})):
+        raise UnknownNameError("setting", prefix + unknown[0], [prefix + field.name for field in fields(schema)])
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            nested = types.get(key)
+            _known_and_finite(
+                value, nested if isinstance(nested, type) and is_dataclass(nested) else None, f"{prefix}{key}."
+            )
+        elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
+            raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")

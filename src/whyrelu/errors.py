@@ -1,0 +1,40 @@
+"""Errors that a person can act on: one line that says what is wrong and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something outside the code is wrong (a setting, a file, a server); the message is one clear line."""
+
+
+class DataError(UserError):
+    """A data set is missing, damaged or not what was asked for."""
+
+
+class UnknownNameError(UserError):
+    """A name that is not among the valid ones; the message names the nearest and lists all.
+
+    Args:
+        what: what the name stands for, e.g. "activation".
+        name: what was written.
+        options: the valid names.
+    """
+
+    def __init__(self, what: str, name: str, options: Iterable[str]) -> None:
+        valid = sorted(options)
+        self._given = what, name, valid
+        near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"unknown {what} {name!r}: {hint}Valid: {', '.join(valid)}")
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+        return UnknownNameError, self._given
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line; one that was not foreseen is given with its type."""
+    message = " ".join(str(error).split())
+    return message if isinstance(error, UserError) else f"{type(error).__name__}: {message}"

@@ -1,0 +1,132 @@
+import copy
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.configuration.schema import (
+    ACCELERATORS,
+    NAMED_GROUPS,
+    PRECISIONS,
+    SCHEDULES,
+    Config,
+    Data,
+    Trainer,
+    validate,
+)
+from whyrelu.errors import UnknownNameError, UserError
+
+VALID: dict[str, Any] = {
+    "study": "digits",
+    **{group: {"name": "a", "_target_": "b.c"} for group in NAMED_GROUPS},
+    "depth": 1,
+    "width": 1,
+    "seed": -3,
+    "lr": 0.1,
+    "schedule": "cosine",
+    "batch_size": 1,
+    "precision": "32-true",
+    "data": {"augmentation": {"padding": 0, "flip": False}},
+    "trainer": {"accelerator": "cpu", "threads": 1, "max_epochs": 1, "checkpoint_seconds": 0.0},
+}
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(VALID)
+    *path, last = key.split(".")
+    node = config
+    for name in path:
+        node = node[name]
+    node[last] = value
+    return config
+
+
+def test_the_smallest_allowed_values_pass() -> None:
+    validate(VALID)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("depth", 0),
+        ("width", 0),
+        ("batch_size", -1),
+        ("trainer.max_epochs", 0),
+        ("trainer.threads", 0),
+        ("trainer.checkpoint_seconds", -0.1),
+        ("trainer.checkpoint_seconds", math.nan),
+        ("data.augmentation.padding", -1),
+        ("lr", 0.0),
+        ("lr", -0.1),
+        ("lr", math.nan),
+        ("lr", math.inf),
+        ("study", ""),
+        ("study", "a/b"),
+        ("study", ".."),
+        *((f"{group}.name", value) for group in NAMED_GROUPS for value in (None, 3)),
+        *((f"{group}._target_", value) for group in NAMED_GROUPS for value in (None, 3)),
+    ],
+)
+def test_what_types_leave_open_is_checked_in_one_line_that_names_setting_and_value(key: str, value: Any) -> None:
+    with pytest.raises(UserError) as caught:
+        validate(changed(key, value))
+    message = str(caught.value)
+    assert message.startswith(f"setting {key} must be ")
+    assert message.endswith(f"not {value!r}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("key", ["activation.name", "activation._target_", "model._target_"])
+def test_names_and_targets_are_not_empty(key: str) -> None:
+    # `activation._target_=` is an unfinished command line; it would go on as an activation without a name
+    with pytest.raises(UserError, match=f"^setting {key} must be "):
+        validate(changed(key, ""))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "nearest", "options"),
+    [
+        ("precision", "bf16", "bf16-mixed", PRECISIONS),
+        ("schedule", "cosin", "cosine", SCHEDULES),
+        ("trainer.accelerator", "gpus", "gpu", ACCELERATORS),
+    ],
+)
+def test_misspelt_values_get_the_nearest_and_the_list(
+    key: str, value: str, nearest: str, options: tuple[str, ...]
+) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        validate(changed(key, value))
+    assert str(caught.value) == (
+        f"unknown value of {key} {value!r}: did you mean {nearest!r}? Valid: {', '.join(sorted(options))}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("precision", value) for value in PRECISIONS),
+        *(("schedule", value) for value in SCHEDULES),
+        *(("trainer.accelerator", value) for value in ACCELERATORS),
+        ("seed", 10**30),
+        ("lr", 1e-300),
+    ],
+)
+def test_valid_values_pass(key: str, value: Any) -> None:
+    validate(changed(key, value))
+
+
+def test_every_key_of_the_configuration_files_is_in_the_schema() -> None:
+    fields = {field.name for field in dataclasses.fields(Config)}
+    assert set(NAMED_GROUPS) <= fields
+    for path in [CONFIG_DIRECTORY / "train.yaml", *sorted((CONFIG_DIRECTORY / "experiment").glob("*.yaml"))]:
+        keys = {str(key) for key in OmegaConf.load(path)} - {"defaults", "hydra"}
+        assert keys <= fields, path
+    for group, schema in (("data", Data), ("trainer", Trainer)):
+        for path in sorted((CONFIG_DIRECTORY / group).glob("*.yaml")):
+            text = path.read_text()
+            config = OmegaConf.load(path)
+            node = config[group] if "@package _global_" in text else config
+            assert {str(key) for key in node} - {"defaults"} <= {f.name for f in dataclasses.fields(schema)}, path
