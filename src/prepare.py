@@ -1,0 +1,39 @@
+"""Prepare the data set of a configuration.
+
+python src/prepare.py                                    scikit-learn's digits
+python src/prepare.py experiment=cifar10                 the data set of a study
+python src/prepare.py data=cifar10 data.url=/path/to/cifar-10-python.tar.gz data.md5=...
+python src/prepare.py data=image_folder data.name=flowers data.root=/path/to/flowers data.test_size=500 ...
+
+Downloads what is missing, checks it, and writes memory-mapped arrays to <prepared_root>/<data.name>/. What is there and
+intact is left alone; what is damaged is mended. <prepared_root>/<study>.json says what the study's data are.
+"""
+
+from whyrelu.commandline import overrides_from_arguments, reports_errors
+
+
+@reports_errors
+def main() -> None:
+    """Prepare, note what was prepared, and say it in one line."""
+    overrides = overrides_from_arguments(__doc__)
+
+    from pathlib import Path
+
+    from whyrelu.configuration.composition import compose
+    from whyrelu.data.preparation import prepare, write_note
+
+    config = compose(overrides)
+    root = Path(config.prepared_root)
+    facts = prepare(config.data, root, verify=True)
+    write_note(facts, root / f"{config.study}.json")
+    height, width, channels = facts["shape"]
+    md5, official = facts["source"]["md5"], facts["source"]["official_md5"]
+    other = "" if md5 == official else f", not the official archive but md5 {md5}"
+    print(
+        f"{root / facts['name']}: {facts['train']} training and {facts['test']} test images of {height} x {width} x "
+        f"{channels}, {len(facts['classes'])} classes, fingerprint {facts['fingerprint']}{other}"
+    )
+
+
+if __name__ == "__main__":
+    main()
