@@ -1,0 +1,1 @@
+"""The network of the experiment, its activations and its initial weights."""

@@ -1,0 +1,98 @@
+"""Variances of the initial weights and biases of a layer, one function per scheme.
+
+All schemes draw from the uniform distribution and differ in nothing but the variance, so that runs which differ in
+the scheme start from the same draws, scaled.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from whyrelu.errors import UserError
+from whyrelu.network.quadrature import gaussian_expectation
+
+
+class Variances(NamedTuple):
+    """Var W and Var b of one layer."""
+
+    weight: float
+    bias: float
+
+
+Scheme = Callable[[nn.Module, int, int], Variances]
+
+
+def pytorch_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
+    """PyTorch's default, kaiming_uniform with a = sqrt(5): Var W = Var b = 1 / (3 fan_in)."""
+    return Variances(1 / (3 * fan_in), 1 / (3 * fan_in))
+
+
+def xavier_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
+    """Glorot and Bengio 2010, eq. 12: Var W = 2 / (fan_in + fan_out)."""
+    return Variances(2 / (fan_in + fan_out), 0.0)
+
+
+def he_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
+    """He et al. 2015, eq. 10: Var W = 2 / fan_in."""
+    return Variances(2 / fan_in, 0.0)
+
+
+def critical_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
+    """Variance-matched: Var W = sigma_w^2 / fan_in such that the length map has V(1) = 1 (Poole et al. 2016)."""
+    return Variances(critical_weight_variance(activation) / fan_in, 0.0)
+
+
+def critical_weight_variance(activation: nn.Module) -> float:
+    """Return sigma_w^2 = 1 / E[phi(z)^2], z ~ N(0, 1); for ReLU it is 2, which is He's.
+
+    Raises:
+        UserError: E[phi(z)^2] is zero or not finite, so that no variance preserves the signal.
+    """
+    double = copy.deepcopy(activation).double()
+    second_moment = gaussian_expectation(lambda z: double(z).square())
+    if not (math.isfinite(second_moment) and second_moment > 0):
+        raise UserError(
+            f"init=critical needs an activation with 0 < E[phi(z)^2] < inf for z ~ N(0, 1); it is {second_moment:g} "
+            "for this one: use init=he, xavier or pytorch"
+        )
+    return 1 / second_moment
+
+
+def initialise(network: nn.Module, activation: nn.Module, scheme: Scheme, generator: torch.Generator) -> None:
+    """Draw weights and biases of every convolution and linear layer of a network, in the order of its modules.
+
+    Args:
+        network: its layers are changed in place.
+        activation: what follows each convolution, for schemes that depend on it.
+        scheme: maps (activation, fan_in, fan_out) to the variances.
+        generator: on the CPU; a layer takes as many draws from it whatever the scheme.
+    """
+    cached: dict[tuple[int, int], Variances] = {}
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fans = _fans(layer.weight)
+            if fans not in cached:
+                cached[fans] = scheme(activation, *fans)
+            variances = cached[fans]
+            weight = _uniform(layer.weight.shape, variances.weight, generator)
+            bias = _uniform((layer.weight.shape[0],), variances.bias, generator)
+            with torch.no_grad():
+                layer.weight.copy_(weight)
+                if layer.bias is not None:
+                    layer.bias.copy_(bias)
+
+
+def _uniform(shape: tuple[int, ...], variance: float, generator: torch.Generator) -> Tensor:
+    bound = math.sqrt(3 * variance)
+    return (torch.rand(shape, generator=generator) * 2 - 1) * bound
+
+
+def _fans(weight: Tensor) -> tuple[int, int]:
+    receptive_field = weight[0, 0].numel()
+    return weight.shape[1] * receptive_field, weight.shape[0] * receptive_field

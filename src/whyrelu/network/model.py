@@ -1,0 +1,86 @@
+"""The network of the experiment: a plain convolutional network without shortcuts, dropout or tricks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+# The map is halved while its shorter side stays at least this long.
+SMALLEST_MAP = 4
+
+
+def layer_stages(depth: int, height: int, width: int) -> list[int]:
+    """Return for each of the `depth` layers how often the map has been halved before it; shape (depth,).
+
+    Halvings are spread evenly over the depth, the first layer sees the whole image, no side falls below 4 pixels, and
+    a network of depth 1 halves nothing.
+    """
+    possible = 0
+    side = min(height, width)
+    while side // 2 >= SMALLEST_MAP:
+        side //= 2
+        possible += 1
+    stages = min(possible, depth - 1) + 1
+    return [layer * stages // depth for layer in range(depth)]
+
+
+class Block(nn.Module):
+    """A 3x3 convolution with zero padding, the norm, and the activation, after a 2x2 max pooling where asked for."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, halve: bool, norm: Callable[[int], nn.Module], activation: nn.Module
+    ) -> None:
+        super().__init__()
+        self.pool = nn.MaxPool2d(2) if halve else nn.Identity()
+        self.norm = norm(out_channels)
+        # a batch norm has its own bias, which makes the convolution's redundant
+        self.convolution = nn.Conv2d(
+            in_channels, out_channels, kernel_size=3, padding=1, bias=isinstance(self.norm, nn.Identity)
+        )
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to (B, out_channels, H', W')."""
+        preactivation = self.norm(self.convolution(self.pool(x)))
+        return self.activation(preactivation)  # type: ignore[no-any-return]
+
+
+class CNN(nn.Module):
+    """`depth` blocks whose channels double at each halving of the map, global average pooling, a linear classifier.
+
+    Args:
+        image_shape: (height, width, channels) of the images.
+        classes: number of classes.
+        depth: number of convolutions, at least 1.
+        width: channels of the first convolution.
+        activation: makes one activation module per call.
+        norm: maps a number of channels to the module between convolution and activation.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        classes: int,
+        depth: int,
+        width: int,
+        activation: Callable[[], nn.Module],
+        norm: Callable[[int], nn.Module],
+    ) -> None:
+        super().__init__()
+        height, image_width, channels = image_shape
+        blocks: list[nn.Module] = []
+        previous_stage = 0
+        for stage in layer_stages(depth, height, image_width):
+            out_channels = width * 2**stage
+            blocks.append(Block(channels, out_channels, stage > previous_stage, norm, activation()))
+            channels, previous_stage = out_channels, stage
+        self.blocks = nn.Sequential(*blocks)
+        self.classifier = nn.Linear(channels, classes)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (B, channels, H, W) to logits (B, classes)."""
+        features = self.blocks(x)
+        return self.classifier(features.mean((2, 3)))  # type: ignore[no-any-return]
