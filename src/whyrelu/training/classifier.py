@@ -1,0 +1,157 @@
+"""The Lightning module: cross-entropy training of a network, with the metrics of every epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional
+
+from whyrelu.data.module import Batch
+
+History = dict[str, list[float]]
+Stream = Callable[[str, int | None], int]
+
+
+class Totals:
+    """Sums of loss and correct answers over an epoch, kept on the device so that no step waits for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._correct = torch.zeros((), dtype=torch.int64, device=device)
+        self._count = 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count one batch: mean loss (), logits (B, classes), labels (B,)."""
+        self._loss += loss.detach() * len(labels)
+        self._correct += (logits.detach().argmax(1) == labels).sum()
+        self._count += len(labels)
+
+    def means(self) -> tuple[float, float]:
+        """Return mean loss and accuracy per image; waits for the device."""
+        return self._loss.item() / self._count, self._correct.item() / self._count
+
+
+class Classifier(pl.LightningModule):
+    """Cross-entropy training of a network, with the metrics of every epoch.
+
+    Args:
+        network: maps images (B, C, H, W) to logits (B, classes).
+        optimizer: maps parameters to a torch optimizer.
+        schedule: "constant", or "cosine" from the optimizer's learning rate to zero over all steps.
+        stream: maps the name of a random stream and an epoch to its seed.
+        on_start: called with the number of epochs already done when training starts.
+        on_epoch: called with the history after every epoch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: str,
+        stream: Stream,
+        on_start: Callable[[int], None] | None = None,
+        on_epoch: Callable[[History], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.train_seconds = 0.0
+        self.history: History = {
+            key: [] for key in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        }
+        self.test_metrics: dict[str, float] = {}
+        self._optimizer = optimizer
+        self._schedule = schedule
+        self._stream = stream
+        self._on_start = on_start
+        self._on_epoch = on_epoch
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimizer and the schedule, which advances every step."""
+        optimizer = self._optimizer(self.network.parameters())
+        if self._schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: (1 + math.cos(math.pi * min(step, steps) / steps)) / 2
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Tell where training starts, which is known once a checkpoint is loaded."""
+        if self._on_start is not None:
+            self._on_start(len(self.history["epoch"]))
+
+    def on_train_epoch_start(self) -> None:
+        """Start the sums of the epoch, the clock of its steps, and the noise of activations that are random."""
+        torch.manual_seed(self._stream("noise", self.current_epoch))
+        self._totals = Totals(self.device)
+        self._started = time.perf_counter()
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Return the mean loss of a batch."""
+        images, labels = batch
+        logits = self.network(images)
+        loss = functional.cross_entropy(logits, labels)
+        self._totals.add(loss, logits, labels)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Stop the clock: what follows is not training."""
+        train_loss, train_accuracy = self._totals.means()
+        self.train_seconds += time.perf_counter() - self._started
+        self.history["train_loss"].append(train_loss)
+        self.history["train_accuracy"].append(train_accuracy)
+        self._validation = Totals(self.device)
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Count a batch of the validation split."""
+        images, labels = batch
+        logits = self.network(images)
+        self._validation.add(functional.cross_entropy(logits, labels), logits, labels)
+
+    def on_train_epoch_end(self) -> None:
+        """Complete the record of the epoch; end a run whose loss is no longer a number."""
+        val_loss, val_accuracy = self._validation.means()
+        self.history["val_loss"].append(val_loss)
+        self.history["val_accuracy"].append(val_accuracy)
+        self.history["epoch"].append(self.current_epoch + 1)
+        if self.diverged:
+            self.trainer.should_stop = True
+        if self._on_epoch is not None:
+            self._on_epoch(self.history)
+
+    def on_test_epoch_start(self) -> None:
+        """Start the sums of the test set."""
+        self._test = Totals(self.device)
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Count a batch of the test set."""
+        images, labels = batch
+        logits = self.network(images)
+        self._test.add(functional.cross_entropy(logits, labels), logits, labels)
+
+    def on_test_epoch_end(self) -> None:
+        """Keep the metrics of the test set."""
+        test_loss, test_accuracy = self._test.means()
+        self.test_metrics = {"test_accuracy": test_accuracy, "test_loss": test_loss}
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss of the last epoch is not finite; one such step makes the mean of its epoch so."""
+        return not all(math.isfinite(self.history[key][-1]) for key in ("train_loss", "val_loss"))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the history and the clock, so that a resumed run ends with the whole record."""
+        checkpoint["whyrelu"] = {"history": self.history, "train_seconds": self.train_seconds}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore what on_save_checkpoint kept."""
+        self.history = checkpoint["whyrelu"]["history"]
+        self.train_seconds = checkpoint["whyrelu"]["train_seconds"]

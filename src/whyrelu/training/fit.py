@@ -1,0 +1,161 @@
+"""One training run: a configuration is built, fitted and evaluated."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+import torch
+from torch import nn
+
+from whyrelu.configuration.callables import bind
+from whyrelu.data.arrays import Arrays
+from whyrelu.data.module import ImageDataModule
+from whyrelu.errors import UserError
+from whyrelu.network.activations import activation_factory
+from whyrelu.network.initialisation import initialise
+from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
+from whyrelu.training.classifier import Classifier, History
+from whyrelu.training.seeds import stream_seed
+
+# A run has not learned if its training loss is this close to that of a constant guess ...
+CHANCE_LOSS_MARGIN = 0.02
+# ... and its validation accuracy below this multiple of 1 / classes.
+CHANCE_ACCURACY_FACTOR = 1.2
+
+
+class Result(NamedTuple):
+    """What a run found: `status` completed or diverged, the final metrics, and the metrics of every epoch."""
+
+    status: str
+    at_chance: bool
+    metrics: dict[str, float]
+    history: History
+    train_images: int
+    validation_images: int
+    device: str
+
+
+def is_at_chance(train_loss: float, val_accuracy: float, classes: int) -> bool:
+    """Whether a finished run has learned nothing: it does no better than always guessing the same distribution."""
+    return train_loss > math.log(classes) - CHANCE_LOSS_MARGIN and val_accuracy < CHANCE_ACCURACY_FACTOR / classes
+
+
+def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """Build the network of a configuration and draw its initial weights from the run's "init" stream.
+
+    Raises:
+        UserError: the activation, the norm or the initialisation cannot be used.
+    """
+    seed = stream_seed(config["study"], config["depth"], config["seed"], "init")
+    # for parameters that an activation of a person's own draws by itself
+    torch.manual_seed(seed)
+    make_activation = activation_factory(config["activation"])
+    network: nn.Module = bind("model", config["model"])(
+        image_shape=image_shape,
+        classes=classes,
+        depth=config["depth"],
+        width=config["width"],
+        activation=make_activation,
+        norm=bind("norm", config["norm"]),
+    )
+    scheme = bind("init", config["init"])
+    initialise(network, make_activation(), scheme, torch.Generator().manual_seed(seed))
+    return network
+
+
+def fit(
+    config: Mapping[str, Any],
+    arrays: Arrays,
+    checkpoint: Path,
+    on_start: Callable[[int], None] | None = None,
+    on_epoch: Callable[[History], None] | None = None,
+) -> Result:
+    """Train and evaluate one configuration, continuing from its checkpoint where there is one.
+
+    The result depends on nothing but the configuration, the data and the kind of machine: it is the same alone or in a
+    sweep, in one go or resumed.
+
+    Args:
+        config: a resolved configuration (see `whyrelu.configuration.schema.Config`).
+        arrays: the prepared data.
+        checkpoint: file that is written while training and read to resume; it is left for the caller to remove.
+        on_start: called with the number of epochs already done when training starts.
+        on_epoch: called with the history after every epoch.
+
+    Raises:
+        UserError: the configuration cannot be trained.
+    """
+    _prepare_process(config["trainer"]["threads"])
+
+    def stream(name: str, epoch: int | None) -> int:
+        return stream_seed(config["study"], config["depth"], config["seed"], name, epoch)
+
+    data = ImageDataModule(
+        arrays,
+        validation_size=config["data"]["validation_size"],
+        train_size=config["data"]["train_size"],
+        batch_size=config["batch_size"],
+        augmentation=dict(config["data"]["augmentation"]),
+        stream=stream,
+    )
+    if config["batch_size"] > len(data.train_indices):
+        raise UserError(
+            f"batch_size={config['batch_size']} is larger than the {len(data.train_indices)} training images"
+        )
+    height, width, channels = arrays.train_images.shape[1:]
+    network = build_network(config, (height, width, channels), len(arrays.classes))
+    optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
+    module = Classifier(network, optimizer, config["schedule"], stream, on_start, on_epoch)
+    trainer = pl.Trainer(
+        accelerator=config["trainer"]["accelerator"],
+        devices=1,
+        precision=config["precision"],
+        max_epochs=config["trainer"]["max_epochs"],
+        callbacks=[PeriodicCheckpoint(checkpoint, config["trainer"]["checkpoint_seconds"])],
+        plugins=[AtomicCheckpointIO()],
+        deterministic=True,
+        logger=False,
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None)
+    steps = trainer.global_step
+    trainer.test(module, data, verbose=False)
+    history = module.history
+    metrics = {
+        **module.test_metrics,
+        **{key: values[-1] for key, values in history.items() if key != "epoch"},
+        "epochs_run": len(history["epoch"]),
+        "steps": steps,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "train_seconds": module.train_seconds,
+        "samples_per_second": len(history["epoch"]) * len(data.train_indices) / module.train_seconds,
+    }
+    at_chance = is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes))
+    return Result(
+        status="diverged" if module.diverged else "completed",
+        at_chance=at_chance,
+        metrics=metrics,
+        history=history,
+        train_images=len(data.train_indices),
+        validation_images=len(data.validation_indices),
+        device=str(trainer.strategy.root_device),
+    )
+
+
+def _prepare_process(threads: int) -> None:
+    """Set what belongs to the whole process: threads, determinism, and Lightning's voice."""
+    torch.set_num_threads(threads)
+    # deterministic mode would otherwise fill every new tensor before it is written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")

@@ -1,0 +1,183 @@
+"""Training itself: what it learns, that it repeats itself to the last bit, and what it calls a failure."""
+
+import math
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import torch
+
+from whyrelu.configuration.composition import compose_grid
+from whyrelu.data.arrays import Arrays, load
+from whyrelu.data.preparation import prepare
+from whyrelu.errors import UserError
+from whyrelu.training.fit import Result, build_network, fit, is_at_chance
+
+SMALL = ["trainer.max_epochs=2", "data.train_size=128", "width=4", "depth=2", "batch_size=32"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
+    root = tmp_path_factory.mktemp("data")
+    config = compose_grid([])[0].config
+    prepare(config["data"], root)
+    return load(root / "digits")
+
+
+def train(arrays: Arrays, folder: Path, *overrides: str, checkpoint: str | None = None, **callbacks) -> Result:
+    """Train anew, or from a checkpoint that an earlier call left under the same name."""
+    config = compose_grid([*SMALL, *overrides])[0].config
+    return fit(config, arrays, folder / (checkpoint or f"{uuid4()}.ckpt"), **callbacks)
+
+
+def comparable(result: Result) -> tuple:
+    times = ("train_seconds", "samples_per_second")
+    return result.status, result.at_chance, {k: v for k, v in result.metrics.items() if k not in times}, result.history
+
+
+def test_relu_learns_and_deep_sigmoid_stays_at_chance(digits, tmp_path):
+    setting = ["depth=8", "width=16", "data.train_size=null", "trainer.max_epochs=6"]
+    relu = train(digits, tmp_path, "activation=relu", *setting)
+    sigmoid = train(digits, tmp_path, "activation=sigmoid", *setting)
+    assert (relu.status, relu.at_chance) == ("completed", False)
+    assert relu.metrics["test_accuracy"] > 0.5
+    assert (sigmoid.status, sigmoid.at_chance) == ("completed", True)
+    assert relu.train_images == 1200
+
+
+def test_history_has_every_epoch_and_metrics_are_its_last(digits, tmp_path):
+    result = train(digits, tmp_path, "trainer.max_epochs=3")
+    assert result.history["epoch"] == [1, 2, 3]
+    for key in ("train_loss", "train_accuracy", "val_loss", "val_accuracy"):
+        assert len(result.history[key]) == 3
+        assert result.metrics[key] == result.history[key][-1]
+    assert result.metrics["steps"] == 3 * 128 // 32
+    assert result.metrics["epochs_run"] == 3
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        [],
+        ["norm=batch", "activation=gelu"],
+        ["optimizer=adam", "schedule=constant"],
+        ["data.augmentation.padding=1", "data.augmentation.flip=true"],
+        ["precision=bf16-mixed"],
+        ["precision=64-true"],
+        ["activation=prelu", "init=he", "batch_size=50"],
+        ["activation=sigmoid", "init=pytorch", "depth=1"],
+    ],
+    ids=" ".join,
+)
+def test_same_configuration_gives_the_same_bits(digits, tmp_path, setting):
+    first = train(digits, tmp_path, *setting)
+    train(digits, tmp_path, "seed=7", "activation=tanh")  # something else in between
+    torch.manual_seed(99)
+    assert comparable(train(digits, tmp_path, *setting)) == comparable(first)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("seed=0", "seed=1"), ("study=a", "study=b"), ("activation=relu", "activation=tanh"), ("lr=0.05", "lr=0.1"),
+     ("norm=none", "norm=batch"), ("init=he", "init=pytorch"), ("schedule=cosine", "schedule=constant"),
+     ("optimizer=sgd", "optimizer=adam"), ("precision=32-true", "precision=bf16-mixed"),
+     ("data.augmentation.flip=false", "data.augmentation.flip=true"), ("batch_size=32", "batch_size=64")],
+)  # fmt: skip
+def test_every_factor_reaches_the_result(digits, tmp_path, one, other):
+    assert comparable(train(digits, tmp_path, one)) != comparable(train(digits, tmp_path, other))
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "setting", [[], ["norm=batch"], ["optimizer=adam"], ["data.augmentation.padding=1"]], ids=" ".join
+)
+@pytest.mark.parametrize("killed_after", [1, 2, 3])
+def test_resuming_gives_the_bits_of_a_run_never_interrupted(digits, tmp_path, setting, killed_after):
+    setting = [*setting, "trainer.max_epochs=4", "trainer.checkpoint_seconds=0"]
+    whole = train(digits, tmp_path, *setting)
+    starts: list[int] = []
+
+    def kill(history):
+        if len(history["epoch"]) == killed_after:
+            raise Killed
+
+    # killed within on_train_epoch_end, before this epoch's checkpoint is written
+    with pytest.raises(Killed):
+        train(digits, tmp_path, *setting, checkpoint="killed", on_start=starts.append, on_epoch=kill)
+    resumed = train(digits, tmp_path, *setting, checkpoint="killed", on_start=starts.append)
+    assert starts == [0, killed_after - 1]
+    assert comparable(resumed) == comparable(whole)
+
+
+def test_divergence_is_recorded_and_ends_the_run(digits, tmp_path):
+    result = train(digits, tmp_path, "lr=1e20", "activation=identity", "trainer.max_epochs=9")
+    assert result.status == "diverged"
+    assert result.metrics["epochs_run"] < 9
+    assert not math.isfinite(result.metrics["train_loss"])
+    assert 0 <= result.metrics["test_accuracy"] <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("loss", "accuracy", "expected"),
+    [(2.30, 0.10, True), (2.27, 0.10, False), (2.30, 0.13, False), (float("nan"), 0.10, False)],
+)
+def test_chance_needs_both_the_loss_and_the_accuracy_of_a_guess(loss, accuracy, expected):
+    assert is_at_chance(loss, accuracy, classes=10) is expected
+
+
+def test_runs_of_one_seed_start_from_the_same_draws_whatever_the_activation(digits):
+    def weights(*overrides: str) -> torch.Tensor:
+        config = compose_grid(["init=he", "depth=3", *overrides])[0].config
+        network = build_network(config, (8, 8, 1), 10)
+        return torch.cat([p.detach().flatten() for n, p in network.named_parameters() if "activation" not in n])
+
+    assert torch.equal(weights("activation=relu"), weights("activation=sigmoid"))
+    assert torch.equal(weights("activation=relu"), weights("activation=prelu"))
+    assert not torch.equal(weights("seed=0"), weights("seed=1"))
+
+
+@pytest.mark.parametrize("depth", [1, 3, 100])
+def test_any_depth_trains(digits, tmp_path, depth):
+    result = train(digits, tmp_path, f"depth={depth}", "trainer.max_epochs=1", "data.train_size=32", "width=2")
+    assert result.metrics["steps"] == 1
+
+
+def test_cosine_ends_at_zero_and_constant_stays(digits, tmp_path, monkeypatch):
+    seen: dict[str, list[float]] = {}
+    step = torch.optim.SGD.step
+
+    for schedule in ("cosine", "constant"):
+        rates = seen.setdefault(schedule, [])
+
+        def record(self, *args, rates=rates, **kwargs):
+            rates.append(float(self.param_groups[0]["lr"]))
+            return step(self, *args, **kwargs)
+
+        monkeypatch.setattr(torch.optim.SGD, "step", record)
+        train(digits, tmp_path, f"schedule={schedule}", "lr=0.1")
+    steps = 2 * 4
+    assert seen["cosine"] == pytest.approx([0.05 * (1 + math.cos(math.pi * i / steps)) for i in range(steps)])
+    assert seen["constant"] == pytest.approx([0.1] * steps)
+
+
+@pytest.mark.parametrize("target", ["torch.nn.RReLU", "whyrelu.network.activations.rescaled_sigmoid"])
+def test_activations_that_draw_random_numbers_repeat_too(digits, tmp_path, target):
+    setting = [f"activation._target_={target}", "init=he"]
+    first = train(digits, tmp_path, *setting)
+    torch.manual_seed(12345)
+    assert comparable(train(digits, tmp_path, *setting)) == comparable(first)
+
+
+@pytest.mark.parametrize("setting", ["+norm.eps=0.1", "+norm.affine=false"])
+def test_arguments_of_the_norm_reach_it(digits, tmp_path, setting):
+    plain = comparable(train(digits, tmp_path, "norm=batch"))
+    assert comparable(train(digits, tmp_path, "norm=batch", setting)) != plain
+
+
+@pytest.mark.parametrize("setting", ["+norm.epss=0.1", "+init.gain=2", "+optimizer.momentom=1", "+model.dropout=1"])
+def test_arguments_that_nothing_takes_are_refused(digits, tmp_path, setting):
+    with pytest.raises(UserError, match=r"argument of .*Valid: "):
+        train(digits, tmp_path, "norm=batch", setting)
