@@ -1,0 +1,26 @@
+"""What is done, failed and missing of a grid of runs.
+
+python src/status.py                                            the study of params.yaml
+python src/status.py activation=relu,sigmoid depth=4,8 seed=0   any other grid
+"""
+
+from whyrelu.commandline import overrides_from_arguments, reports_errors
+
+
+@reports_errors
+def main() -> None:
+    """Print a table of activations by depth, the failures, and the command that does what is missing."""
+    overrides = overrides_from_arguments(__doc__)
+    if not overrides:
+        from whyrelu.configuration.study import study_overrides
+
+        overrides = study_overrides()
+
+    from whyrelu.runs.plan import plan
+    from whyrelu.runs.status import print_status
+
+    print_status(plan(overrides), overrides)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Runs on disk: their identity, their folders, and how one is done, skipped or resumed."""

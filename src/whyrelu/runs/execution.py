@@ -1,0 +1,128 @@
+"""One run from its configuration to its record: skipped if done, resumed if begun, and never half-recorded."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from whyrelu.data.preparation import prepare
+from whyrelu.errors import UserError, one_line
+from whyrelu.runs.identity import factors, run_id
+from whyrelu.runs.store import ATTEMPTS, ERROR, Record, RunStore
+
+OnEpoch = Callable[[dict[str, list[float]]], None]
+
+
+def execute(config: Mapping[str, Any], on_epoch: OnEpoch | None = None) -> tuple[Record, bool]:
+    """Make sure that a run is done.
+
+    Divergence and chance are results. Anything else that goes wrong is recorded as status "failed" with its reason, the
+    traceback of what was not foreseen beside it in error.txt, and is tried again next time.
+
+    Args:
+        config: a resolved configuration.
+        on_epoch: called with the history after every epoch of training.
+
+    Returns:
+        The record, and whether this call trained it.
+    """
+    facts = prepare(config["data"], Path(config["prepared_root"]))
+    identity = run_id(config, facts["fingerprint"])
+    store = RunStore(Path(config["run_root"]))
+    if store.is_done(identity):
+        return _existing(store, identity), False
+    with store.claim(identity):
+        if store.is_done(identity):
+            return _existing(store, identity), False
+        record = _train(identity, config, facts, store, on_epoch)
+        store.write(record, keep_checkpoint=config["trainer"]["keep_checkpoint"])
+        return record, True
+
+
+def _existing(store: RunStore, identity: str) -> Record:
+    record = store.record(identity)
+    assert record is not None
+    return record
+
+
+def _train(
+    identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch | None
+) -> Record:
+    # torch and Lightning take seconds to import, which a run that is done should not cost
+    import torch
+
+    from whyrelu.data.arrays import load
+    from whyrelu.runs.provenance import provenance
+    from whyrelu.training.fit import fit
+
+    started, clock = datetime.now(UTC), time.perf_counter()
+    attempts = _Attempts(store.folder(identity) / ATTEMPTS)
+    outcome: dict[str, Any] = {"status": "failed", "at_chance": None, "metrics": {}, "history": {}, "error": None}
+    sizes: dict[str, int] = {}
+    error_file = store.folder(identity) / ERROR
+    try:
+        arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
+        result = fit(config, arrays, store.checkpoint(identity), attempts.add, on_epoch)
+        outcome |= {
+            "status": result.status,
+            "at_chance": result.at_chance,
+            "metrics": {key: _number(value) for key, value in result.metrics.items()},
+            "history": {key: [_number(value) for value in values] for key, values in result.history.items()},
+        }
+        sizes = {"train": result.train_images, "validation": result.validation_images}
+        device = result.device
+    except Exception as error:
+        device = None
+        outcome["error"] = one_line(error)
+        if not isinstance(error, UserError):
+            error_file.write_text(traceback.format_exc())
+    return {
+        "run_id": identity,
+        "config": dict(config),
+        "factors": factors(config),
+        **outcome,
+        "data": {
+            "name": facts["name"],
+            "fingerprint": facts["fingerprint"],
+            "classes": facts["classes"],
+            **sizes,
+            "test": facts["test"],
+            "shape": facts["shape"],
+            "source_md5": facts["source"].get("md5"),
+        },
+        "provenance": {
+            **provenance(),
+            "device": device,
+            "threads": torch.get_num_threads(),
+            "precision": config["precision"],
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": time.perf_counter() - clock,
+            "attempts": attempts.epochs,
+        },
+    }
+
+
+class _Attempts:
+    """At which epoch each start of a run began, kept in a file so that starts which were killed are counted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self.epochs: list[int] = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError):
+            self.epochs = []
+
+    def add(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+        self._path.write_text(json.dumps(self.epochs))
+
+
+def _number(value: float) -> float | None:
+    """Return what JSON can hold: null for a loss that is not finite."""
+    return value if math.isfinite(value) else None

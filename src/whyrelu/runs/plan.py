@@ -1,0 +1,60 @@
+"""Which runs a grid consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from whyrelu.configuration.composition import CONFIG_DIRECTORY, Job, compose_grid
+from whyrelu.data.arrays import read_facts
+from whyrelu.errors import DataError
+from whyrelu.runs.identity import run_id
+
+
+class PlannedRun(NamedTuple):
+    """One run of a grid: its identity, its resolved configuration, and how it is started and called."""
+
+    run_id: str
+    config: dict[str, Any]
+    overrides: list[str]
+    label: str
+
+
+def plan(overrides: Sequence[str]) -> list[PlannedRun]:
+    """Return the runs of a grid in its order, each once.
+
+    Args:
+        overrides: as typed behind `python src/train.py -m`.
+
+    Raises:
+        UserError: the grid cannot be composed, or its data is not prepared.
+    """
+    return identify(compose_grid(overrides))
+
+
+def identify(jobs: Sequence[Job]) -> list[PlannedRun]:
+    """Return the runs of a composed grid in its order, each once."""
+    fingerprints: dict[tuple[str, str], str] = {}
+    runs: dict[str, PlannedRun] = {}
+    for job in jobs:
+        data = (job.config["prepared_root"], job.config["data"]["name"])
+        if data not in fingerprints:
+            fingerprints[data] = data_fingerprint(job.config)
+        identity = run_id(job.config, fingerprints[data])
+        runs.setdefault(identity, PlannedRun(identity, job.config, job.overrides, job.label))
+    return list(runs.values())
+
+
+def data_fingerprint(config: Mapping[str, Any]) -> str:
+    """Return the fingerprint of the prepared data of a configuration.
+
+    Raises:
+        DataError: the data is not prepared.
+    """
+    name = config["data"]["name"]
+    facts = read_facts(Path(config["prepared_root"]) / name)
+    if facts is None:
+        command = f"data={name}" if (CONFIG_DIRECTORY / "data" / f"{name}.yaml").is_file() else "with the same settings"
+        raise DataError(f"data set {name!r} is not prepared: python src/prepare.py {command}")
+    return str(facts["fingerprint"])

@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whyrelu.runs.plan import PlannedRun
+from whyrelu.runs.status import print_status, state
+from whyrelu.runs.store import RunStore
+
+
+def planned(root: Path, activation: str, depth: int, seed: int) -> PlannedRun:
+    config = {"run_root": str(root), "activation": {"name": activation}, "depth": depth, "seed": seed}
+    label = f"activation={activation} depth={depth} seed={seed}"
+    return PlannedRun(f"{activation}-{depth}-{seed}", config, [], label)
+
+
+def finish(root: Path, run: PlannedRun, status: str = "completed", error: str | None = None) -> None:
+    RunStore(root).write({"run_id": run.run_id, "status": status, "error": error})
+
+
+def begin(root: Path, run: PlannedRun) -> None:
+    RunStore(root).folder(run.run_id).mkdir(parents=True)
+    RunStore(root).checkpoint(run.run_id).write_text("weights")
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the table that was printed."""
+    lines = [line for line in text.splitlines() if "│" in line or "┃" in line]
+    return [[cell.strip() for cell in line.replace("┃", "│").strip("│").split("│")] for line in lines]
+
+
+def test_the_state_of_a_run(tmp_path: Path) -> None:
+    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(6)]
+    store = RunStore(tmp_path)
+    finish(tmp_path, runs[0])
+    finish(tmp_path, runs[1], "diverged")
+    begin(tmp_path, runs[2])
+    finish(tmp_path, runs[2], "failed", "broken")
+    begin(tmp_path, runs[3])
+    store.folder(runs[4].run_id).mkdir()
+    states = [state(store, run.run_id) for run in runs]
+    assert states == ["done", "done", "failed", "begun", "missing", "missing"]
+
+
+def test_what_is_done_failed_begun_and_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [planned(tmp_path, name, depth, seed) for name in ("tanh", "relu") for depth in (4, 2) for seed in (0, 1)]
+    runs.append(planned(tmp_path, "relu", 16, 0))
+    for run in runs[:3]:
+        finish(tmp_path, run)
+    finish(tmp_path, runs[3], "failed", "ValueError: [not] a number")
+    begin(tmp_path, runs[4])
+    print_status(runs, ["activation=tanh,relu", "seed=range(0,2)", "study=a b"])
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert lines[0] == "9 runs: 3 done, 1 failed, 1 begun, 4 missing"
+    assert rows(text) == [
+        ["done of planned", "depth 2", "depth 4", "depth 16"],
+        ["tanh", "1/2", "2/2", ""],
+        ["relu", "0/2", "0/2", "0/1"],
+    ]
+    assert lines[-2] == (
+        f"failed: activation=tanh depth=2 seed=1: ValueError: [not] a number  ({tmp_path / 'tanh-2-1'})"
+    )
+    expected = "to do the rest: python src/train.py -m activation=tanh,relu 'seed=range(0,2)' 'study=a b'"
+    assert lines[-1] == expected
+
+
+def test_a_study_that_is_done_asks_for_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = planned(tmp_path, "relu", 2, 0)
+    finish(tmp_path, run, "diverged")
+    print_status([run], [])
+    text = capsys.readouterr().out
+    assert text.startswith("1 runs: 1 done, 0 failed, 0 begun, 0 missing") or text.startswith("1 run: 1 done")
+    assert "to do the rest" not in text
+
+
+def test_the_table_is_whole_however_many_depths_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    depths: list[Any] = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100]
+    runs = [planned(tmp_path, "rescaled_sigmoid", depth, seed) for depth in depths for seed in range(10)]
+    print_status(runs, [])
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert text.count("0/10") == len(depths)
+    assert "rescaled_sigmoid" in text
