@@ -1,0 +1,151 @@
+"""The MLflow side: connecting without waiting long, silence on the console, and errors in a few words."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from whyrelu.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# A server that has not answered by then is taken as unreachable. Who has a slower one sets these variables.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+_CHATTERING = ("mlflow", "alembic", "sqlalchemy", "urllib3")
+
+
+class TrackingError(UserError):
+    """MLflow cannot be reached or refuses; the message is one line that begins with its address."""
+
+
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """Let MLflow give up soon, keep silent and report nothing home, without touching what a person has set."""
+    added = {key: value for key, value in SETTINGS.items() if key not in os.environ}
+    os.environ.update(added)
+    levels = {name: logging.getLogger(name).level for name in _CHATTERING}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Importing MLflow sets the levels of some loggers: they are lowered after it.
+            import mlflow  # noqa: F401
+
+            for name in _CHATTERING:
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        for key in added:
+            os.environ.pop(key, None)
+
+
+def connect(uri: str) -> MlflowClient:
+    """Return a client; a database is created if it is not there. Call it while holding `writing`."""
+    from mlflow import MlflowClient
+
+    database = sqlite_file(uri)
+    if database is not None and not database.exists():
+        # Creating one takes seconds: a process that dies meanwhile must not leave a half of it.
+        partial = database.with_name(f"{database.name}.partial")
+        # with its journal, which would be played into the new one
+        for left in database.parent.glob(f"{partial.name}*"):
+            left.unlink()
+        MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
+        os.replace(partial, database)
+    return MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def writing(uri: str, run_root: Path, wait: float) -> Iterator[None]:
+    """Keep other processes of this project out: two that create one database, or log one run, would collide.
+
+    Args:
+        uri: MLflow's address.
+        run_root: folder of the runs.
+        wait: seconds to wait for another process.
+
+    Raises:
+        TrackingError: another process was still writing after that time, or the folder cannot be written.
+    """
+    database = sqlite_file(uri)
+    path = run_root / ".mlflow.lock" if database is None else database.with_name(f"{database.name}.lock")
+    lock = FileLock(path, timeout=wait)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise TrackingError(f"{without_password(uri)}: another process is still writing to it") from None
+    except OSError as error:
+        raise TrackingError(f"{without_password(uri)}: cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of an sqlite address, absolute; None for any other address."""
+    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    return Path(match[1]).absolute() if match else None
+
+
+def artifact_location(uri: str, study: str) -> str | None:
+    """Return where figures and files of a study go, or None to leave it to the server.
+
+    A database has no server to ask, so they are put beside it, whatever the working directory will be.
+    """
+    if re.match(r"(https?|databricks|uc)\b", uri):
+        return None
+    database = sqlite_file(uri)
+    folder = Path.cwd() if database is None else database.parent
+    return (folder / "mlartifacts" / study).as_uri()
+
+
+def without_password(text: str) -> str:
+    """Return a text with what stands before the host of an address hidden."""
+    return re.sub(r"://[^@/\s]+@", "://***@", text)
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words why MLflow could not be used."""
+    message = " ".join(str(error).split())
+    for sign, words in _REASONS.items():
+        if re.search(sign, message, re.IGNORECASE):
+            return words
+    message = without_password(message.partition("(Background on this error")[0])
+    if not type(error).__module__.startswith("mlflow"):
+        message = f"{type(error).__name__}: {message}"
+    return message if len(message) <= 200 else f"{message[:197]}..."
+
+
+_REASONS = {
+    "maintenance mode": "MLflow keeps nothing in folders any more: give sqlite:///<file> or the address of a server",
+    "connection refused": "connection refused",
+    "timed out|timeout exception": "no answer",
+    "failed to resolve|name or service not known|name resolution": "unknown host",
+    "remote end closed|connection reset|connection aborted|incompleteread|broken pipe": "the connection was lost",
+    "no route to host|network is unreachable": "no route to the host",
+    "unable to open database file": "cannot open the database file",
+    "database is locked": "the database is locked by another program",
+    "file is not a database": "the file is not an sqlite database",
+    "readonly database": "the database file is read-only",
+    "disk is full": "the disk is full",
+}
