@@ -1,0 +1,43 @@
+"""Hydra plugin: `hydra/sweeper=grid`, the default, which runs what is not done of a grid and shows its progress."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class GridSweeperConfig:
+    """The sweeper has no settings."""
+
+    _target_: str = "hydra_plugins.whyrelu_sweeper.GridSweeper"
+
+
+# No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot
+# resolve annotations that are strings.
+ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConfig, provider="whyrelu")
+
+
+class GridSweeper(Sweeper):
+    """Hands a grid to `whyrelu.launch.sweep`, with whatever launcher is configured."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra gives and make the launcher."""
+        self._config = config
+        self._launcher: Launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Sequence[Any]:
+        """Run every combination of the arguments that is not done yet."""
+        from pathlib import Path
+
+        from whyrelu.launch.sweep import sweep
+
+        return sweep(arguments, self._launcher, Path(self._config.hydra.sweep.dir))

@@ -1,0 +1,33 @@
+"""Train one network, or with -m every combination of the values given: see --help."""
+
+import hydra
+from omegaconf import DictConfig
+
+from whyrelu.commandline import reports_errors
+from whyrelu.configuration.schema import register
+
+register()
+
+
+@reports_errors
+@hydra.main(config_path="../conf", config_name="train", version_base="1.3")
+@reports_errors  # once more, before Hydra adds words of its own
+def main(config: DictConfig) -> None:
+    """Do what the composed configuration says; in a sweep this is called in a worker, once per run."""
+    from pathlib import Path
+
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from whyrelu.configuration.composition import resolve
+    from whyrelu.launch.single import run_alone
+    from whyrelu.launch.sweep import job
+
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        job(resolve(config), Path(HydraConfig.get().sweep.dir))
+    else:
+        run_alone(resolve(config))
+
+
+if __name__ == "__main__":
+    main()

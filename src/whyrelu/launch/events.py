@@ -1,0 +1,53 @@
+"""How the processes of a sweep tell the one that shows its progress what happens: files on the shared disk.
+
+Each worker appends lines to a file of its own, which works the same for every launcher, and needs no server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Event(NamedTuple):
+    """A run has `started`, is `completed`, `diverged`, `failed`, or was `skipped` as done already.
+
+    `text` is the result in words or the reason of a failure.
+    """
+
+    kind: str
+    run_id: str
+    text: str
+    seconds: float = 0.0
+
+
+def emit(directory: Path, event: Event) -> None:
+    """Append an event to this process's file."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / f"{socket.gethostname()}-{os.getpid()}.jsonl", "a") as file:
+        file.write(json.dumps(event._asdict()) + "\n")
+
+
+class EventReader:
+    """Reads what was appended since the last look."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._read: dict[Path, int] = {}
+
+    def new(self) -> Iterator[Event]:
+        """Yield new events, those of one worker in their order; a line that is being written waits for next time."""
+        for path in sorted(self._directory.glob("*.jsonl")):
+            with open(path, "rb") as file:
+                file.seek(self._read.get(path, 0))
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._read[path] = self._read.get(path, 0) + len(line)
+                    with suppress(ValueError, TypeError):
+                        yield Event(**json.loads(line))
