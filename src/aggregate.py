@@ -1,0 +1,32 @@
+"""Make the tables of a study from its finished runs: results/<study>/.
+
+Takes the same settings as the sweep that trained them:
+  python src/aggregate.py experiment=digits activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
+"""
+
+from whyrelu.commandline import overrides_from_arguments, reports_errors
+
+
+@reports_errors
+def main() -> None:
+    """Aggregate the runs that the command line plans."""
+    overrides = overrides_from_arguments(__doc__)
+
+    import shlex
+    from pathlib import Path
+
+    from whyrelu.results.aggregation import aggregate, finished_records
+    from whyrelu.runs.plan import plan
+    from whyrelu.runs.store import RunStore
+
+    planned = plan(overrides)
+    store = RunStore(Path(planned[0].config["run_root"]))
+    directory = Path("results") / planned[0].config["study"]
+    records = (store.record(run.run_id) for run in planned)
+    command = shlex.join(["python", "src/train.py", "-m", *overrides])
+    aggregate(finished_records(records, command), overrides, directory)
+    print(f"{len(planned)} runs -> {directory}")
+
+
+if __name__ == "__main__":
+    main()

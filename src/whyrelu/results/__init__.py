@@ -1,0 +1,1 @@
+"""From finished runs to the tables, statistics and numbers of a study."""

@@ -1,0 +1,157 @@
+"""From run records to results/<study>/: tables, a handful of numbers, and what all runs have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from whyrelu.errors import UserError
+from whyrelu.results.cells import (
+    cells_table,
+    contrast_pair,
+    curves_table,
+    facet_columns,
+    facet_labels,
+    learns,
+    series_labels,
+)
+from whyrelu.results.files import write_csv, write_json, write_table
+from whyrelu.results.tables import TableBuilder, Tables
+
+# What the runs say of the machine and the code, times and git aside, because those differ between identical runs.
+MACHINE_FACTS = ("python", "device", "cpu", "threads", "precision", "code_version")
+
+
+def aggregate(records: Iterable[Mapping[str, Any]], overrides: Sequence[str], directory: Path) -> None:
+    """Write the tables of a study: runs, history and cells as parquet, curves.csv, metrics.json, provenance.json.
+
+    Nothing is written unless all records can be used.
+
+    Args:
+        records: of finished runs, in the order of the grid; gone through once.
+        overrides: of the sweep that made them, as typed.
+        directory: results/<study>.
+
+    Raises:
+        UserError: no records, a failed or incomplete one, one run twice, or runs of several studies.
+    """
+    builder, facts = TableBuilder(), _Facts()
+    for record in records:
+        builder.add(record)
+        facts.add(record)
+    tables = builder.tables()
+    if "study" not in tables.common:
+        raise UserError("the runs belong to several studies; aggregate one at a time")
+    cells = cells_table(tables.runs)
+    write_table(tables.runs, directory / "runs.parquet")
+    write_table(tables.history, directory / "history.parquet")
+    write_table(cells, directory / "cells.parquet")
+    write_csv(curves_table(tables.runs, tables.history), directory / "curves.csv")
+    write_json(headline_metrics(cells), directory / "metrics.json")
+    write_json(_provenance(tables, facts, overrides), directory / "provenance.json")
+
+
+def headline_metrics(cells: pd.DataFrame) -> dict[str, Any]:
+    """A handful of numbers for `dvc metrics`, accuracies as fractions of 1 with four decimals.
+
+    Returns:
+        `runs`, `failed_runs`, and per activation: `failures`; `test_accuracy`, the mean of its cells;
+        `deepest_learned`, the largest depth at which at least half of the runs did not fail, 0 for none; and
+        `difference` in mean accuracy per depth between relu (or the first activation) and sigmoid, where there is
+        one. Where further factors vary, these four are given for each combination of them.
+    """
+    facets = facet_columns(cells)
+    metrics: dict[str, Any] = {"runs": int(cells["n"].sum()), "failed_runs": int(cells["failures"].sum())}
+    for label, part in cells.groupby(facet_labels(cells, facets), sort=False):
+        numbers = _facet_metrics(part)
+        metrics |= {str(label): numbers} if facets else numbers
+    return metrics
+
+
+def _facet_metrics(cells: pd.DataFrame) -> dict[str, Any]:
+    groups = {str(name): group for name, group in cells.groupby(series_labels(cells), sort=False)}
+    metrics: dict[str, Any] = {
+        "failures": {name: int(group["failures"].sum()) for name, group in groups.items()},
+        "test_accuracy": {name: round(float(group["mean"].mean()), 4) for name, group in groups.items()},
+        "deepest_learned": {name: int(group["depth"].where(learns(group), 0).max()) for name, group in groups.items()},
+    }
+    pair = contrast_pair(list(groups))
+    if pair:
+        first, second = (groups[name].set_index("depth")["mean"] for name in pair)
+        difference = (first - second).dropna()
+        metrics["difference"] = {
+            f"{pair[0]} - {pair[1]}": {f"depth {depth}": round(float(x), 4) for depth, x in difference.items()}
+        }
+    return metrics
+
+
+class _Facts:
+    """The distinct values of what records say of data, code and machine, in the order in which they are first seen."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, dict[str, Any]] = {}
+        self._machine: dict[str, dict[Any, None]] = {name: {} for name in MACHINE_FACTS}
+        self._libraries: dict[tuple[tuple[str, str], ...], None] = {}
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        data = {**record["data"], "classes": len(record["data"]["classes"])}
+        self._data.setdefault(json.dumps(data), data)
+        for name, values in self._machine.items():
+            values.setdefault(record["provenance"].get(name))
+        self._libraries.setdefault(tuple(record["provenance"]["libraries"].items()))
+
+    def data(self) -> list[dict[str, Any]]:
+        return list(self._data.values())
+
+    def machine(self) -> dict[str, Any]:
+        return {name: list(values) for name, values in self._machine.items()}
+
+    def libraries(self) -> dict[str, list[str]]:
+        versions: dict[str, dict[str, None]] = {}
+        for pairs in self._libraries:
+            for name, version in pairs:
+                versions.setdefault(name, {}).setdefault(version)
+        return {name: sorted(found) for name, found in sorted(versions.items())}
+
+
+def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict[str, Any]:
+    common = dict(tables.common)
+    return {
+        "study": common.pop("study"),
+        "overrides": list(overrides),
+        "runs": len(tables.runs),
+        "seeds": sorted({int(seed) for seed in tables.runs["seed"]}),
+        "common": {name: value for name, value in common.items() if name != "seed"},
+        "implied": tables.implied,
+        "data": facts.data(),
+        **facts.machine(),
+        "libraries": facts.libraries(),
+    }
+
+
+def finished_records(records: Iterable[Mapping[str, Any] | None], command: str) -> Iterator[Mapping[str, Any]]:
+    """Pass on the records of a plan if every one of its runs is finished.
+
+    Args:
+        records: one per planned run, None for one that is missing.
+        command: what would train the missing ones.
+
+    Raises:
+        UserError: after the last record, if any are missing or failed.
+    """
+    total = missing = failed = 0
+    for record in records:
+        total += 1
+        if record is None:
+            missing += 1
+        elif record["status"] == "failed":
+            failed += 1
+        else:
+            yield record
+    if missing or failed:
+        counts = [f"{missing} missing"] * bool(missing) + [f"{failed} failed"] * bool(failed)
+        raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")
