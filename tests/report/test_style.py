@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whyrelu.report.panels import balanced_columns, lowest_percent
+from whyrelu.report.style import style_of
+from whyrelu.report.text import listing, number, percent, plural, points
+
+ACTIVATIONS = sorted(path.stem for path in Path(__file__).parents[2].glob("conf/activation/*.yaml"))
+
+
+def test_every_activation_of_conf_has_a_style_of_its_own():
+    styles = {name: style_of(name) for name in ACTIVATIONS}
+    assert len(set(styles.values())) == len(ACTIVATIONS) >= 20
+    # the line of those that are derived from a name
+    assert not [name for name, style in styles.items() if style.line == "-."]
+
+
+def test_the_activations_of_the_headline_differ_in_colour_and_in_marker():
+    styles = [style_of(name) for name in ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu")]
+    assert len({style.colour for style in styles}) == len({style.marker for style in styles}) == len(styles)
+
+
+def test_colours_stand_out_from_white():
+    for name in [*ACTIVATIONS, *(f"own.activation{i}" for i in range(50))]:
+        assert _contrast_with_white(style_of(name).colour) > 2, name
+
+
+def _contrast_with_white(colour: str) -> float:
+    """Contrast as defined by WCAG 2."""
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))
+
+
+def test_other_names_have_a_style_that_does_not_change():
+    assert style_of("my.package.swish") == style_of("my.package.swish")
+    assert len({style_of(f"mine{i}") for i in range(20)}) > 12
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "columns"), [(1, 3, 1), (3, 3, 3), (4, 3, 2), (5, 3, 3), (10, 4, 4), (20, 4, 4)]
+)
+def test_grids_are_filled_evenly(count, most, columns):
+    assert balanced_columns(count, most) == columns
+
+
+@pytest.mark.parametrize(("lowest", "start"), [(0.1, 0), (0.49, 0), (0.72, 70), (0.95, 90), (1.0, 95)])
+def test_an_axis_starts_at_zero_or_below_the_lowest_run(lowest, start):
+    assert lowest_percent(np.array([1.0, lowest])) == start
+
+
+def test_numbers_in_words():
+    assert (percent(0.97349), number(0.5), number(float("nan")), number(-1e-9)) == ("97.3%", "50.0", "-", "0.0")
+    assert (points(0.032), points(-0.1), points(0.00001), points(float("nan"))) == ("+3.2", "-10.0", "0.0", "-")
+    assert (plural(1, "run"), plural(1200, "run")) == ("1 run", "1,200 runs")
+    assert (listing([2]), listing([2, 4]), listing([2, 4, 8], "or")) == ("2", "2 and 4", "2, 4 or 8")
