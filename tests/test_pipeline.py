@@ -1,0 +1,87 @@
+"""params.yaml, dvc.yaml, conf/ and the code agree: each stage names what can change its output, and nothing else."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from whyrelu.configuration.composition import compose_grid
+from whyrelu.configuration.study import study_overrides
+from whyrelu.runs.code_version import TRAINING_MODULES, import_closure
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# Modules that a stage imports but that cannot change what it writes: how things are said, watched and refused.
+SAYS_ONLY = {
+    "whyrelu.commandline",
+    "whyrelu.configuration.explanation",
+    "whyrelu.errors",
+    "whyrelu.launch.events",
+    "whyrelu.launch.progress",
+    "whyrelu.launch.single",
+    "whyrelu.tracking",
+}
+SCRIPTS = {"prepare": "prepare", "train": "train", "aggregate": "aggregate", "report": "report"}
+
+
+def script_modules(script: str) -> set[str]:
+    """The project's modules that a script of src/ imports, directly or not, without what only says things."""
+    text = (ROOT / "src" / f"{script}.py").read_text()
+    direct = [module for module in re.findall(r"(?:from|import) (whyrelu[\w.]*)", text) if not says_only(module)]
+    # what conf/ names in `_target_` is imported by nobody
+    named = TRAINING_MODULES if script == "train" else ()
+    closure = import_closure((*direct, *named), leave_out=says_only)
+    return {str(path.relative_to(ROOT)) for path in closure.values() if has_code(path)}
+
+
+def has_code(path: Path) -> bool:
+    """Whether a module is more than a docstring."""
+    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+
+
+def says_only(module: str) -> bool:
+    return module in SAYS_ONLY or any(module.startswith(f"{name}.") for name in SAYS_ONLY)
+
+
+def expanded(deps: list[str]) -> set[str]:
+    files: set[str] = set()
+    for dep in deps:
+        path = ROOT / dep
+        files |= {str(p.relative_to(ROOT)) for p in path.rglob("*.py") if has_code(p)} if path.is_dir() else {dep}
+    return files
+
+
+@pytest.mark.parametrize("stage", SCRIPTS)
+def test_a_stage_depends_on_the_code_that_it_imports(stage):
+    named = {dep for dep in expanded(STAGES[stage]["deps"]) if dep.endswith(".py") and "$" not in dep}
+    assert named == script_modules(SCRIPTS[stage]) | {f"src/{SCRIPTS[stage]}.py"}
+
+
+def test_every_dependency_exists():
+    for stage in STAGES.values():
+        for dep in stage["deps"]:
+            if "$" not in dep and not dep.startswith(("runs", "data", "results")):
+                assert (ROOT / dep).exists(), dep
+
+
+def test_params_are_a_grid_that_conf_can_compose():
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    jobs = compose_grid(study_overrides(ROOT / "params.yaml"))
+    assert {job.config["study"] for job in jobs} == {params["study"]}
+    assert len({job.config["activation"]["name"] for job in jobs}) == len(params["grid"]["activation"].split(","))
+
+
+@pytest.mark.parametrize("stage", ["train", "aggregate"])
+def test_stages_paste_every_parameter_of_the_grid(stage):
+    command = STAGES[stage]["cmd"]
+    for parameter in ("${study}", "${grid.activation}", "${grid.depth}", "${grid.seed}", "${grid.more}", "${data}"):
+        assert parameter in command
+
+
+@pytest.mark.parametrize("experiment", sorted(p.stem for p in (ROOT / "conf/experiment").glob("*.yaml")))
+def test_an_experiment_is_named_after_its_study(experiment):
+    """`dvc exp run -S study=<name>` finds its configuration, and its results, under one name."""
+    assert compose_grid([f"experiment={experiment}"])[0].config["study"] == experiment
