@@ -1,13 +1,17 @@
 import re
 import runpy
+import shlex
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from synthetic import make_record, make_records
 from whyrelu.errors import UserError
+from whyrelu.report.accuracy_figure import place_in_cell
 from whyrelu.report.page import write_report
 from whyrelu.results.aggregation import aggregate
 
@@ -33,10 +37,19 @@ def usual(tmp_path_factory):
 def test_the_answer_is_in_the_first_lines(usual):
     page, _ = usual
     first = page.partition("![")[0]
-    assert "relu and tanh rise above chance at every depth tried (2, 4 and 8; mean test accuracy " in first
+    relu, tanh, sigmoid = (rf"{name} \d\d\.\d%" for name in ("relu", "tanh", "sigmoid"))
+    learned = f"({relu}, {tanh}|{tanh}, {relu})"
+    assert re.search(
+        rf"^\*\*Mean test accuracy at depth 8: {learned}, sigmoid 10\.0% \(3 of 3 runs failed\)\.\*\* "
+        rf"At depth 2: {learned}, {sigmoid}\.\n\n- ",
+        first,
+        re.MULTILINE,
+    )
+    assert "- relu and tanh rise above chance at every depth tried (2, 4 and 8; mean test accuracy " in first
     assert re.search(r"sigmoid rises above chance at depth 2 \(mean test accuracy 8\d\.\d%\) but not at 4 or 8", first)
     assert "6 of 27 runs failed (6 ended at chance): sigmoid 6 of 9, first at depth 4; no run of another" in first
     assert re.search(r"relu minus sigmoid .*Welch.*\*\*\+\d+\.\d\*\* \[\+\d+\.\d, \+\d+\.\d\] at depth 2", first)
+    assert re.search(r"- tanh minus relu in points of test accuracy \(95% interval by Welch's t\): \*\*", first)
     assert "3 activations x 3 depths x 3 seeds" in first
     assert "Learning rate: 0.05, the same for every activation and depth, and tuned for none of them" in first
     assert len(first) < 2000
@@ -82,6 +95,8 @@ def test_provenance_and_commands_are_on_the_page(usual):
         "seeds 0 to 2",
     ):
         assert text in page
+    assert "`make reproduce` (or `dvc repro`" in page
+    assert "```sh\npython src/prepare.py experiment=digits\npython src/train.py -m" in page
     assert "python src/train.py -m experiment=digits 'seed=range(0,3)'\npython src/aggregate.py experiment" in page
     assert "python src/report.py synthetic" in page
 
@@ -111,7 +126,9 @@ def test_the_style_does_not_depend_on_personal_settings(usual, tmp_path):
 def test_a_single_run(tmp_path):
     page = report_of([make_record()], tmp_path)
     assert re.search(
-        r"^\*\*relu rises above chance at depth 2 \(mean test accuracy \d+\.\d%\)\.\*\*$", page, re.MULTILINE
+        r"^\*\*Mean test accuracy at depth 2: (relu \d+\.\d%)\.\*\*\n\n- relu rises above chance at depth 2",
+        page,
+        re.MULTILINE,
     )
     assert "No run failed (0 of 1)." in page
     assert "(a single run)" in page
@@ -128,9 +145,10 @@ def test_a_single_depth_at_which_an_activation_fails(tmp_path):
 
 def test_a_study_in_which_nothing_learns(tmp_path):
     page = report_of(make_records(["sigmoid", "centred_sigmoid"], depths=[4, 8]), tmp_path)
+    both = "sigmoid 10.0% (3 of 3 runs failed), centred_sigmoid 10.0% (3 of 3)"
+    assert f"**Mean test accuracy at depth 8: {both}.** At depth 4: {both}.\n" in page
     assert (
-        "**sigmoid and centred_sigmoid stay at chance at every depth tried (4 and 8; mean test accuracy 10.0%).**"
-        in page
+        "- sigmoid and centred_sigmoid stay at chance at every depth tried (4 and 8; mean test accuracy 10.0%)." in page
     )
 
 
@@ -145,11 +163,68 @@ def test_diverged_runs_are_told_from_runs_at_chance(tmp_path):
 
 def test_further_axes_are_answered_one_by_one(tmp_path):
     page = report_of(make_records(["relu", "sigmoid"], depths=[2, 4], axes={"norm": ["none", "batch"]}), tmp_path)
-    assert "**With norm=none: relu rises above chance at every depth" in page
-    assert "**With norm=batch: relu and sigmoid rise above chance at every depth" in page
+    assert "**Mean test accuracy at depth 4 with norm=none: relu" in page
+    assert "**Mean test accuracy at depth 4 with norm=batch: relu" in page
+    assert "- relu and sigmoid rise above chance at every depth" in page
     assert figures(tmp_path) == {"accuracy", "failures", "learning-curves-norm-none", "learning-curves-norm-batch"}
     assert "| norm | activation | depth | n |" in page
     assert "only activation, depth, norm and seed were varied" in page
+
+
+def outcomes(accuracies, depth=2):
+    """Two records per activation, with these test accuracies."""
+    records = [make_record(name, depth, seed) for name in accuracies for seed in range(2)]
+    for record in records:
+        record["metrics"]["test_accuracy"] = accuracies[record["factors"]["activation"]]
+    return records
+
+
+def test_of_many_activations_the_headline_names_the_best_and_those_of_the_project(tmp_path):
+    accuracies = {"a": 0.6, "sigmoid": 0.2, "b": 0.9, "relu": 0.5, "c": 0.8, "d": 0.7, "e": 0.4}
+    page = report_of(outcomes(accuracies), tmp_path / "many")
+    named = "b 90.0%, c 80.0%, d 70.0%, relu 50.0%, sigmoid 20.0% and 2 others between 40.0% and 60.0%"
+    assert f"**Mean test accuracy at depth 2: {named}.**" in page
+    del accuracies["e"]
+    page = report_of(outcomes(accuracies), tmp_path / "few")
+    assert "b 90.0%, c 80.0%, d 70.0%, a 60.0%, relu 50.0%, sigmoid 20.0%.**" in page
+
+
+def test_relu_is_compared_with_the_strongest_of_the_others(tmp_path):
+    records = [
+        *outcomes({"relu": 0.5, "tanh": 0.7, "gelu": 0.6}, depth=2),
+        *outcomes({"relu": 0.5, "tanh": 0.5, "gelu": 0.9}, depth=4),
+    ]
+    page = report_of(records, tmp_path)
+    flatters = "gelu has the highest mean over the depths of 2 others, a choice that flatters it"
+    assert f"- gelu minus relu in points of test accuracy ({flatters}; 95% interval by Welch's t): " in page
+    assert "**+10.0** [+10.0, +10.0] at depth 2, **+40.0** [+40.0, +40.0] at depth 4." in page
+    assert page.count(" minus ") == 1
+
+
+def test_the_headline_is_of_depths_that_all_activations_have(tmp_path):
+    records = [*outcomes({"relu": 0.5}, depth=2), *outcomes({"relu": 0.6, "tanh": 0.7}, depth=4)]
+    page = report_of([*records, *outcomes({"relu": 0.8}, depth=8)], tmp_path / "common")
+    assert "**Mean test accuracy at depth 4: tanh 70.0%, relu 60.0%.**\n" in page
+    page = report_of([*outcomes({"relu": 0.5}, depth=2), *outcomes({"tanh": 0.7}, depth=4)], tmp_path / "none")
+    assert "**Mean test accuracy at depth 4: tanh 70.0%.** At depth 2: relu 50.0%.\n" in page
+    assert "minus" not in page
+
+
+def test_the_commands_prepare_each_data_set_of_a_sweep(tmp_path):
+    overrides = ["experiment=digits", "data=digits,mnist", "+data.url='file:///my data'", "depth=2,4"]
+    page = report_of([make_record()], tmp_path, overrides)
+    commands = [shlex.split(line) for line in page.partition("```sh\n")[2].splitlines()[:3]]
+    settings = ["+data.url='file:///my data'"]
+    assert commands[:2] == [
+        ["python", "src/prepare.py", "experiment=digits", f"data={name}", *settings] for name in ("digits", "mnist")
+    ]
+    assert commands[2] == ["python", "src/train.py", "-m", *overrides]
+
+
+def test_runs_that_coincide_are_drawn_side_by_side():
+    runs = pd.DataFrame({"depth": [2] * 10 + [4] * 2, "test_accuracy": [0.1] * 10 + [0.9, 0.2]})
+    place = place_in_cell(runs)
+    np.testing.assert_allclose(place, [*np.linspace(0.05, 0.95, 10), 0.75, 0.25])
 
 
 def test_many_activations_get_a_panel_each(tmp_path):

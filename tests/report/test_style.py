@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,14 @@ from whyrelu.report.style import style_of
 from whyrelu.report.text import listing, number, percent, plural, points
 
 ACTIVATIONS = sorted(path.stem for path in Path(__file__).parents[2].glob("conf/activation/*.yaml"))
+HEADLINE = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu")
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+# Machado, Oliveira and Fernandes 2009, severity 1, on linear red, green and blue.
+SIGHTS = {
+    "usual": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
 
 
 def test_every_activation_of_conf_has_a_style_of_its_own():
@@ -18,8 +27,17 @@ def test_every_activation_of_conf_has_a_style_of_its_own():
 
 
 def test_the_activations_of_the_headline_differ_in_colour_and_in_marker():
-    styles = [style_of(name) for name in ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu")]
+    styles = [style_of(name) for name in HEADLINE]
     assert len({style.colour for style in styles}) == len({style.marker for style in styles}) == len(styles)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_the_colours_of_the_headline_are_told_apart(sight):
+    colours = {name: _lab(style_of(name).colour, np.array(SIGHTS[sight])) for name in HEADLINE}
+    for one, other in itertools.combinations(HEADLINE, 2):
+        # two blues, #0072B2 and #56B4E9, are 26 apart for all; less than 15 is one colour on a thin line
+        least = 28 if sight == "usual" else 15
+        assert np.linalg.norm(colours[one] - colours[other]) > least, (one, other)
 
 
 def test_colours_stand_out_from_white():
@@ -29,9 +47,21 @@ def test_colours_stand_out_from_white():
 
 def _contrast_with_white(colour: str) -> float:
     """Contrast as defined by WCAG 2."""
+    return float(1.05 / (_linear(colour) @ TO_XYZ[1] + 0.05))
+
+
+def _lab(colour: str, sight: np.ndarray) -> np.ndarray:
+    """CIELAB 1976 of a colour as seen by someone."""
+    white = TO_XYZ.sum(axis=1)
+    relative = TO_XYZ @ np.clip(sight @ _linear(colour), 0, 1) / white
+    x, y, z = np.where(relative > 216 / 24389, np.cbrt(relative), (24389 / 27 * relative + 16) / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def _linear(colour: str) -> np.ndarray:
+    """Linear red, green and blue of an sRGB colour."""
     channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
 
 
 def test_other_names_have_a_style_that_does_not_change():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,12 +20,14 @@ from whyrelu.report.panels import (
     percent_axis,
 )
 from whyrelu.report.study import Facet, Study
-from whyrelu.report.style import FAINT, TEXT, chance_entry, legend_above, legend_height, series_entry, style_of
+from whyrelu.report.style import FAINT, GRID, TEXT, chance_entry, legend_above, legend_height, series_entry, style_of
 from whyrelu.report.text import percent
 
 # Part of the distance between two depths over which the activations of one depth are spread.
-_SPREAD = 0.62
-_WIDEST = 0.16
+_SPREAD = 0.76
+_WIDEST = 0.2
+# Part of an activation's width over which its single runs are spread.
+_RUNS = 0.7
 # Above so many lines a figure is not told in words.
 _MOST_IN_WORDS = 12
 
@@ -85,6 +89,8 @@ def _prepare(axes: Axes, facet: Facet, depths: list[int], lowest: float, label: 
     axes.set_xlim(-0.5, len(depths) - 0.5)
     axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     axes.tick_params(axis="x", length=0)
+    for between in range(1, len(depths)):
+        axes.axvline(between - 0.5, color=GRID, linewidth=0.8, zorder=0)
     draw_chance(axes, facet.chance, label)
 
 
@@ -96,23 +102,46 @@ def _cells(facet: Facet, depths: list[int], series: str) -> tuple[np.ndarray, pd
 def _draw_series(
     axes: Axes, facet: Facet, depths: list[int], series: str, centre: float, width: float, size: float = 6
 ) -> None:
-    """Runs to the left of `centre`, their mean and interval to the right, so that neither hides the other."""
+    """Runs to the left of `centre`, their mean and interval to the right, so that neither hides the other.
+
+    The runs of a cell stand beside each other in the order of their accuracy, so that equal ones are told apart.
+    """
     style = style_of(series)
     runs = facet.runs[facet.runs["series"] == series]
-    at = np.array([depths.index(depth) for depth in runs["depth"]]) + centre - 0.25 * width
+    at = (
+        np.array([depths.index(depth) for depth in runs["depth"]])
+        + centre
+        + width * (place_in_cell(runs) * _RUNS - 0.5)
+    )
     accuracy, failed = runs["test_accuracy"].to_numpy() * 100, runs["failed"].to_numpy()
-    axes.plot(at[~failed], accuracy[~failed], "o", color=style.colour, alpha=0.45, markersize=3, markeredgewidth=0)
-    axes.plot(at[failed], accuracy[failed], "x", color=style.colour, alpha=0.6, markersize=3.5, markeredgewidth=0.9)
+    dots: dict[str, Any] = {"color": style.colour, "alpha": 0.7, "linestyle": ""}
+    axes.plot(
+        at[~failed],
+        accuracy[~failed],
+        marker=style.marker,
+        markersize=3.2,
+        markeredgecolor="white",
+        markeredgewidth=0.3,
+        **dots,
+    )
+    axes.plot(at[failed], accuracy[failed], marker="x", markersize=3.5, markeredgewidth=0.8, **dots)
     positions, cells = _cells(facet, depths, series)
-    positions += centre + 0.25 * width
+    positions += centre + width * _RUNS / 2
     mean = cells["mean"].to_numpy() * 100
     axes.plot(positions, mean, color=style.colour, linestyle=style.line, linewidth=0.9, alpha=0.7)
     axes.vlines(positions, cells["low"] * 100, cells["high"] * 100, color=style.colour, linewidth=1.8)
     axes.plot(positions, mean, style.marker, color=style.colour, markersize=size, markeredgecolor="white", zorder=3)
 
 
+def place_in_cell(runs: pd.DataFrame) -> np.ndarray:
+    """Where a run stands among those of its depth, between 0 and 1, by the rank of its accuracy. Shape (runs,)."""
+    groups = runs.groupby("depth")["test_accuracy"]
+    rank = groups.rank(method="first").to_numpy()
+    return np.asarray((rank - 0.5) / groups.transform("size").to_numpy())
+
+
 def _run_entries(runs: pd.DataFrame) -> list[Line2D]:
-    entries = [Line2D([], [], color=TEXT, marker="o", markersize=3, linestyle="", alpha=0.6, label="one run")]
+    entries = [Line2D([], [], color=TEXT, marker="o", markersize=3, linestyle="", alpha=0.7, label="one run (small)")]
     if runs["failed"].any():
         entries.append(
             Line2D([], [], color=TEXT, marker="x", markersize=4, linestyle="", alpha=0.8, label="one failed run")
@@ -125,7 +154,8 @@ def _caption(study: Study, lowest: float) -> str:
     marks += "" if study.cells["n"].max() > 1 else " (none here, because a single run has none)"
     levels = " or ".join(sorted({percent(facet.chance) for facet in study.facets}))
     below = f" The axis starts at {lowest:.0f}%; chance ({levels}) is below it." if lowest > 0 else ""
-    return f"{marks}; small ones are the runs. The lines between depths only guide the eye.{below}"
+    runs = "small ones are the runs, side by side in the order of their accuracy"
+    return f"{marks}; {runs}. The lines between depths only guide the eye.{below}"
 
 
 def _alternative(facets: list[Facet]) -> str:

@@ -9,8 +9,12 @@ import pandas as pd
 
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.text import listing, number, percent, plural, points
-from whyrelu.results.cells import contrast_pair, learns
+from whyrelu.results.cells import PAIR, contrast_pair, learns
 from whyrelu.results.statistics import mean_difference
+
+# With more activations than this, a sentence names only the best ones and those the project is about.
+_MOST_NAMED = 6
+_BEST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -18,24 +22,65 @@ class FacetAnswer:
     """What one facet says.
 
     Attributes:
-        label: of the facet, empty if it is the only one.
+        accuracies: the activations in order of accuracy, at the deepest and then at the shallowest depth.
         learning: which activations rise above chance at which depths.
-        difference: between two activations per depth, None without a sigmoid to compare with.
+        differences: between two activations per depth, a sentence for each pair.
         failures: how many runs failed, of what, and from which depth on.
     """
 
-    label: str
+    accuracies: list[str]
     learning: str
-    difference: str | None
+    differences: list[str]
     failures: str
 
 
 def facet_answers(study: Study) -> list[FacetAnswer]:
     """The answer of each facet."""
     return [
-        FacetAnswer(facet.label, learning_sentence(facet), difference_sentence(facet), failures_sentence(facet))
+        FacetAnswer(
+            accuracy_sentences(facet), learning_sentence(facet), difference_sentences(facet), failures_sentence(facet)
+        )
         for facet in study.facets
     ]
+
+
+def accuracy_sentences(facet: Facet) -> list[str]:
+    """Mean test accuracy and failures per activation, best first, at the deepest depth and at the shallowest."""
+    depths = _common_depths(facet)
+    deepest = _accuracies_at(facet, depths[-1])
+    where = f" with {facet.label}" if facet.label else ""
+    sentences = [f"Mean test accuracy at depth {depths[-1]}{where}: {deepest}."]
+    if len(depths) > 1:
+        sentences.append(f"At depth {depths[0]}: {_accuracies_at(facet, depths[0])}.")
+    return sentences
+
+
+def _common_depths(facet: Facet) -> list[int]:
+    """The depths at which all activations were run, ascending; if there is none, all depths."""
+    tried = facet.cells.groupby("depth")["series"].nunique()
+    return [depth for depth in facet.depths if tried[depth] == len(facet.series)] or facet.depths
+
+
+def _accuracies_at(facet: Facet, depth: int) -> str:
+    cells = facet.cells[facet.cells["depth"] == depth].sort_values("mean", ascending=False, kind="stable")
+    told = pd.Series(True, index=cells.index)
+    if len(cells) > _MOST_NAMED:
+        told = cells["series"].isin([*cells["series"].iloc[:_BEST_NAMED], *PAIR])
+    parts: list[str] = []
+    for _, cell in cells[told].iterrows():
+        noun = "" if any("failed" in part for part in parts) else " runs failed"
+        parts.append(f"{cell['series']} {percent(cell['mean'])}{_failed(cell['failures'], cell['n'], noun)}")
+    others = cells[~told]
+    if others.empty:
+        return ", ".join(parts)
+    low, high = percent(others["mean"].min()), percent(others["mean"].max())
+    span = f"at {low}" if low == high else f"between {low} and {high}"
+    failed = _failed(int(others["failures"].sum()), int(others["n"].sum()), " runs failed")
+    return f"{', '.join(parts)} and {len(others)} others {span}{failed}"
+
+
+def _failed(failures: int, runs: int, noun: str) -> str:
+    return f" ({failures} of {runs}{noun})" if failures else ""
 
 
 def learning_sentence(facet: Facet) -> str:
@@ -69,15 +114,26 @@ def _means(facet: Facet, names: list[str], depths: tuple[int, ...]) -> str:
     return f"mean test accuracy {low if low == high else f'{low} to {high}'}"
 
 
-def difference_sentence(facet: Facet) -> str | None:
-    """Difference in mean test accuracy of two activations per depth, in points, with Welch's interval."""
+def difference_sentences(facet: Facet) -> list[str]:
+    """What sigmoid is compared with, and relu with the strongest of the other activations; none without them."""
     pair = contrast_pair(facet.series)
-    if pair is None:
-        return None
+    sentences = [_difference(facet, pair)] if pair else []
+    relu, _ = PAIR
+    common = facet.cells[facet.cells["depth"].isin(_common_depths(facet))]
+    means = common[~common["series"].isin(PAIR)].groupby("series", sort=False)["mean"].mean()
+    if relu in facet.series and not means.empty:
+        best = str(means.idxmax())
+        why = f"{best} has the highest mean over the depths of {len(means)} others, a choice that flatters it; "
+        sentences.append(_difference(facet, (best, relu), why if len(means) > 1 else ""))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _difference(facet: Facet, pair: tuple[str, str], why: str = "") -> str:
+    """Difference in mean test accuracy per depth, in points, with Welch's interval; empty without a common depth."""
     first, second = (_accuracies(facet.runs, name) for name in pair)
     shared = [depth for depth in facet.depths if depth in first and depth in second]
     if not shared:
-        return None
+        return ""
     parts = []
     for depth in shared:
         # no difference of two accuracies is larger than 100 points
@@ -86,7 +142,7 @@ def difference_sentence(facet: Facet) -> str | None:
         parts.append(f"**{points(value)}**{interval} at depth {depth}")
     single = min(len(values[depth]) for values in (first, second) for depth in shared) < 2
     kind = "no interval where there is a single run" if single else "95% interval by Welch's t"
-    return f"{pair[0]} minus {pair[1]} in points of test accuracy ({kind}): {', '.join(parts)}."
+    return f"{pair[0]} minus {pair[1]} in points of test accuracy ({why}{kind}): {', '.join(parts)}."
 
 
 def _accuracies(runs: pd.DataFrame, series: str) -> dict[int, list[float]]:

@@ -24,11 +24,13 @@ from whyrelu.report.panels import (
     percent_axis,
 )
 from whyrelu.report.study import Facet, Study
-from whyrelu.report.style import chance_entry, legend_above, legend_height, series_entry, style_of
+from whyrelu.report.style import SeriesStyle, chance_entry, legend_above, legend_height, series_entry, style_of
 from whyrelu.results.cells import validation_matrix
 
 # Above so many points the single runs would make a figure of megabytes; the interval takes their place.
 _MOST_POINTS = 40_000
+# About so many markers on the line of a mean.
+_MARKERS = 4
 
 Around = Literal["runs", "interval", "nothing"]
 _EXPLANATIONS: dict[Around, str] = {
@@ -47,7 +49,7 @@ def curves_figures(study: Study) -> list[Illustration]:
 def _by_depth(facet: Facet) -> Illustration:
     depths = facet.depths
     columns = balanced_columns(len(depths), 3)
-    legend = [series_entry(name, marker=False) for name in facet.series]
+    legend = [series_entry(name) for name in facet.series]
     figure, panels = panel_grid(
         len(depths),
         columns,
@@ -59,9 +61,8 @@ def _by_depth(facet: Facet) -> Illustration:
         _prepare(axes, facet, label=(i + 1) % columns == 0 or i + 1 == len(depths))
         axes.set_title(f"depth {depth}")
         _label_axes(axes, i, columns, len(depths))
-        for name in facet.series:
-            style = style_of(name)
-            _draw_cell(axes, facet, name, depth, style.colour, style.line, around)
+        for k, name in enumerate(facet.series):
+            _draw_cell(axes, facet, name, depth, style_of(name), around, shift=k / len(facet.series))
     legend_above(figure, legend)
     return _illustration(facet, figure, around, "one panel per depth")
 
@@ -78,7 +79,7 @@ def _by_series(facet: Facet) -> Illustration:
         axes.set_title(name, color=style_of(name).colour)
         _label_axes(axes, i, columns, len(facet.series))
         for depth, colour in colours.items():
-            _draw_cell(axes, facet, name, depth, colour, "-", "nothing")
+            _draw_cell(axes, facet, name, depth, SeriesStyle(colour, "", "-"), "nothing")
     legend_above(figure, legend)
     return _illustration(facet, figure, "nothing", "one panel per activation, one line per depth")
 
@@ -98,20 +99,38 @@ def _label_axes(axes: Axes, index: int, columns: int, count: int) -> None:
         axes.set_ylabel("validation accuracy, %")
 
 
-def _draw_cell(axes: Axes, facet: Facet, series: str, depth: int, colour: str, line: str, around: Around) -> None:
-    """The mean of a cell over its runs, on top of single runs or of the interval."""
+def _draw_cell(
+    axes: Axes, facet: Facet, series: str, depth: int, style: SeriesStyle, around: Around, shift: float = 0
+) -> None:
+    """The mean of a cell over its runs, on top of single runs or of the interval.
+
+    Markers stand every few epochs, `shift` (from 0 to 1) of the way to the next, so that those of lines that coincide
+    do not hide each other.
+    """
     curve = facet.curves[(facet.curves["series"] == series) & (facet.curves["depth"] == depth)]
     if curve.empty:
         return
     epoch = curve["epoch"].to_numpy()
-    alone = len(epoch) == 1
     if around == "runs":
         runs = facet.runs[(facet.runs["series"] == series) & (facet.runs["depth"] == depth)]
-        _draw_runs(axes, runs, facet.history, colour)
+        _draw_runs(axes, runs, facet.history, style.colour)
     elif around == "interval":
-        axes.fill_between(epoch, curve["low"] * 100, curve["high"] * 100, color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(epoch, curve["low"] * 100, curve["high"] * 100, color=style.colour, alpha=0.2, linewidth=0)
     mean = curve["val_accuracy"] * 100
-    axes.plot(epoch, mean, color=colour, linestyle=line, linewidth=1.7, marker="o" if alone else None, zorder=3)
+    step = -(-len(epoch) // _MARKERS)
+    axes.plot(
+        epoch,
+        mean,
+        color=style.colour,
+        linestyle=style.line,
+        linewidth=2,
+        marker=style.marker or ("o" if len(epoch) == 1 else None),
+        markevery=(int(shift * step), step),
+        markersize=5,
+        markeredgecolor="white",
+        markeredgewidth=0.6,
+        zorder=3,
+    )
 
 
 def _draw_runs(axes: Axes, runs: pd.DataFrame, history: pd.DataFrame, colour: str) -> None:
@@ -119,7 +138,7 @@ def _draw_runs(axes: Axes, runs: pd.DataFrame, history: pd.DataFrame, colour: st
     matrix = validation_matrix(runs.reset_index(drop=True), own)
     epoch = np.arange(1, matrix.shape[1] + 1)
     segments = [np.column_stack([epoch, row * 100]) for row in matrix]
-    axes.add_collection(LineCollection(segments, colors=colour, linewidths=0.6, alpha=0.3), autolim=False)
+    axes.add_collection(LineCollection(segments, colors=colour, linewidths=0.5, alpha=0.25), autolim=False)
 
 
 def _depth_colour(index: int, count: int) -> str:

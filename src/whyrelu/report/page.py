@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import jinja2
 
 from whyrelu.report.accuracy_figure import accuracy_figures
 from whyrelu.report.answer import best_sentence, facet_answers
+from whyrelu.report.commands import commands
 from whyrelu.report.curves_figure import curves_figures
 from whyrelu.report.failures_figure import failures_figure
 from whyrelu.report.grid import accuracy_grid, cells_grid
@@ -84,7 +84,6 @@ def render(study: Study, figures: dict[str, list[Illustration]]) -> str:
 
 
 def _context(study: Study) -> dict[str, Any]:
-    overrides = study.provenance["overrides"]
     return {
         "study": study.name,
         "answers": facet_answers(study),
@@ -101,11 +100,7 @@ def _context(study: Study) -> dict[str, Any]:
         "interval_note": interval_note(study),
         "scope": scope_sentence(study),
         "provenance": provenance_rows(study),
-        "commands": [
-            shlex.join(["python", "src/train.py", "-m", *overrides]),
-            shlex.join(["python", "src/aggregate.py", *overrides]),
-            shlex.join(["python", "src/report.py", study.name]),
-        ],
+        "commands": commands(study),
     }
 
 

@@ -18,60 +18,10 @@ _PROVENANCE_KEYS = ("study", "overrides", "runs", "seeds", "common", "implied", 
 
 
 @dataclass(frozen=True)
-class Facet:
-    """The cells in which all but activation and depth is the same.
+class _Cells:
+    """Rows of cells.parquet with the columns `series` and `facet`."""
 
-    Attributes:
-        label: what is the same, as far as it differs from other facets, e.g. "norm=batch"; empty if there are none.
-        cells: cells.parquet and the column `series`.
-        runs: runs.parquet and the columns `series` and `failed`.
-        curves: as `cells.curves_table`, and the column `series`.
-        history: history.parquet.
-        chance: accuracy of guessing, 1 / classes.
-    """
-
-    label: str
     cells: pd.DataFrame
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    history: pd.DataFrame
-    chance: float
-
-    @property
-    def slug(self) -> str:
-        """The label as a part of a file name; empty without a label."""
-        return re.sub(r"[^A-Za-z0-9.]+", "-", self.label).strip("-")
-
-    @property
-    def series(self) -> list[str]:
-        """The activations of this facet, in the order of the study."""
-        return list(dict.fromkeys(self.cells["series"]))
-
-    @property
-    def depths(self) -> list[int]:
-        """Its depths, ascending."""
-        return sorted({int(depth) for depth in self.cells["depth"]})
-
-
-@dataclass(frozen=True)
-class Study:
-    """One study.
-
-    Attributes:
-        name: of the study.
-        runs: of all facets.
-        cells: of all facets.
-        facets: at least one.
-        facet_columns: the factors that tell facets apart.
-        provenance: provenance.json.
-    """
-
-    name: str
-    runs: pd.DataFrame
-    cells: pd.DataFrame
-    facets: list[Facet]
-    facet_columns: list[str]
-    provenance: dict[str, Any]
 
     @property
     def series(self) -> list[str]:
@@ -82,6 +32,51 @@ class Study:
     def depths(self) -> list[int]:
         """The depths, ascending."""
         return sorted({int(depth) for depth in self.cells["depth"]})
+
+
+@dataclass(frozen=True)
+class Facet(_Cells):
+    """The cells in which all but activation and depth is the same.
+
+    Attributes:
+        cells: of this facet.
+        label: what is the same, as far as it differs from other facets, e.g. "norm=batch"; empty if there are none.
+        runs: runs.parquet and the columns `series` and `failed`.
+        curves: as `cells.curves_table`, and the column `series`.
+        history: history.parquet.
+        chance: accuracy of guessing, 1 / classes.
+    """
+
+    label: str
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    history: pd.DataFrame
+    chance: float
+
+    @property
+    def slug(self) -> str:
+        """The label as a part of a file name; empty without a label."""
+        return re.sub(r"[^A-Za-z0-9.]+", "-", self.label).strip("-")
+
+
+@dataclass(frozen=True)
+class Study(_Cells):
+    """One study.
+
+    Attributes:
+        cells: of all facets.
+        name: of the study.
+        runs: of all facets.
+        facets: at least one.
+        facet_columns: the factors that tell facets apart.
+        provenance: provenance.json.
+    """
+
+    name: str
+    runs: pd.DataFrame
+    facets: list[Facet]
+    facet_columns: list[str]
+    provenance: dict[str, Any]
 
 
 def read_study(directory: Path) -> Study:
@@ -131,4 +126,4 @@ def _study(runs: pd.DataFrame, history: pd.DataFrame, cells: pd.DataFrame, prove
                 chance=1 / classes[str(part["data"].iloc[0])],
             )
         )
-    return Study(provenance["study"], runs, cells, facets, columns, provenance)
+    return Study(cells, provenance["study"], runs, facets, columns, provenance)

@@ -35,18 +35,18 @@ class SeriesStyle(NamedTuple):
 # variants of one another share a colour and differ in marker and line; the ones most often compared do not.
 _STYLES = {
     "relu": SeriesStyle("#0072B2", "o", "-"),
-    "leaky_relu": SeriesStyle("#56B4E9", "s", "-"),
+    "leaky_relu": SeriesStyle("#CC79A7", "s", "-"),
     "tanh": SeriesStyle("#009E73", "^", "-"),
     "sigmoid": SeriesStyle("#D55E00", "v", "-"),
-    "gelu": SeriesStyle("#CC79A7", "D", "-"),
+    "gelu": SeriesStyle("#882255", "D", "-"),
     "silu": SeriesStyle("#E69F00", "P", "-"),
     "elu": SeriesStyle("#332288", "p", "-"),
     "softplus": SeriesStyle("#999933", "H", "-"),
     "identity": SeriesStyle("#555555", "d", "-"),
-    "rescaled_sigmoid": SeriesStyle("#882255", "<", "-"),
+    "rescaled_sigmoid": SeriesStyle("#661100", "<", "-"),
     "centred_sigmoid": SeriesStyle("#AA4499", ">", "-"),
     "mish": SeriesStyle("#8C6D1F", "h", "-"),
-    "prelu": SeriesStyle("#0072B2", "D", "--"),
+    "prelu": SeriesStyle("#CC79A7", "o", "--"),
     "relu6": SeriesStyle("#56B4E9", "p", "--"),
     "hardtanh": SeriesStyle("#009E73", "s", "--"),
     "hard_sigmoid": SeriesStyle("#D55E00", "o", "--"),
@@ -55,7 +55,7 @@ _STYLES = {
     "celu": SeriesStyle("#332288", "v", ":"),
     "softsign": SeriesStyle("#117733", "P", "--"),
 }
-_FURTHER_COLOURS = ("#CC6677", "#44AA99", "#661100", "#6699CC", "#7B3294", "#994F00", "#888888")
+_FURTHER_COLOURS = ("#CC6677", "#44AA99", "#6699CC", "#7B3294", "#994F00", "#888888")
 _FURTHER_MARKERS = ("o", "s", "^", "v", "D", "P", "<", ">", "p", "h", "d")
 
 _PARAMETERS: dict[str, Any] = {
@@ -139,11 +139,10 @@ def legend_height(entries: list[Line2D]) -> float:
     return 0.1 + 0.2 * -(-len(entries) // _legend_columns(entries))
 
 
-def series_entry(series: str, marker: bool = True) -> Line2D:
-    """A legend's entry for a series, with or without its marker."""
+def series_entry(series: str) -> Line2D:
+    """A legend's entry for a series."""
     style = style_of(series)
-    shown = style.marker if marker else ""
-    return Line2D([], [], color=style.colour, marker=shown, linestyle=style.line, label=series)
+    return Line2D([], [], color=style.colour, marker=style.marker, linestyle=style.line, label=series)
 
 
 def chance_entry() -> Line2D:
