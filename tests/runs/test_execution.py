@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from whyrelu.configuration.composition import compose_grid
+from whyrelu.data.preparation import prepare
 from whyrelu.runs.execution import execute
 from whyrelu.runs.store import RunStore
 
@@ -38,9 +40,19 @@ def test_a_run_is_recorded_once_and_then_skipped(tmp_path, prepared_root):
     assert again == record
 
 
-def test_a_checkpoint_is_kept_when_asked_for(tmp_path, prepared_root):
+def test_a_checkpoint_of_the_last_epoch_is_kept_when_asked_for(tmp_path, prepared_root):
     record, _ = execute(configure(tmp_path, prepared_root, "trainer.keep_checkpoint=true"))
-    assert RunStore(tmp_path).checkpoint(record["run_id"]).exists()
+    checkpoint = torch.load(RunStore(tmp_path).checkpoint(record["run_id"]), weights_only=True)
+    assert checkpoint["whyrelu"]["history"] == record["history"]
+
+
+def test_data_replaced_under_a_run_is_refused(tmp_path, prepared_root, monkeypatch):
+    config = configure(tmp_path, prepared_root)
+    facts = prepare(config["data"], prepared_root)
+    monkeypatch.setattr("whyrelu.runs.execution.prepare", lambda data, root: facts | {"fingerprint": "another"})
+    record, _ = execute(config)
+    assert record["status"] == "failed"
+    assert "replaced" in record["error"]
 
 
 def test_seed_zero_is_a_seed(tmp_path, prepared_root):

@@ -33,6 +33,8 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         return UnknownNameError(group or "configuration", name, error.options or [])
+    if isinstance(error, OverrideParseException) and "=" not in error.override:
+        return not_a_setting(error.override)
     if isinstance(error, OverrideParseException):
         return UserError(f"cannot read {error.override!r}: {_first_line(error)}")
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
@@ -46,6 +48,11 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
     typed = f" (in: {' '.join(overrides)})" if overrides else ""
     known = isinstance(error, HydraException | ValueError)
     return UserError(f"{'' if known else type(error).__name__ + ': '}{message}{typed}")
+
+
+def not_a_setting(argument: str) -> UserError:
+    """Return the error about an argument that is no setting at all."""
+    return UserError(f"cannot read {argument!r}: settings are given as key=value; --help shows examples")
 
 
 def _explain_omegaconf(error: OmegaConfBaseException) -> UserError:

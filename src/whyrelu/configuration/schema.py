@@ -65,7 +65,7 @@ class Trainer:
     max_epochs: int = 15
     # Seconds between checkpoints (the first is written after the first epoch), for resuming.
     checkpoint_seconds: float = 2.0
-    # Keep the last checkpoint when a run ends.
+    # Keep a checkpoint of the last epoch when a run ends; a run that is done already is not trained again for it.
     keep_checkpoint: bool = False
 
 
@@ -118,6 +118,7 @@ def validate(config: Mapping[str, Any]) -> None:
                 raise UserError(f"setting {group}.{key} must be a name, not {config[group].get(key)!r}")
     _known_and_finite(config, Config)
     _at_least(1, config, "depth", "width", "batch_size")
+    _at_least(1, config["data"], "validation_size", "train_size", "test_size", "image_size", prefix="data.")
     _at_least(1, config["trainer"], "max_epochs", "threads", prefix="trainer.")
     _at_least(0, config["trainer"], "checkpoint_seconds", prefix="trainer.")
     _at_least(0, config["data"]["augmentation"], "padding", prefix="data.augmentation.")
@@ -136,7 +137,7 @@ def validate(config: Mapping[str, Any]) -> None:
 
 def _at_least(least: int, values: Mapping[str, Any], *keys: str, prefix: str = "") -> None:
     for key in keys:
-        if not values[key] >= least:
+        if values[key] is not None and not values[key] >= least:
             raise UserError(f"setting {prefix}{key} must be at least {least}, not {values[key]}")
 
 

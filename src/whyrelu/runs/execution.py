@@ -68,6 +68,8 @@ def _train(
     error_file = store.folder(identity) / ERROR
     try:
         arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
+        if arrays.fingerprint != facts["fingerprint"]:
+            raise UserError(f"data set {facts['name']!r} was replaced by another while this run began; start it again")
         result = fit(config, arrays, store.checkpoint(identity), attempts.add, on_epoch)
         outcome |= {
             "status": result.status,

@@ -41,16 +41,19 @@ class PeriodicCheckpoint(Checkpoint):
     Args:
         path: the one file.
         seconds: least time between two saves.
+        last: whether to save after the last epoch too, which no resumed run would need.
     """
 
-    def __init__(self, path: Path, seconds: float) -> None:
+    def __init__(self, path: Path, seconds: float, last: bool) -> None:
         self._path = path
         self._seconds = seconds
+        self._save_last = last
         self._last = -float("inf")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save if it is time; the last epoch needs no checkpoint."""
+        """Save if it is time."""
         finished = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        if not finished and time.monotonic() - self._last >= self._seconds:
+        due = time.monotonic() - self._last >= self._seconds
+        if self._save_last if finished else due:
             trainer.save_checkpoint(self._path)
             self._last = time.monotonic()

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from whyrelu.configuration.callables import bind
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.module import ImageDataModule
-from whyrelu.errors import UserError
+from whyrelu.errors import UserError, one_line
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.initialisation import initialise
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
@@ -113,20 +114,7 @@ def fit(
     network = build_network(config, (height, width, channels), len(arrays.classes))
     optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
     module = Classifier(network, optimizer, config["schedule"], stream, on_start, on_epoch)
-    trainer = pl.Trainer(
-        accelerator=config["trainer"]["accelerator"],
-        devices=1,
-        precision=config["precision"],
-        max_epochs=config["trainer"]["max_epochs"],
-        callbacks=[PeriodicCheckpoint(checkpoint, config["trainer"]["checkpoint_seconds"])],
-        plugins=[AtomicCheckpointIO()],
-        deterministic=True,
-        logger=False,
-        enable_checkpointing=True,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    trainer = _trainer(config, checkpoint)
     trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None)
     steps = trainer.global_step
     trainer.test(module, data, verbose=False)
@@ -150,6 +138,32 @@ def fit(
         validation_images=len(data.validation_indices),
         device=str(trainer.strategy.root_device),
     )
+
+
+def _trainer(config: Mapping[str, Any], checkpoint: Path) -> pl.Trainer:
+    settings = config["trainer"]
+    try:
+        return pl.Trainer(
+            accelerator=settings["accelerator"],
+            devices=1,
+            precision=config["precision"],
+            max_epochs=settings["max_epochs"],
+            callbacks=[
+                PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"], last=settings["keep_checkpoint"])
+            ],
+            plugins=[AtomicCheckpointIO()],
+            deterministic=True,
+            logger=False,
+            enable_checkpointing=True,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(
+            f"trainer.accelerator={settings['accelerator']} with precision={config['precision']} cannot be used on "
+            f"this machine ({one_line(error)}); trainer=cpu precision=32-true can"
+        ) from error
 
 
 def _prepare_process(threads: int) -> None:
