@@ -1,5 +1,7 @@
 """Train one network, or with -m every combination of the values given: see --help."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
@@ -11,7 +13,6 @@ register()
 
 @reports_errors
 @hydra.main(config_path="../conf", config_name="train", version_base="1.3")
-@reports_errors  # once more, before Hydra adds words of its own
 def main(config: DictConfig) -> None:
     """Do what the composed configuration says; in a sweep this is called in a worker, once per run."""
     from pathlib import Path
@@ -26,8 +27,11 @@ def main(config: DictConfig) -> None:
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         job(resolve(config), Path(HydraConfig.get().sweep.dir))
     else:
-        run_alone(resolve(config))
+        # before Hydra adds words of its own to an error
+        reports_errors(lambda: run_alone(resolve(config)))()
 
 
 if __name__ == "__main__":
+    # Hydra wants the flag before all settings
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     main()

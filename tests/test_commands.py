@@ -99,8 +99,12 @@ def test_a_person_can_change_their_own_activation_and_gets_a_new_run(folder):
         (["depth=1,2"], "add -m"),
         (["activation._target_=torch.nn.Hardshrimp"], "torch.nn.Hardshrimp"),
         (["activation._target_=os.path"], "not callable"),
+        (["trainer.accelerator=cuda"], "trainer=cpu"),
+        (["foo"], "key=value"),
+        (["data.train_size=0"], "data.train_size must be at least 1"),
+        (["optimizer=sdg"], "did you mean 'sgd'"),
         (["precision=bf17"], "bf16-mixed"),
-        (["experiment=cifar"], "cifar10"),
+        (["experiment=cifar"], "did you mean 'cifar10'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -134,6 +138,24 @@ def test_one_failing_run_does_not_stop_the_others_and_the_exit_code_says_so(fold
     assert sorted(r["status"] for r in records(folder / "failing").values()) == ["completed"] * 2 + ["failed"] * 2
     status = python(folder, "status.py", *grid)
     assert "4 runs: 2 done, 2 failed, 0 begun, 0 missing" in status.stdout
+
+
+def test_a_run_that_kills_its_worker_does_not_take_the_others_with_it(folder):
+    (folder / "deadly.py").write_text(
+        "import os\n\n\ndef relu(x):\n    os._exit(9)\n\n\ndef leaky(x):\n    return x.clamp_min(0.1 * x)\n"
+    )
+    grid = ["activation._target_=deadly.relu,deadly.leaky", "depth=1,2", *TINY, "run_root=deadly", "init=he", OFF]
+    # the flag may stand behind the settings
+    line = error_line(python(folder, "train.py", *grid, "-m"))
+    assert "2 of 4 runs failed" in line
+    assert "worker died twice" in line
+    names = [record["factors"]["activation"] for record in records(folder / "deadly").values()]
+    assert names == ["deadly.leaky"] * 2
+
+
+def test_one_name_for_two_data_sets_is_refused(folder):
+    grid = ["data.test_size=360,300", "depth=1", *TINY, "run_root=two_sets", "prepared_root=two_sets_data", OFF]
+    assert "data.name" in error_line(python(folder, "train.py", "-m", *grid))
 
 
 @pytest.mark.slow

@@ -46,7 +46,9 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
                 raise
             from whyrelu.configuration.explanation import explain
 
-            fail(str(error) if isinstance(error, OSError) else str(explain(error, [])))
+            # Hydra's error about a missing file is an OSError too
+            is_plain = isinstance(error, OSError) and not isinstance(error, HydraException)
+            fail(str(error) if is_plain else str(explain(error, [])))
 
     return guarded
 
@@ -72,5 +74,7 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
     for override in overrides:
         is_setting = "=" in override and not override.startswith("-")
         if not is_setting and not override.startswith("~"):
-            raise UserError(f"cannot read {override!r}: settings are given as key=value; --help shows examples")
+            from whyrelu.configuration.explanation import not_a_setting
+
+            raise not_a_setting(override)
     return overrides

@@ -43,6 +43,7 @@ class SweepDisplay:
         self.failures: dict[str, str] = {}
         self._first_start: float | None = None
         self._stop = threading.Event()
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name="sweep display", daemon=True)
         self._progress = Progress(
             BarColumn(bar_width=None),
@@ -65,10 +66,18 @@ class SweepDisplay:
         self._thread.join()
         self._progress.stop()
 
+    def ended_and_running(self) -> tuple[set[str], set[str]]:
+        """Return which runs have ended and which have begun but not ended, as of now."""
+        with self._lock:
+            self._read()
+            return set(self._finished), set(self._running)
+
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
+            with self._lock:
+                self._read()
+        with self._lock:
             self._read()
-        self._read()
 
     def _read(self) -> None:
         for event in self._reader.new():
@@ -89,9 +98,9 @@ class SweepDisplay:
             self.failures[event.run_id] = event.text
         else:
             self.failures.pop(event.run_id, None)
-        self._first_start = (
-            min(self._first_start or now, now - event.seconds) if event.kind != "skipped" else self._first_start
-        )
+        if event.kind != "skipped":
+            # a run may have begun and ended since the last look
+            self._first_start = min(self._first_start or now, now - event.seconds)
         self._print_line(event)
         with suppress(Exception):
             self._on_finished(event.run_id)

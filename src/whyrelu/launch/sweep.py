@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.configuration.composition import Job, compose_grid
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.launch.events import Event, EventReader, emit
@@ -31,13 +33,15 @@ def sweep(overrides: Sequence[str], launcher: Launcher, directory: Path) -> Sequ
         launcher: Hydra's, which calls `job` in its workers.
         directory: for the bookkeeping of this sweep; removed at the end.
 
+    Returns:
+        What the workers returned.
+
     Raises:
         UserError: the grid cannot be composed, or at least one of its runs failed; the others went on.
     """
     console = Console()
     jobs = compose_grid(overrides)
-    for config in {job.config["data"]["name"]: job.config for job in jobs}.values():
-        prepare(config["data"], Path(config["prepared_root"]))
+    _prepare_data(jobs)
     runs = identify(jobs)
     config = runs[0].config
     store = RunStore(Path(config["run_root"]))
@@ -51,29 +55,64 @@ def sweep(overrides: Sequence[str], launcher: Launcher, directory: Path) -> Sequ
             # those that an earlier sweep finished but was killed before it could track
             for identity in done:
                 tracker.submit(identity)
-            return _launch(waiting, launcher, directory, console, tracker)
+            with SweepDisplay(
+                {run.run_id: run.label for run in waiting}, EventReader(directory), console, tracker.submit
+            ) as display:
+                returns = _launch(waiting, launcher, directory, display)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+    _report_failures(waiting, display)
+    return returns
+
+
+def _prepare_data(jobs: Iterable[Job]) -> None:
+    """Prepare the data sets of a grid before its workers need them.
+
+    Raises:
+        UserError: two points of the grid make different data sets under one name, which would replace each other.
+    """
+    fingerprints: dict[tuple[str, str], str] = {}
+    different = {str(job.config["data"]): job.config for job in jobs}
+    for config in different.values():
+        place = config["prepared_root"], config["data"]["name"]
+        fingerprint = prepare(config["data"], Path(config["prepared_root"]))["fingerprint"]
+        if fingerprints.setdefault(place, fingerprint) != fingerprint:
+            raise UserError(
+                f"the grid makes different data sets under the name {place[1]!r}: give each a sweep and a data.name of "
+                "its own"
+            )
 
 
 def _launch(
-    waiting: list[PlannedRun], launcher: Launcher, directory: Path, console: Console, tracker: Tracker
-) -> Sequence[JobReturn]:
-    labels = {run.run_id: run.label for run in waiting}
-    with SweepDisplay(labels, EventReader(directory), console, tracker.submit) as display:
+    waiting: Sequence[PlannedRun], launcher: Launcher, directory: Path, display: SweepDisplay
+) -> list[JobReturn]:
+    """Launch runs until each has ended; those during which a worker died are tried once more, each alone."""
+    returns: list[JobReturn] = []
+    while waiting:
         try:
-            returns: Sequence[JobReturn] = launcher.launch([run.overrides for run in waiting], initial_job_idx=0)
-        except Exception as error:  # a job tells its failures: this is the launcher's own, such as a worker that died
-            raise UserError(
-                f"the launcher stopped: {one_line(error)}; what is finished is kept, and the same command goes on"
-            ) from error
+            return [*returns, *launcher.launch([run.overrides for run in waiting], initial_job_idx=len(returns))]
+        except Exception as error:  # jobs tell their failures: this is the launcher's own, such as a worker that died
+            ended, begun = display.ended_and_running()
+            suspects = [run for run in waiting if run.run_id in begun]
+            if not suspects:
+                raise UserError(f"the launcher stopped: {one_line(error)}; what is finished is kept") from error
+            for run in suspects:
+                try:
+                    returns += launcher.launch([run.overrides], initial_job_idx=len(returns))
+                except Exception as again:
+                    emit(directory, Event("failed", run.run_id, f"its worker died twice: {one_line(again)}"))
+            waiting = [run for run in waiting if run.run_id not in ended | begun]
+    return returns
+
+
+def _report_failures(waiting: Sequence[PlannedRun], display: SweepDisplay) -> None:
     if display.failures:
+        labels = {run.run_id: run.label for run in waiting}
         first, reason = next(iter(display.failures.items()))
         raise UserError(
             f"{len(display.failures)} of {len(waiting)} runs failed, the first ({labels.get(first, first)}): {reason}; "
             "the others went on; the same command tries the failed ones again"
         )
-    return returns
 
 
 def job(config: Mapping[str, Any], directory: Path) -> None:
@@ -83,6 +122,12 @@ def job(config: Mapping[str, Any], directory: Path) -> None:
         config: a resolved configuration.
         directory: of the sweep's bookkeeping.
     """
+    if multiprocessing.current_process().name != "MainProcess":
+        # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # imported here so that the seconds it takes once per worker are no run's
+    import whyrelu.training.fit  # noqa: F401
+
     identity = run_id(config, data_fingerprint(config))
     emit(directory, Event("started", identity, ""))
     try:
