@@ -29,7 +29,10 @@ VALID: dict[str, Any] = {
     "schedule": "cosine",
     "batch_size": 1,
     "precision": "32-true",
-    "data": {"augmentation": {"padding": 0, "flip": False}},
+    "data": {
+        **{"validation_size": 1, "train_size": None, "test_size": None, "image_size": None},
+        "augmentation": {"padding": 0, "flip": False},
+    },
     "trainer": {"accelerator": "cpu", "threads": 1, "max_epochs": 1, "checkpoint_seconds": 0.0},
 }
 
@@ -54,6 +57,9 @@ def test_the_smallest_allowed_values_pass() -> None:
         ("depth", 0),
         ("width", 0),
         ("batch_size", -1),
+        ("data.validation_size", 0),
+        ("data.train_size", 0),
+        ("data.image_size", -8),
         ("trainer.max_epochs", 0),
         ("trainer.threads", 0),
         ("trainer.checkpoint_seconds", -0.1),
