@@ -8,8 +8,9 @@ about git, so the same runs give the same bytes.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -138,7 +139,7 @@ class TableBuilder:
         for column in self._further.values():
             column.extend([None] * (len(ids) - len(column)))
         factors = {**{name: self._columns[name] for name in FACTORS}, **self._further}
-        axes = [name for name in self._further if _varies(name, factors)]
+        axes = _axes(factors)
         data: dict[str, Any] = {name: pd.Series(self._columns[name], dtype=kind) for name, kind in RUN_COLUMNS.items()}
         data |= {name: _axis_array(self._further[name]) for name in axes}
         order = _order(factors, axes)
@@ -155,6 +156,26 @@ class TableBuilder:
             if name != "run_id":
                 data[name] = np.concatenate([self._history[i][name] for i in order]).astype(kind)
         return pd.DataFrame(data)
+
+
+def planned_cells(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The cells of runs that need not have taken place: the columns that name a cell in cells.parquet, in its order.
+
+    Args:
+        factors: of each run, as `whyrelu.runs.identity.factors` gives them; at least one.
+
+    Returns:
+        one row per cell, and the column `run`, the position in `factors` of the first run of the cell.
+    """
+    plain = [{name: _plain(value) for name, value in run.items()} for run in factors]
+    names = list(dict.fromkeys([*FACTORS, *itertools.chain.from_iterable(plain)]))
+    columns = {name: [run.get(name) for run in plain] for name in names}
+    axes = _axes(columns)
+    data: dict[str, Any] = {name: pd.Series(columns[name], dtype=RUN_COLUMNS[name]) for name in FACTORS}
+    data |= {name: _axis_array(columns[name]) for name in axes}
+    table = pd.DataFrame(data).assign(run=range(len(plain))).take(_order(columns, axes))
+    cells = [name for name in table.columns if name not in ("seed", "run")]
+    return table.drop_duplicates(cells)[[*cells, "run"]].reset_index(drop=True)
 
 
 def build_tables(records: Iterable[Mapping[str, Any]]) -> Tables:
@@ -190,6 +211,11 @@ def _history_arrays(history: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 def _group(name: str, factors: Mapping[str, list[Any]]) -> list[Any] | None:
     """The column that a dotted setting belongs to: optimizer.momentum to optimizer."""
     return factors.get(name.split(".")[0]) if "." in name else None
+
+
+def _axes(factors: Mapping[str, list[Any]]) -> list[str]:
+    """The factors that are axes of the study, besides `FACTORS`."""
+    return [name for name in factors if name not in FACTORS and _varies(name, factors)]
 
 
 def _varies(name: str, factors: Mapping[str, list[Any]]) -> bool:

@@ -1,0 +1,130 @@
+"""Columns of the tables that look inside the networks, with their pandas dtypes; `whyrelu.results.tables` has the others.
+
+Layers are convolutions, 1 nearest the input. Epoch 0 is the network as it was initialised. Norms of gradients are of
+cross-entropy in nats. Numbers that were not measured, or are not finite, are missing.
+"""
+
+from __future__ import annotations
+
+# layers.parquet: one row per run, epoch and layer; definitions in whyrelu.diagnostics.
+LAYER_COLUMNS = {
+    "run_id": "str",
+    "epoch": "int64",
+    "layer": "int64",
+    # root mean square over images of norm(dL_i / dh_i), h the preactivations of the layer
+    "gradient": "float32",
+    # norm of dL/dW, L the mean loss of the probe images
+    "weight_gradient": "float32",
+    # norm(delta W) / norm(W) of one step, the middle one of the epoch; missing at epoch 0
+    "update": "float32",
+    # fraction of units with abs(phi'(h)) <= 5% of its maximum
+    "saturated": "float32",
+    # of the units saturated one epoch earlier, the fraction that is not any more
+    "desaturated": "float32",
+    # mean of phi'(h)^2 over units, relative to nothing
+    "slope_square": "float32",
+    # fraction of channels whose output is the same for all images; those that were not dead one epoch earlier, and
+    # those that were and are not any more, as fractions of all channels
+    "dead": "float32",
+    "died": "float32",
+    "revived": "float32",
+    # root mean square over units of the standard deviation across images, relative to that of h itself
+    "collapse": "float32",
+    # E[a]^2 / E[a^2] of the outputs a
+    "mean_shift": "float32",
+    # E[h^2]
+    "q": "float32",
+    # exp(entropy of the normalised singular values) of the centred outputs; at init, in the middle and at the end
+    "effective_rank": "float32",
+    # whether norms per image are exact: they are not where a norm mixes the images of a batch
+    "exact": "bool",
+}
+
+# spectra.parquet: one row per run and epoch, at init, in the middle and at the end.
+SPECTRA_COLUMNS = {
+    "run_id": "str",
+    "epoch": "int64",
+    # singular values of d logits / d image, squared: their mean (Hutchinson) and the largest (power iteration)
+    "jacobian_mean_square": "float32",
+    "jacobian_largest_square": "float32",
+    # eigenvalue of largest magnitude of the Hessian of the mean loss, with its sign
+    "hessian_largest": "float32",
+}
+
+# Columns that profiles.parquet has of layers.parquet, averaged over the runs of a cell: what varies over orders of
+# magnitude by the geometric mean, fractions by the arithmetic one.
+GEOMETRIC = ("gradient", "weight_gradient", "update", "q", "collapse")
+ARITHMETIC = (
+    "saturated",
+    "desaturated",
+    "slope_square",
+    "dead",
+    "died",
+    "revived",
+    "mean_shift",
+    "effective_rank",
+)
+
+# profiles.parquet: the factors of the cell, and per epoch and layer these; predictions at epoch 0 only.
+PROFILE_COLUMNS = {
+    "epoch": "int64",
+    "layer": "int64",
+    # runs with a finite gradient at this layer and epoch
+    "n": "int64",
+    **{name: "float64" for name in (*GEOMETRIC, *ARITHMETIC)},
+    # gradient of this layer divided by that of the last, geometric mean and extremes over the runs
+    "gradient_relative": "float64",
+    "gradient_relative_low": "float64",
+    "gradient_relative_high": "float64",
+    "exact": "bool",
+    "predicted_q": "float64",
+    "predicted_gradient_relative": "float64",
+    "predicted_collapse": "float64",
+}
+
+# theory.parquet: the factors of the cell, and per layer the mean-field prediction at init.
+THEORY_COLUMNS = {
+    "layer": "int64",
+    # E[h^2]
+    "q": "float64",
+    # chi_1(q_l): what E norm(dL/dh)^2 is multiplied by from layer l + 1 to l, zero padding aside; missing at the last
+    "chi": "float64",
+    # predicted norm(dL/dh_l) / norm(dL/dh_(l+1)), zero padding included; missing at the last layer
+    "gradient_ratio": "float64",
+    # predicted norm(dL/dh_l) / norm(dL/dh_last)
+    "gradient_relative": "float64",
+    # predicted value of `collapse` of layers.parquet
+    "collapse": "float64",
+    # of the cell, the same in all its rows: -1 / mean of ln chi, in layers; negative where gradients explode
+    "xi": "float64",
+    # of the cell: layers after which the part of the signal that depends on the image is below round-off
+    "roundoff_depth": "float64",
+}
+
+# functions.parquet: every activation of the study and its derivative, drawn from the callable.
+FUNCTION_COLUMNS = {
+    "activation": "str",
+    "x": "float64",
+    "value": "float64",
+    "slope": "float64",
+    # abs(slope) <= 5% of its maximum
+    "saturated": "bool",
+}
+
+# Scalars of a run in runs.parquet (and in run.json among its metrics), all made of the rows above: `init` is epoch 0,
+# `end` the last one measured.
+SUMMARY_COLUMNS = (
+    # log10 of the gradient of the last layer over that of the first: decades lost on the way back
+    "gradient_decades_init",
+    "gradient_decades_end",
+    # slope of ln gradient over the layers
+    "gradient_slope_init",
+    # means over layers
+    "saturated_init",
+    "saturated_end",
+    "dead_init",
+    "dead_end",
+    # of the last layer
+    "collapse_init",
+    "collapse_end",
+)
