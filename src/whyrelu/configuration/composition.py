@@ -37,10 +37,17 @@ class Job(NamedTuple):
 
 
 class _Axis(NamedTuple):
-    """The values of one key, each as an override; `is_set` where the values are set in copies of a composition."""
+    """The values of one key, each as an override.
+
+    Attributes:
+        texts: the overrides.
+        is_set: whether the values are set in copies of a composition.
+        group: the config group that is chosen from, if it is one and stands in the configuration under its own name.
+    """
 
     texts: list[str]
     is_set: bool
+    group: str | None = None
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
@@ -58,19 +65,18 @@ def compose_grid(overrides: Sequence[str]) -> list[Job]:
     """Compose every combination of the values that the overrides sweep over, in the order Hydra would run them.
 
     Composing takes Hydra a tenth of a second, too long for grids of thousands; so it composes only the combinations of
-    config groups, and swept values (depth, seed, lr) are set in copies.
+    config groups (or, where groups are independent, their options alone), and swept values (depth, seed, lr) are set
+    in copies.
 
     Raises:
         UserError: one line about what cannot be composed.
     """
     with _hydra():
         axes = _axes(overrides)
-        composed: dict[tuple[str, ...], DictConfig] = {}
+        composed = _compositions([axis for axis in axes if not axis.is_set])
         jobs = []
         for texts in itertools.product(*(axis.texts for axis in axes)):
             base = tuple(text for text, axis in zip(texts, axes, strict=True) if not axis.is_set)
-            if base not in composed:
-                composed[base] = _compose(base)
             config = composed[base].copy()
             for text, axis in zip(texts, axes, strict=True):
                 if axis.is_set:
@@ -136,6 +142,45 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
         raise explain(error, overrides) from error
 
 
+def _compositions(axes: Sequence[_Axis]) -> dict[tuple[str, ...], DictConfig]:
+    """Every combination of the texts of these axes, composed."""
+    grid = list(itertools.product(*(axis.texts for axis in axes)))
+    varied = [i for i, axis in enumerate(axes) if len(axis.texts) > 1]
+    if len(varied) > 1 and all(axes[i].group for i in varied):
+        assembled = _assembled(axes, varied)
+        # that choices act together in a way that none shows alone is seen at the corner that is farthest from the first
+        if assembled is not None and _plain(assembled[grid[-1]]) == _plain(_compose(grid[-1])):
+            return assembled
+    return {texts: _compose(texts) for texts in grid}
+
+
+def _assembled(axes: Sequence[_Axis], varied: Sequence[int]) -> dict[tuple[str, ...], DictConfig] | None:
+    """The same from compositions with one choice unlike the first; None if one changes more than its group."""
+    first = tuple(axis.texts[0] for axis in axes)
+    base = _compose(first)
+    nodes: dict[tuple[int, str], Any] = {}
+    for i in varied:
+        group = str(axes[i].group)
+        for text in axes[i].texts:
+            alone = base if text == first[i] else _compose((*first[:i], text, *first[i + 1 :]))
+            if _plain(alone, leave_out=group) != _plain(base, leave_out=group):
+                return None
+            nodes[i, text] = alone[group]
+    combined = {}
+    for texts in itertools.product(*(axis.texts for axis in axes)):
+        config = base.copy()
+        for i in varied:
+            OmegaConf.update(config, str(axes[i].group), nodes[i, texts[i]], merge=False)
+        combined[texts] = config
+    return combined
+
+
+def _plain(config: DictConfig, leave_out: str = "") -> dict[str, Any]:
+    values = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items() if key != leave_out}
+
+
 def _axes(overrides: Sequence[str]) -> list[_Axis]:
     loader = GlobalHydra.instance().config_loader()
     try:
@@ -156,7 +201,10 @@ def _axis(override: Override, is_group: bool) -> _Axis:
     texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
     if not texts:
         raise UserError(f"{override.input_line} names no value")
-    return _Axis(texts, is_set=not is_group and key == override.key_or_group)
+    is_set = not is_group and key == override.key_or_group
+    return _Axis(
+        texts, is_set, group=override.key_or_group if is_group and key in Config.__dataclass_fields__ else None
+    )
 
 
 def _set(config: DictConfig, text: str) -> None:
