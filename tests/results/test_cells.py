@@ -3,16 +3,8 @@ import pandas as pd
 import pytest
 
 from synthetic import make_record, make_records
-from whyrelu.results.cells import (
-    cells_table,
-    contrast_pair,
-    curves_table,
-    facet_columns,
-    facet_labels,
-    learns,
-    series_labels,
-    value_text,
-)
+from whyrelu.results.cells import cells_table, curves_table, learns
+from whyrelu.results.labels import contrast_pair, facet_columns, facet_labels, series_labels, value_text
 from whyrelu.results.statistics import t_interval
 from whyrelu.results.tables import CELL_STATISTICS, build_tables
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.text import listing, number, percent, plural, points
-from whyrelu.results.cells import PAIR, contrast_pair, learns
+from whyrelu.results.cells import learns
+from whyrelu.results.labels import PAIR, contrast_pair
 from whyrelu.results.statistics import mean_difference
 
 # With more activations than this, a sentence names only the best ones and those the project is about.

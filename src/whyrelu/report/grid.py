@@ -9,7 +9,7 @@ import pandas as pd
 
 from whyrelu.report.study import Study
 from whyrelu.report.text import MISSING, number
-from whyrelu.results.cells import value_text
+from whyrelu.results.labels import value_text
 from whyrelu.results.tables import factor_columns
 
 
