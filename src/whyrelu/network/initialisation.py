@@ -6,7 +6,6 @@ the scheme start from the same draws, scaled.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from whyrelu.errors import UserError
-from whyrelu.network.quadrature import gaussian_expectation
+from whyrelu.theory.quadrature import gaussian_expectation
+from whyrelu.theory.scalar import scalar_function
 
 
 class Variances(NamedTuple):
@@ -54,8 +54,8 @@ def critical_weight_variance(activation: nn.Module) -> float:
     Raises:
         UserError: E[phi(z)^2] is zero or not finite, so that no variance preserves the signal.
     """
-    double = copy.deepcopy(activation).double()
-    second_moment = gaussian_expectation(lambda z: double(z).square())
+    phi = scalar_function(activation)
+    second_moment = float(gaussian_expectation(lambda z: phi.value(z).square(), 1.0, phi.edges))
     if not (math.isfinite(second_moment) and second_moment > 0):
         raise UserError(
             f"init=critical needs an activation with 0 < E[phi(z)^2] < inf for z ~ N(0, 1); it is {second_moment:g} "

@@ -1,0 +1,89 @@
+"""The prediction of one configuration in the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from whyrelu.network.activations import activation_factory
+from whyrelu.theory.configured import Theory, scales
+from whyrelu.theory.mean_field import (
+    chi_1,
+    chi_batch_norm,
+    edge_of_chaos,
+    fixed_points,
+    length_map,
+    matched_weight_variance,
+)
+from whyrelu.theory.scalar import ScalarFunction, sensitive_width, slope_scale
+
+_COLUMNS = {
+    "q": "q",
+    "chi": "chi_1",
+    "gradient_ratio": "gradient / next",
+    "gradient_relative": "gradient / last",
+    "collapse": "collapse",
+}
+
+
+def print_prediction(config: Mapping[str, Any]) -> None:
+    """Print what is predicted for each layer of a network, and the theory of its activation and initialisation.
+
+    Args:
+        config: a resolved configuration whose data is prepared.
+    """
+    console = Console(highlight=False)
+    theory = Theory()
+    phi, prediction = theory.moments(config).phi, theory.of(config)
+    names = {name: config[name]["name"] for name in ("activation", "init", "norm")}
+    depth = config["depth"]
+    console.print(
+        f"{names['activation']}, init {names['init']}, norm {names['norm']}, depth {depth}, at initialisation"
+    )
+    xi, roundoff = scales(prediction, config["precision"])
+    facts = {"depth scale xi": f"{_number(xi)} layers", "round-off depth": f"{_number(roundoff)} layers"}
+    planned = theory.planned(config)
+    if planned is not None:
+        weight, bias, _ = planned[0][-1]
+        facts |= _facts(phi, weight, bias)
+    activation = activation_factory(config["activation"])()
+    facts["largest slope"] = _number(slope_scale(activation).maximum)
+    facts["width where abs(phi') > 5% of it"] = _number(sensitive_width(activation))
+    for name, text in facts.items():
+        console.print(f"  {name}: {text}")
+    table = Table("layer", *_COLUMNS.values(), box=None, pad_edge=False)
+    for column in table.columns:
+        column.justify = "right"
+    for i in range(len(prediction.q)):
+        table.add_row(str(i + 1), *(_number(getattr(prediction, name)[i]) for name in _COLUMNS))
+    console.print(table)
+
+
+def _facts(phi: ScalarFunction, weight_variance: float, bias_variance: float) -> dict[str, str]:
+    """The theory of an activation with the variances of a layer."""
+    facts = {"sigma_w^2, sigma_b^2": f"{_number(weight_variance)}, {_number(bias_variance)} (last layer)"}
+    points = [
+        f"{_number(q)} ({'stable' if stable else 'unstable'}, chi_1 = {_number(float(chi_1(phi, q, weight_variance)))})"
+        for q, stable in fixed_points(phi, weight_variance, bias_variance)
+    ]
+    if abs(float(length_map(phi, 1.0, weight_variance, bias_variance)) - 1) < 1e-9 and not any(
+        abs(point.q - 1) < 1e-6 for point in fixed_points(phi, weight_variance, bias_variance)
+    ):
+        points = [f"every length (chi_1 = {_number(float(chi_1(phi, 1.0, weight_variance)))})"]
+    facts["fixed points q*"] = "; ".join(points) or "none"
+    try:
+        edge = _number(edge_of_chaos(phi, bias_variance))
+    except ValueError:
+        edge = "none"
+    facts["edge of chaos, sigma_w^2"] = f"{edge} for this sigma_b^2"
+    facts["variance-matched sigma_w^2"] = _number(matched_weight_variance(phi))
+    facts["chi_1 with batch norm"] = _number(chi_batch_norm(phi))
+    return facts
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4g}"

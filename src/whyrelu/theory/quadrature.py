@@ -1,0 +1,75 @@
+"""Expectations over normal variables: composite Gauss-Legendre quadrature, split where the integrand is not smooth."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from whyrelu.theory.scalar import Function
+
+Array = NDArray[np.float64]
+
+# Beyond 9 standard deviations the density is below 1e-18; panels of 1.5 with 16 points resolve it to round-off.
+LIMIT = 9.0
+_DENSITY_EDGES = np.linspace(-LIMIT, LIMIT, 13)
+POINTS = 16
+
+
+@cache
+def legendre(points: int) -> tuple[Array, Array]:
+    """Nodes and weights of Gauss-Legendre quadrature on [-1, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    return nodes, weights
+
+
+def gaussian_nodes(variance: ArrayLike, edges: Array) -> tuple[Array, Array]:
+    """Nodes and weights for E[f(sqrt(variance) z)], z ~ N(0, 1), for functions that are smooth between edges.
+
+    Args:
+        variance: any shape S, not negative.
+        edges: (m,) ascending, on the axis of x = sqrt(variance) z.
+
+    Returns:
+        x and weights, both S + (nodes,), so that the expectation is (f(x) * weights).sum(-1).
+    """
+    scale = np.sqrt(np.asarray(variance, dtype=np.float64))[..., None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        borders = np.nan_to_num(edges / scale, nan=0.0, posinf=LIMIT, neginf=-LIMIT).clip(-LIMIT, LIMIT)
+    density = np.broadcast_to(_DENSITY_EDGES, (*scale.shape[:-1], len(_DENSITY_EDGES)))
+    return _nodes(np.sort(np.concatenate([borders, density], axis=-1), axis=-1), scale)
+
+
+def _nodes(borders: Array, scale: Array) -> tuple[Array, Array]:
+    points, weights = legendre(POINTS)
+    half = np.diff(borders, axis=-1)[..., None] / 2
+    z = (borders[..., :-1] + borders[..., 1:])[..., None] / 2 + half * points
+    weight = half * weights * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    flat = (*z.shape[:-2], -1)
+    return z.reshape(flat) * scale, weight.reshape(flat)
+
+
+def gaussian_expectation(function: Function, variance: ArrayLike, edges: Array) -> Array:
+    """Return E[function(sqrt(variance) z)] for z ~ N(0, 1).
+
+    Accurate to 1e-8 relative to E[abs(function)] for functions that are smooth between edges.
+
+    Args:
+        function: elementwise on float64 tensors.
+        variance: any shape, not negative.
+        edges: (m,) ascending x between which the function is smooth.
+
+    Returns:
+        the shape of `variance`; nan or inf where the function is not finite.
+    """
+    x, weights = gaussian_nodes(variance, edges)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray((evaluate(function, x) * weights).sum(-1))
+
+
+def evaluate(function: Function, x: Array) -> Array:
+    """Return function(x) for an array of any shape."""
+    with torch.no_grad():
+        return function(torch.from_numpy(np.ascontiguousarray(x))).numpy()

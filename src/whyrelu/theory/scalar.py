@@ -1,0 +1,199 @@
+"""An activation as a function of one number: its values, its slopes, and where it is not smooth."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import bisect
+from torch import Tensor, nn
+
+Array = NDArray[np.float64]
+Function = Callable[[Tensor], Tensor]
+
+# A unit is saturated where abs(phi') is at most this part of its maximum.
+SATURATED = 0.05
+# Where the largest slope is looked for: preactivations beyond 12 standard deviations do not occur.
+_SLOPE_RANGE = 12.0
+_SLOPE_POINTS = 4801
+
+# Coarse panels, which suffice for smooth functions; the borders of the usual kinks (0, 1, 3, 6) are among them.
+_EDGES = np.array([0, 1, 2, 3, 4, 6, 8, 16, 32, 64], dtype=np.float64)
+# A panel is resolved if its last Legendre coefficients are this small, relative to the largest.
+_RESOLVED = 1e-11
+_POINTS = 16
+# Narrower panels hold a kink or a jump.
+_NARROWEST = 1e-12
+# A function that never resolves (noise) stops here.
+_MOST_PANELS = 2000
+
+
+@dataclass(frozen=True)
+class ScalarFunction:
+    """An activation on numbers in float64.
+
+    Attributes:
+        value: phi, elementwise.
+        slope: phi', elementwise.
+        edges: ascending; between two neighbours phi and phi' are smooth enough for Gauss-Legendre quadrature. Beyond
+            the outermost, which are -64 and 64, they are taken to be smooth.
+    """
+
+    value: Function
+    slope: Function
+    edges: Array
+
+
+class SlopeScale(NamedTuple):
+    """The largest abs(phi'), and the slope up to which a unit counts as saturated."""
+
+    maximum: float
+    threshold: float
+
+
+def scalar_function(activation: Function) -> ScalarFunction:
+    """Return an activation as a function of numbers, its kinks found numerically.
+
+    Args:
+        activation: a module (copied, not changed) or a function, elementwise.
+    """
+    function = copy.deepcopy(activation).double().eval() if isinstance(activation, nn.Module) else activation
+
+    def value(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return function(x.clone())
+
+    def derivative(x: Tensor) -> Tensor:
+        return slope(function, x)
+
+    return ScalarFunction(value, derivative, _smooth_panels(value, derivative))
+
+
+def slope(activation: Function, x: Tensor) -> Tensor:
+    """Return phi'(x), elementwise, by automatic differentiation; zero where the output does not depend on x.
+
+    Args:
+        activation: a module or a function, elementwise; it may work in place.
+        x: any shape; not changed.
+    """
+    with torch.enable_grad():
+        leaf = x.detach().clone().requires_grad_()
+        # the copy is for activations that work in place, which a leaf forbids
+        output = activation(leaf.clone())
+        if not output.requires_grad:
+            return torch.zeros_like(x)
+        (gradient,) = torch.autograd.grad(output.sum(), leaf, materialize_grads=True)
+    return gradient
+
+
+def slope_scale(activation: Function) -> SlopeScale:
+    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it.
+
+    Args:
+        activation: a module or a function, elementwise.
+    """
+    function = copy.deepcopy(activation).double() if isinstance(activation, nn.Module) else activation
+    low, high = -_SLOPE_RANGE, _SLOPE_RANGE
+    maximum = 0.0
+    for _ in range(4):
+        x = torch.linspace(low, high, _SLOPE_POINTS, dtype=torch.float64)
+        slopes = slope(function, x).abs().nan_to_num(0.0, posinf=0.0)
+        best = int(slopes.argmax())
+        maximum = max(maximum, float(slopes[best]))
+        step = (high - low) / (_SLOPE_POINTS - 1)
+        low, high = float(x[best]) - step, float(x[best]) + step
+    return SlopeScale(maximum, SATURATED * maximum)
+
+
+def sensitive_width(activation: Function, fraction: float = SATURATED, reach: float = 1e4) -> float:
+    """Return the total length of {x: abs(phi'(x)) > fraction * maximum}; inf if it goes on at abs(x) = `reach`.
+
+    Its borders are found by bisection between the points of a grid that is fine near zero.
+
+    Args:
+        activation: a module or a function, elementwise.
+        fraction: of the largest abs(phi').
+        reach: how far to look.
+    """
+    function = copy.deepcopy(activation).double() if isinstance(activation, nn.Module) else activation
+    limit = slope_scale(function).maximum * fraction
+
+    def excess(x: float) -> float:
+        return float(slope(function, torch.tensor([x], dtype=torch.float64)).abs()) - limit
+
+    near, far = np.linspace(0, 40, 4001), np.geomspace(40, reach, 400)[1:]
+    positive = np.concatenate([near, far])
+    # off zero, where many functions have their kink
+    grid = np.concatenate([-positive[::-1], positive]) + 1e-7
+    above = (slope(function, torch.from_numpy(grid)).abs() > limit).numpy()
+    if above[0] or above[-1]:
+        return float("inf")
+    borders = [bisect(excess, grid[i], grid[i + 1], xtol=1e-10) for i in np.flatnonzero(above[1:] != above[:-1])]
+    return float(np.sum(borders[1::2]) - np.sum(borders[0::2]))
+
+
+def _smooth_panels(value: Function, derivative: Function) -> Array:
+    """Edges of panels on each of which value and derivative are resolved by a polynomial, or that are kinks."""
+    edges = np.concatenate([-_EDGES[:0:-1], _EDGES])
+    # twice: once to find the kinks, once more with a border at each of them, which needs few panels
+    resolved, kinks = _split(value, derivative, edges)
+    if len(kinks) == 0:
+        return np.unique(resolved)
+    edges = np.unique(np.concatenate([edges, kinks]))
+    resolved, _ = _split(value, derivative, edges, kinks)
+    return np.unique(np.concatenate([resolved, kinks]))
+
+
+def _split(value: Function, derivative: Function, edges: Array, kinks: Array | None = None) -> tuple[Array, Array]:
+    """Halve panels until each is resolved; return all their edges, and the places where that never happens."""
+    left, right = edges[:-1], edges[1:]
+    done = [edges]
+    found: list[Array] = []
+    count = len(left)
+    while len(left) and count < _MOST_PANELS:
+        middle = (left + right) / 2
+        resolved = _is_resolved(value, left, right) & _is_resolved(derivative, left, right)
+        narrow = right - left < _NARROWEST * np.maximum(1, np.abs(middle))
+        if kinks is not None and len(kinks):
+            # beside a kink that is known already
+            distance = np.abs(middle[:, None] - kinks[None, :]).min(1)
+            narrow |= distance < 1e-9 * np.maximum(1, np.abs(middle))
+        found.append(middle[~resolved & narrow])
+        again = ~resolved & ~narrow
+        left, right, middle = left[again], right[again], middle[again]
+        done.append(middle)
+        left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
+        count += len(middle)
+    places = np.sort(np.concatenate(found)) if found else np.empty(0)
+    # neighbouring panels find the same kink
+    distinct = [x for i, x in enumerate(places) if i == 0 or x - places[i - 1] > 1e-9 * max(1, abs(x))]
+    return np.concatenate(done), np.array(distinct)
+
+
+def _is_resolved(function: Function, left: Array, right: Array) -> NDArray[np.bool_]:
+    """Whether a function is a polynomial of moderate degree on each panel, to within round-off."""
+    points, weights = np.polynomial.legendre.leggauss(_POINTS)
+    nodes = (left + right)[:, None] / 2 + (right - left)[:, None] / 2 * points
+    with torch.no_grad():
+        values = function(torch.from_numpy(nodes.ravel())).reshape(nodes.shape).numpy()
+    degrees = np.arange(_POINTS)
+    vandermonde = np.polynomial.legendre.legvander(points, _POINTS - 1)
+    # what is not finite cannot be mended by halving
+    finite = np.isfinite(values).all(1)
+    values = np.where(finite[:, None], values, 0.0)
+    coefficients = (values * weights) @ vandermonde * (2 * degrees + 1) / 2
+    scale = np.maximum(np.abs(coefficients).max(1), 1e-3)
+    tail = np.abs(coefficients[:, -3:]).max(1)
+    # a kink between the outermost node and the end of the panel shows at the ends alone
+    inside = np.array([-1 + 1e-9, 1 - 1e-9])
+    ends = (left + right)[:, None] / 2 + (right - left)[:, None] / 2 * inside
+    with torch.no_grad():
+        at_ends = function(torch.from_numpy(ends.ravel())).reshape(ends.shape).numpy()
+    series = coefficients @ np.polynomial.legendre.legvander(inside, _POINTS - 1).T
+    tail = np.maximum(tail, np.abs(at_ends - series).max(1) / 100)
+    return np.asarray((tail <= _RESOLVED * scale) | ~finite)

@@ -1,0 +1,68 @@
+"""The tables of the theory: predictions for the cells of a study, and its activations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from whyrelu.network.activations import activation_factory
+from whyrelu.results.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
+from whyrelu.results.labels import series_labels
+from whyrelu.results.tables import planned_cells
+from whyrelu.runs.identity import factors
+from whyrelu.theory.configured import Theory, scales
+from whyrelu.theory.scalar import scalar_function, slope_scale
+
+# Where activations are drawn.
+_DRAWN = np.round(np.arange(-6, 6.01, 0.05), 2)
+
+
+def predicted_cells(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """theory.parquet: the factors of every cell of a study and `columns.THEORY_COLUMNS`, one row per layer.
+
+    Args:
+        configs: resolved configurations of the runs, with prepared data; those that differ in the seed are one cell.
+    """
+    cells = planned_cells([factors(config) for config in configs])
+    theory = Theory()
+    numbers: dict[str, list[np.ndarray]] = {name: [] for name in THEORY_COLUMNS}
+    for run in cells["run"]:
+        prediction = theory.of(configs[run])
+        layers = len(prediction.q)
+        xi, depth = scales(prediction, configs[run]["precision"])
+        of_cell = {
+            "layer": np.arange(1, layers + 1),
+            "xi": np.full(layers, xi),
+            "roundoff_depth": np.full(layers, depth),
+        }
+        for name, column in numbers.items():
+            column.append((prediction._asdict() | of_cell)[name])
+    counts = [len(part) for part in numbers["layer"]]
+    named = cells.drop(columns="run").loc[np.repeat(np.arange(len(cells)), counts)].reset_index(drop=True)
+    predicted = pd.DataFrame({name: np.concatenate(parts) for name, parts in numbers.items()}).astype(THEORY_COLUMNS)
+    return pd.concat([named, predicted], axis=1)
+
+
+def drawn_functions(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """functions.parquet: every distinct activation of a study, under the name of its series."""
+    cells = planned_cells([factors(config) for config in configs])
+    labels = series_labels(cells)
+    parts = []
+    for label, run in zip(labels[~labels.duplicated()], cells["run"][~labels.duplicated()], strict=True):
+        activation = activation_factory(configs[run]["activation"])()
+        phi, scale = scalar_function(activation), slope_scale(activation)
+        x = torch.from_numpy(_DRAWN)
+        slopes = phi.slope(x).numpy()
+        data = {
+            "activation": label,
+            "x": _DRAWN,
+            "value": phi.value(x).numpy(),
+            "slope": slopes,
+            "saturated": np.abs(slopes) <= scale.threshold,
+        }
+        parts.append(pd.DataFrame(data).astype(FUNCTION_COLUMNS))
+    return pd.concat(parts, ignore_index=True)

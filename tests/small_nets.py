@@ -1,0 +1,18 @@
+"""Small networks of the project, for tests that look inside them."""
+
+import torch
+from torch import Tensor, nn
+
+from whyrelu.configuration.composition import compose_grid
+from whyrelu.training.fit import build_network
+
+
+def network(*overrides: str, side: int = 8, classes: int = 10) -> nn.Module:
+    config = compose_grid(["width=4", "depth=3", *overrides])[0].config
+    return build_network(config, (side, side, 1), classes)
+
+
+def batch(count: int = 12, side: int = 8, classes: int = 10, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, 1, side, side, generator=generator)
+    return images, torch.randint(0, classes, (count,), generator=generator)
