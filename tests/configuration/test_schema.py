@@ -34,6 +34,7 @@ VALID: dict[str, Any] = {
         "augmentation": {"padding": 0, "flip": False},
     },
     "trainer": {"accelerator": "cpu", "threads": 1, "max_epochs": 1, "checkpoint_seconds": 0.0},
+    "diagnostics": {"epochs": "none", "probe_images": 2, "dead_images": 0},
 }
 
 

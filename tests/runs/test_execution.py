@@ -34,7 +34,7 @@ def test_a_run_is_recorded_once_and_then_skipped(tmp_path, prepared_root):
     assert record["factors"]["activation"] == "relu"
     assert record["provenance"]["attempts"] == [0]
     assert record["provenance"]["threads"] == 1
-    assert {p.name for p in (tmp_path / record["run_id"]).iterdir()} == {"run.json"}
+    assert {p.name for p in (tmp_path / record["run_id"]).iterdir()} == {"run.json", "layers.npy"}
     again, trained = execute(config)
     assert not trained
     assert again == record
@@ -44,6 +44,27 @@ def test_a_checkpoint_of_the_last_epoch_is_kept_when_asked_for(tmp_path, prepare
     record, _ = execute(configure(tmp_path, prepared_root, "trainer.keep_checkpoint=true"))
     checkpoint = torch.load(RunStore(tmp_path).checkpoint(record["run_id"]), weights_only=True)
     assert checkpoint["whyrelu"]["history"] == record["history"]
+
+
+def test_the_diagnostics_of_a_run_are_kept_beside_its_record(tmp_path, prepared_root):
+    record, _ = execute(configure(tmp_path, prepared_root))
+    said, layers = record["diagnostics"], RunStore(tmp_path).layers(record)
+    assert layers.shape == (len(said["epochs"]), 2, len(said["columns"]))
+    assert (said["epochs"], said["exact"], sorted(said["spectra"])) == ([0, 1, 2], True, ["0", "1", "2"])
+    assert record["metrics"]["dead_init"] == layers[0, :, said["columns"].index("dead")].mean()
+    off, _ = execute(configure(tmp_path, prepared_root, "diagnostics=off"))
+    assert off["diagnostics"] is None
+    assert {p.name for p in (tmp_path / off["run_id"]).iterdir()} == {"run.json"}
+
+
+def test_a_run_whose_diagnostics_are_lost_is_trained_again(tmp_path, prepared_root):
+    config = configure(tmp_path, prepared_root)
+    record, _ = execute(config)
+    (tmp_path / record["run_id"] / "layers.npy").unlink()
+    again, trained = execute(config)
+    assert trained
+    assert again["diagnostics"] == record["diagnostics"]
+    assert (tmp_path / record["run_id"] / "layers.npy").is_file()
 
 
 def test_data_replaced_under_a_run_is_refused(tmp_path, prepared_root, monkeypatch):

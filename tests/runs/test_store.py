@@ -3,14 +3,16 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from whyrelu.errors import UserError
+from whyrelu.errors import DataError, UserError
 from whyrelu.runs import store as subject
-from whyrelu.runs.store import ATTEMPTS, CHECKPOINT, ERROR, RECORD, RunStore
+from whyrelu.runs.store import ATTEMPTS, CHECKPOINT, ERROR, LAYERS, RECORD, RunStore
 
 RUN = "0123456789abcdef"
 
@@ -87,6 +89,42 @@ def test_all_records_are_found_in_order_and_nothing_else(store: RunStore) -> Non
     assert [found["run_id"] for found in store.records()] == ["aaaa", "bbbb", "cccc"]
 
 
+# diagnostics
+
+SEEN = {"epochs": [0, 1], "columns": ["gradient", "q"], "exact": True, "spectra": {}}
+
+
+def test_diagnostics_come_back_as_they_were_written(store: RunStore) -> None:
+    layers = np.array([[[1.0, np.nan], [1e-300, 3.0]], [[0.1, 0.2], [np.inf, 5.0]]])
+    written = store.write(record(diagnostics=SEEN), layers)
+    assert written == store.record(RUN)
+    assert np.array_equal(store.layers(written), layers, equal_nan=True)
+    assert store.is_done(RUN)
+
+
+def test_a_run_without_diagnostics_has_none(store: RunStore) -> None:
+    assert store.layers(store.write(record())) is None
+    assert store.layers(store.write(record(diagnostics=None))) is None
+    assert store.is_done(RUN)
+
+
+def test_lost_diagnostics_mean_that_a_run_is_not_done(store: RunStore) -> None:
+    written = store.write(record(diagnostics=SEEN), np.zeros((2, 1, 2)))
+    (store.folder(RUN) / LAYERS).unlink()
+    assert not store.is_done(RUN)
+    with pytest.raises(DataError, match=rf"{LAYERS} is missing or damaged: remove .*{RUN} and train"):
+        store.layers(written)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-5], lambda content: b"\0" + content[1:]])
+def test_damaged_diagnostics_are_never_used(store: RunStore, damage: Callable[[bytes], bytes]) -> None:
+    written = store.write(record(diagnostics=SEEN), np.zeros((2, 1, 2)))
+    path = store.folder(RUN) / LAYERS
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match="damaged"):
+        store.layers(written)
+
+
 # writing
 
 
@@ -112,7 +150,7 @@ def test_a_writer_that_dies_before_the_last_step_leaves_no_record(
 
 def test_a_writer_that_dies_leaves_the_old_record(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(record(status="failed"))
-    monkeypatch.setattr(subject.json, "dump", lambda *_args, **_options: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(subject.os, "fsync", lambda _: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError):
         store.write(record())
     assert store.record(RUN) == record(status="failed")

@@ -4,13 +4,16 @@ import math
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import torch
 
 from whyrelu.configuration.composition import compose_grid
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.preparation import prepare
+from whyrelu.diagnostics.callback import COLUMNS
 from whyrelu.errors import UserError
+from whyrelu.results.columns import SUMMARY_COLUMNS
 from whyrelu.training.fit import Result, build_network, fit, is_at_chance
 
 SMALL = ["trainer.max_epochs=2", "data.train_size=128", "width=4", "depth=2", "batch_size=32"]
@@ -32,7 +35,11 @@ def train(arrays: Arrays, folder: Path, *overrides: str, checkpoint: str | None 
 
 def comparable(result: Result) -> tuple:
     times = ("train_seconds", "samples_per_second")
-    return result.status, result.at_chance, {k: v for k, v in result.metrics.items() if k not in times}, result.history
+    # as text: nan is not equal to itself
+    metrics = {k: repr(v) for k, v in result.metrics.items() if k not in times}
+    seen = result.findings
+    inside = None if seen is None else (seen.epochs, seen.layers.tobytes(), repr(seen.spectra), seen.exact)
+    return result.status, result.at_chance, metrics, repr(result.history), inside
 
 
 def test_relu_learns_and_deep_sigmoid_stays_at_chance(digits, tmp_path):
@@ -112,11 +119,71 @@ def test_resuming_gives_the_bits_of_a_run_never_interrupted(digits, tmp_path, se
     assert comparable(resumed) == comparable(whole)
 
 
+@pytest.mark.parametrize(
+    "setting", [[], ["norm=batch", "activation._target_=torch.nn.RReLU"], ["precision=bf16-mixed"]], ids=" ".join
+)
+def test_what_is_learned_does_not_depend_on_the_diagnostics(digits, tmp_path, setting):
+    off, summary, full = (
+        train(digits, tmp_path, f"diagnostics={level}", *setting) for level in ("off", "summary", "full")
+    )
+    assert off.findings is None
+    assert off.history == summary.history == full.history
+    assert off.metrics["test_loss"] == summary.metrics["test_loss"] == full.metrics["test_loss"]
+
+
+def test_findings_are_of_every_epoch_and_layer(digits, tmp_path):
+    found = train(digits, tmp_path, "trainer.max_epochs=4", "depth=3").findings
+    assert found.epochs == [0, 1, 2, 3, 4]
+    assert found.layers.shape == (5, 3, len(COLUMNS))
+    assert sorted(found.spectra) == [0, 2, 4]
+    assert found.exact
+    table = {name: found.layers[:, :, k] for k, name in enumerate(COLUMNS)}
+    # what is compared with the moment before is missing at init, the rest is not
+    compared = {"desaturated", "died", "revived", "update"}
+    assert all(np.isnan(table[name][0]).all() for name in compared)
+    assert all(np.isfinite(table[name]).all() for name in set(COLUMNS) - compared - {"effective_rank"})
+    assert np.isfinite(table["update"][1:]).all()
+    assert np.isfinite(table["effective_rank"]).all(1).tolist() == [True, False, True, False, True]
+    assert ((table["saturated"] >= 0) & (table["saturated"] <= 1)).all()
+
+
+def test_a_summary_is_of_the_beginning_and_the_end(digits, tmp_path):
+    brief = train(digits, tmp_path, "diagnostics=summary", "trainer.max_epochs=3")
+    full = train(digits, tmp_path, "diagnostics=full", "trainer.max_epochs=3")
+    assert brief.findings.epochs == [0, 3]
+    assert brief.findings.spectra == {}
+    names = [name for name in COLUMNS if name not in ("desaturated", "died", "revived", "effective_rank")]
+    columns = [COLUMNS.index(name) for name in names]
+    assert np.array_equal(
+        brief.findings.layers[:, :, columns], full.findings.layers[[0, 3]][:, :, columns], equal_nan=True
+    )
+    for name in SUMMARY_COLUMNS:
+        assert brief.metrics[name] == full.metrics[name]
+
+
+def test_the_update_is_that_of_the_middle_step(digits, tmp_path):
+    # one step per epoch without momentum: the step is lr times the gradient at the moment before
+    setting = ["batch_size=128", "optimizer.momentum=0", "schedule=constant", "lr=0.001", "trainer.max_epochs=1"]
+    found = train(digits, tmp_path, *setting).findings
+    network = build_network(compose_grid([*SMALL, *setting])[0].config, (8, 8, 1), 10)
+    update = found.layers[1, :, COLUMNS.index("update")]
+    gradient = found.layers[0, :, COLUMNS.index("weight_gradient")]
+    weights = np.array([block.convolution.weight.norm().item() for block in network.blocks])
+    # the gradient of the training batch is not that of the probe images, but about as large
+    assert np.allclose(np.log(update), np.log(0.001 * gradient / weights), atol=0.7)
+
+
+def test_with_batch_norm_norms_per_image_are_not_exact(digits, tmp_path):
+    assert not train(digits, tmp_path, "norm=batch").findings.exact
+
+
 def test_divergence_is_recorded_and_ends_the_run(digits, tmp_path):
     result = train(digits, tmp_path, "lr=1e20", "activation=identity", "trainer.max_epochs=9")
     assert result.status == "diverged"
     assert result.metrics["epochs_run"] < 9
     assert not math.isfinite(result.metrics["train_loss"])
+    assert np.isnan(result.findings.layers[-1]).all()
+    assert np.isfinite(result.findings.layers[0, 0, COLUMNS.index("gradient")])
     assert 0 <= result.metrics["test_accuracy"] <= 0.2
 
 

@@ -21,6 +21,7 @@ NAMED_GROUPS = ("activation", "model", "init", "norm", "optimizer")
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 SCHEDULES = ("constant", "cosine")
+MOMENTS = ("none", "ends", "all")
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 
 
@@ -70,6 +71,21 @@ class Trainer:
 
 
 @dataclass
+class Diagnostics:
+    """What is measured inside the networks, and when; see `whyrelu.diagnostics`."""
+
+    name: str = "off"
+    # after which epochs: none, ends (init and the last), all (init and every epoch)
+    epochs: str = "none"
+    # Validation images for gradients, saturation and collapse.
+    probe_images: int = 64
+    # Validation images that tell which units are dead, as far as there are so many.
+    dead_images: int = 2000
+    # Jacobian, Hessian and effective rank at init, in the middle and at the end.
+    spectra: bool = False
+
+
+@dataclass
 class MLflow:
     """Tracking; None for no tracking."""
 
@@ -95,6 +111,7 @@ class Config:
     precision: str = "32-true"
     data: Data = field(default_factory=Data)
     trainer: Trainer = field(default_factory=Trainer)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
     # Where prepared arrays and the folders of runs are kept.
     prepared_root: str = "data"
     run_root: str = "runs"
@@ -120,6 +137,8 @@ def validate(config: Mapping[str, Any]) -> None:
     _at_least(1, config, "depth", "width", "batch_size")
     _at_least(1, config["data"], "validation_size", "train_size", "test_size", "image_size", prefix="data.")
     _at_least(1, config["trainer"], "max_epochs", "threads", prefix="trainer.")
+    _at_least(2, config["diagnostics"], "probe_images", prefix="diagnostics.")
+    _at_least(0, config["diagnostics"], "dead_images", prefix="diagnostics.")
     _at_least(0, config["trainer"], "checkpoint_seconds", prefix="trainer.")
     _at_least(0, config["data"]["augmentation"], "padding", prefix="data.augmentation.")
     if not (math.isfinite(config["lr"]) and config["lr"] > 0):
@@ -127,6 +146,7 @@ def validate(config: Mapping[str, Any]) -> None:
     for key, value, options in (
         ("precision", config["precision"], PRECISIONS),
         ("schedule", config["schedule"], SCHEDULES),
+        ("diagnostics.epochs", config["diagnostics"]["epochs"], MOMENTS),
         ("trainer.accelerator", config["trainer"]["accelerator"], ACCELERATORS),
     ):
         if value not in options:

@@ -118,14 +118,14 @@ class EvaluationBatches:
     """Every image once, in order, unchanged."""
 
     def __init__(self, images: Images) -> None:
-        self._images = images
+        self.images = images
 
     def __len__(self) -> int:
-        return -(-len(self._images) // EVALUATION_BATCH)
+        return -(-len(self.images) // EVALUATION_BATCH)
 
     def __iter__(self) -> Iterator[Batch]:
-        for rows in self._images.all_rows().split(EVALUATION_BATCH):  # type: ignore[no-untyped-call]
-            yield self._images.batch(rows)
+        for rows in self.images.all_rows().split(EVALUATION_BATCH):  # type: ignore[no-untyped-call]
+            yield self.images.batch(rows)
 
 
 class ImageDataModule(pl.LightningDataModule):
@@ -181,6 +181,15 @@ class ImageDataModule(pl.LightningDataModule):
         """Return the batches of the test set."""
         everything = np.arange(len(self.arrays.test_labels))
         return EvaluationBatches(self._images(self.arrays.test_images, self.arrays.test_labels, everything))
+
+    def probe(self, most: int) -> Batch:
+        """Return some images (B, C, H, W) and labels (B,) of the validation split, always the same ones.
+
+        Args:
+            most: how many, as far as there are so many.
+        """
+        validation = self.val_dataloader().images
+        return validation.batch(validation.shuffled_rows(self._stream("probe", None))[:most])
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Return the batch, which was made on the device."""

@@ -9,12 +9,18 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.store import ATTEMPTS, ERROR, Record, RunStore
+
+if TYPE_CHECKING:
+    from whyrelu.diagnostics.callback import Findings
 
 OnEpoch = Callable[[dict[str, list[float]]], None]
 
@@ -40,9 +46,8 @@ def execute(config: Mapping[str, Any], on_epoch: OnEpoch | None = None) -> tuple
     with store.claim(identity):
         if store.is_done(identity):
             return _existing(store, identity), False
-        record = _train(identity, config, facts, store, on_epoch)
-        store.write(record, keep_checkpoint=config["trainer"]["keep_checkpoint"])
-        return record, True
+        record, layers = _train(identity, config, facts, store, on_epoch)
+        return store.write(record, layers, keep_checkpoint=config["trainer"]["keep_checkpoint"]), True
 
 
 def _existing(store: RunStore, identity: str) -> Record:
@@ -53,7 +58,7 @@ def _existing(store: RunStore, identity: str) -> Record:
 
 def _train(
     identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch | None
-) -> Record:
+) -> tuple[Record, NDArray[np.float64] | None]:
     # torch and Lightning take seconds to import, which a run that is done should not cost
     import torch
 
@@ -63,8 +68,16 @@ def _train(
 
     started, clock = datetime.now(UTC), time.perf_counter()
     attempts = _Attempts(store.folder(identity) / ATTEMPTS)
-    outcome: dict[str, Any] = {"status": "failed", "at_chance": None, "metrics": {}, "history": {}, "error": None}
+    outcome: dict[str, Any] = {
+        "status": "failed",
+        "at_chance": None,
+        "metrics": {},
+        "history": {},
+        "diagnostics": None,
+        "error": None,
+    }
     sizes: dict[str, int] = {}
+    layers: NDArray[np.float64] | None = None
     error_file = store.folder(identity) / ERROR
     try:
         arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
@@ -77,6 +90,8 @@ def _train(
             "metrics": {key: _number(value) for key, value in result.metrics.items()},
             "history": {key: [_number(value) for value in values] for key, values in result.history.items()},
         }
+        if result.findings is not None:
+            outcome["diagnostics"], layers = _diagnostics(result.findings), result.findings.layers
         sizes = {"train": result.train_images, "validation": result.validation_images}
         device = result.device
     except Exception as error:
@@ -84,7 +99,7 @@ def _train(
         outcome["error"] = one_line(error)
         if not isinstance(error, UserError):
             error_file.write_text(traceback.format_exc())
-    return {
+    record = {
         "run_id": identity,
         "config": dict(config),
         "factors": factors(config),
@@ -106,6 +121,22 @@ def _train(
             "started": started.isoformat(timespec="seconds"),
             "seconds": time.perf_counter() - clock,
             "attempts": attempts.epochs,
+        },
+    }
+    return record, layers
+
+
+def _diagnostics(findings: Findings) -> dict[str, Any]:
+    """Return what run.json says of the diagnostics; the numbers of the layers are in a file beside it."""
+    from whyrelu.diagnostics.callback import COLUMNS
+
+    return {
+        "epochs": findings.epochs,
+        "columns": list(COLUMNS),
+        "exact": findings.exact,
+        "spectra": {
+            str(epoch): {name: _number(value) for name, value in found._asdict().items()}
+            for epoch, found in findings.spectra.items()
         },
     }
 

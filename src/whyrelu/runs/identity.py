@@ -31,6 +31,7 @@ IRRELEVANT = frozenset(
 # Columns of the tables that are called otherwise in the configuration.
 _RENAMED = {
     "data.name": "data",
+    "diagnostics.name": "diagnostics",
     "trainer.max_epochs": "epochs",
     **{f"{group}.name": group for group in NAMED_GROUPS},
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -9,13 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
-from whyrelu.errors import UserError
+from whyrelu.errors import DataError, UserError
 
 Record = dict[str, Any]
 
 RECORD = "run.json"
+LAYERS = "layers.npy"
 CHECKPOINT = "checkpoint.ckpt"
 ATTEMPTS = "attempts.json"
 ERROR = "error.txt"
@@ -50,9 +55,29 @@ class RunStore:
         return record if whole else None
 
     def is_done(self, run_id: str) -> bool:
-        """Whether a run needs no more work; a failed one is tried again."""
+        """Whether a run needs no more work; a failed one is tried again, as is one whose diagnostics are lost."""
         record = self.record(run_id)
-        return record is not None and record["status"] != "failed"
+        if record is None or record["status"] == "failed":
+            return False
+        return record.get("diagnostics") is None or (self.folder(run_id) / LAYERS).is_file()
+
+    def layers(self, record: Record) -> NDArray[np.float64] | None:
+        """Return the diagnostics of a run, (epochs, layers, columns) as its record names them; None if it has none.
+
+        Raises:
+            DataError: they are missing or damaged.
+        """
+        said = record.get("diagnostics")
+        if said is None:
+            return None
+        path = self.folder(record["run_id"]) / LAYERS
+        try:
+            content = path.read_bytes()
+        except OSError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != said["sha256"]:
+            raise DataError(f"{path} is missing or damaged: remove {path.parent} and train this run again")
+        return np.load(io.BytesIO(content), allow_pickle=False)  # type: ignore[no-any-return]
 
     def records(self) -> Iterator[Record]:
         """Yield the records of all runs that have one, by run_id."""
@@ -60,28 +85,38 @@ class RunStore:
             if not folder.name.startswith(".") and (record := self.record(folder.name)) is not None:
                 yield record
 
-    def write(self, record: Record, keep_checkpoint: bool = False) -> None:
+    def write(self, record: Record, layers: NDArray[np.float64] | None = None, keep_checkpoint: bool = False) -> Record:
         """Write the record of a run, whole or not at all, and remove what served only to get there.
+
+        Args:
+            record: what becomes run.json.
+            layers: its diagnostics, (epochs, layers, columns).
+            keep_checkpoint: whether the last checkpoint stays.
+
+        Returns:
+            the record as it was written, with the checksum of the diagnostics.
 
         Raises:
             UserError: the disk is full or read-only.
         """
         folder = self.folder(record["run_id"])
-        partial = folder / f"{RECORD}.partial"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with open(partial, "w") as file:
-                json.dump(record, file, indent=1, allow_nan=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, folder / RECORD)
+            if layers is not None:
+                buffer = io.BytesIO()
+                np.save(buffer, layers, allow_pickle=False)
+                checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
+                record = {**record, "diagnostics": {**record["diagnostics"], "sha256": checksum}}
+                _write_whole(buffer.getvalue(), folder / LAYERS)
+            # last, because it is the mark of being done
+            _write_whole(f"{json.dumps(record, indent=1, allow_nan=False)}\n".encode(), folder / RECORD)
         except OSError as error:
             raise UserError(f"cannot write {folder / RECORD}: {error.strerror}; nothing finished is lost") from error
         if record["status"] != "failed":
             served = [ATTEMPTS, ERROR, f"{CHECKPOINT}.partial", *([] if keep_checkpoint else [CHECKPOINT])]
             for name in served:
                 (folder / name).unlink(missing_ok=True)
+        return record
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[None]:
@@ -104,3 +139,13 @@ class RunStore:
             if self.is_done(run_id):
                 (folder / LOCK).unlink(missing_ok=True)
             lock.release()
+
+
+def _write_whole(content: bytes, path: Path) -> None:
+    """Write a file so that it is whole or not there, even after a power cut."""
+    partial = path.with_name(f"{path.name}.partial")
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

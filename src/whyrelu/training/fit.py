@@ -18,6 +18,8 @@ from torch import nn
 from whyrelu.configuration.callables import bind
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.module import ImageDataModule
+from whyrelu.diagnostics.callback import Diagnostics, Findings
+from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.initialisation import initialise
@@ -32,12 +34,24 @@ CHANCE_ACCURACY_FACTOR = 1.2
 
 
 class Result(NamedTuple):
-    """What a run found: `status` completed or diverged, the final metrics, and the metrics of every epoch."""
+    """What a run found.
+
+    Attributes:
+        status: completed or diverged.
+        at_chance: whether it has learned nothing.
+        metrics: the final ones.
+        history: the metrics of every epoch.
+        findings: of the diagnostics, None if they are off.
+        train_images: how many images it was trained on.
+        validation_images: how many it was validated on.
+        device: where.
+    """
 
     status: str
     at_chance: bool
     metrics: dict[str, float]
     history: History
+    findings: Findings | None
     train_images: int
     validation_images: int
     device: str
@@ -114,7 +128,8 @@ def fit(
     network = build_network(config, (height, width, channels), len(arrays.classes))
     optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
     module = Classifier(network, optimizer, config["schedule"], stream, on_start, on_epoch)
-    trainer = _trainer(config, checkpoint)
+    diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
+    trainer = _trainer(config, checkpoint, diagnostics)
     trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None)
     steps = trainer.global_step
     trainer.test(module, data, verbose=False)
@@ -128,19 +143,22 @@ def fit(
         "train_seconds": module.train_seconds,
         "samples_per_second": len(history["epoch"]) * len(data.train_indices) / module.train_seconds,
     }
+    findings = diagnostics.findings() if diagnostics is not None else None
+    metrics |= summary(findings) if findings is not None else {}
     at_chance = is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes))
     return Result(
         status="diverged" if module.diverged else "completed",
         at_chance=at_chance,
         metrics=metrics,
         history=history,
+        findings=findings,
         train_images=len(data.train_indices),
         validation_images=len(data.validation_indices),
         device=str(trainer.strategy.root_device),
     )
 
 
-def _trainer(config: Mapping[str, Any], checkpoint: Path) -> pl.Trainer:
+def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnostics | None) -> pl.Trainer:
     settings = config["trainer"]
     try:
         return pl.Trainer(
@@ -149,7 +167,8 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path) -> pl.Trainer:
             precision=config["precision"],
             max_epochs=settings["max_epochs"],
             callbacks=[
-                PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"], last=settings["keep_checkpoint"])
+                *([diagnostics] if diagnostics is not None else []),
+                PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"], last=settings["keep_checkpoint"]),
             ],
             plugins=[AtomicCheckpointIO()],
             deterministic=True,

@@ -16,7 +16,8 @@ def stream_seed(study: str, depth: int, seed: int, stream: str, epoch: int | Non
         study: name of the study.
         depth: number of convolutions.
         seed: the replicate, any integer.
-        stream: "init", "split", "order", "augmentation", or "noise" of activations that are random themselves.
+        stream: "init", "split", "order", "augmentation", "probe" of the diagnostics, or "noise" of activations that are
+            random themselves.
         epoch: for streams that start anew every epoch, which makes resuming exact without saving generator states.
     """
     name = f"{study}\0{depth}\0{seed}\0{stream}\0{'' if epoch is None else epoch}"

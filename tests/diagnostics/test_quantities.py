@@ -1,0 +1,117 @@
+"""The numbers of a layer on layers made by hand, where they are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from whyrelu.diagnostics import quantities
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_gradient_norm_is_of_whole_images():
+    # two images with norms 5 and 13
+    gradient = torch.tensor([[[3.0, 0.0], [0.0, 4.0]], [[5.0, 0.0], [0.0, 12.0]]])
+    assert quantities.gradient_norm(gradient).item() == pytest.approx(math.sqrt((25 + 169) / 2))
+    # a mean over units would be another number
+    assert quantities.gradient_norm(gradient).item() != pytest.approx(gradient.square().mean().sqrt().item())
+
+
+def test_gradients_whose_squares_underflow_are_measured():
+    gradient = torch.full((3, 4), 1e-30)
+    assert gradient.square().sum() == 0
+    assert quantities.gradient_norm(gradient).item() == pytest.approx(2e-30)
+    assert quantities.norm(gradient).item() == pytest.approx(math.sqrt(12) * 1e-30)
+    assert quantities.mean_square(gradient).item() == pytest.approx(1e-60)
+
+
+def test_saturation_counts_units_at_or_below_the_threshold():
+    slopes = torch.tensor([[1.0, -1.0, 0.05], [0.049, -0.01, 0.0]])
+    mask = quantities.is_saturated(slopes, 0.05)
+    assert mask.tolist() == [[False, False, True], [True, True, True]]
+    assert quantities.fraction(mask).item() == pytest.approx(4 / 6)
+
+
+def test_saturation_and_slope_are_different_things():
+    # half of the units of one layer are saturated, none of the other, whose slopes are all small
+    one, other = torch.tensor([1.0, 0.0]), torch.tensor([0.06, 0.06])
+    saturated = [quantities.fraction(quantities.is_saturated(x, 0.05)).item() for x in (one, other)]
+    assert saturated == [0.5, 0.0]
+    assert quantities.mean_square(one) > quantities.mean_square(other)
+
+
+def test_fraction_left_is_of_those_that_were():
+    before = torch.tensor([True, True, True, True, False])
+    now = torch.tensor([True, False, False, True, True])
+    assert quantities.fraction_left(before, now).item() == 0.5
+    assert math.isnan(quantities.fraction_left(torch.zeros(3, dtype=torch.bool), torch.ones(3, dtype=torch.bool)))
+
+
+def test_dead_channels_do_not_vary_over_images():
+    outputs = random(5, 4, 3, 3).relu()
+    outputs[:, 1] = 0  # a dead ReLU
+    outputs[:, 2] = random(1, 3, 3, seed=1)  # varies over the map, not over images
+    outputs[:, 3] = 0
+    outputs[4, 3, 2, 1] = 1e-20  # a single image, a single pixel
+    dead = quantities.is_constant(outputs)
+    assert dead.tolist() == [False, True, True, False]
+
+
+def test_dead_units_of_fully_connected_layers():
+    outputs = torch.tensor([[1.0, 2.0], [1.0, 3.0]])
+    assert quantities.is_constant(outputs).tolist() == [True, False]
+
+
+def test_collapse_ratio_is_one_without_a_mean_and_zero_without_a_difference():
+    h = random(6, 4, 3, 3)
+    centred = h - h.mean(0)
+    assert quantities.collapse_ratio(centred).item() == pytest.approx(1)
+    assert quantities.collapse_ratio(h[:1].expand(6, 4, 3, 3)).item() < 2**-23
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1e-2, 1e-5])
+def test_collapse_ratio_of_a_known_mixture(ratio):
+    h = random(50, 20).double()
+    h = (h - h.mean(0)) / h.std(0, correction=0)
+    common = math.sqrt(1 - ratio**2) * torch.ones(20, dtype=torch.float64)
+    assert quantities.collapse_ratio(common + ratio * h).item() == pytest.approx(ratio, rel=1e-9)
+
+
+def test_collapse_ratio_ends_at_the_round_off_of_float32():
+    h = 1 + 1e-12 * random(50, 20).double()
+    assert quantities.collapse_ratio(h).item() == pytest.approx(1e-12, rel=0.1)
+    assert quantities.collapse_ratio(h.float()).item() < 2**-23
+
+
+def test_mean_shift():
+    assert quantities.mean_shift(torch.full((3, 4), -2.0)).item() == pytest.approx(1)
+    assert quantities.mean_shift(torch.tensor([1.0, -1.0])).item() == 0
+    assert quantities.mean_shift(torch.tensor([0.0, 2.0])).item() == pytest.approx(0.5)
+
+
+def test_mean_square_is_the_length_of_the_theory():
+    assert quantities.mean_square(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).item() == pytest.approx(7.5)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 5])
+def test_effective_rank_of_equal_directions(dimensions):
+    # images at +-1 along each of some orthogonal directions
+    directions = torch.linalg.qr(random(30, 30))[0][:dimensions]
+    features = torch.cat([directions, -directions]) + random(30, seed=2)
+    assert quantities.effective_rank(features).item() == pytest.approx(dimensions, rel=1e-5)
+
+
+def test_effective_rank_is_that_of_the_singular_values():
+    output = random(12, 5, 4, 4)
+    singular = np.linalg.svd((output - output.mean(0)).reshape(12, -1).double().numpy(), compute_uv=False)
+    shares = singular[:-1] / singular[:-1].sum()  # the last is zero: the images are centred
+    expected = math.exp(-(shares * np.log(shares)).sum())
+    assert quantities.effective_rank(output).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_effective_rank_of_images_that_are_all_the_same_is_not_defined():
+    assert math.isnan(quantities.effective_rank(torch.ones(4, 6)))
