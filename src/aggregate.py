@@ -15,7 +15,7 @@ def main() -> None:
     import shlex
     from pathlib import Path
 
-    from whyrelu.results.aggregation import aggregate, finished_records
+    from whyrelu.results.aggregation import aggregate, finished_runs
     from whyrelu.runs.plan import plan
     from whyrelu.runs.store import RunStore
 
@@ -24,7 +24,7 @@ def main() -> None:
     directory = Path("results") / planned[0].config["study"]
     records = (store.record(run.run_id) for run in planned)
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
-    aggregate(finished_records(records, command), overrides, directory)
+    aggregate(finished_runs(records, store.layers, command), overrides, directory)
     print(f"{len(planned)} runs -> {directory}")
 
 

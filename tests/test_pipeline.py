@@ -22,9 +22,10 @@ SAYS_ONLY = {
     "whyrelu.launch.events",
     "whyrelu.launch.progress",
     "whyrelu.launch.single",
+    "whyrelu.theory.printing",
     "whyrelu.tracking",
 }
-SCRIPTS = {"prepare": "prepare", "train": "train", "aggregate": "aggregate", "report": "report"}
+SCRIPTS = {name: name for name in ("prepare", "train", "theory", "aggregate", "report")}
 
 
 def script_modules(script: str) -> set[str]:
@@ -32,8 +33,8 @@ def script_modules(script: str) -> set[str]:
     text = (ROOT / "src" / f"{script}.py").read_text()
     direct = [module for module in re.findall(r"(?:from|import) (whyrelu[\w.]*)", text) if not says_only(module)]
     # what conf/ names in `_target_` is imported by nobody
-    named = TRAINING_MODULES if script == "train" else ()
-    closure = import_closure((*direct, *named), leave_out=says_only)
+    named = {"train": TRAINING_MODULES, "theory": [name for name in TRAINING_MODULES if ".network." in name]}
+    closure = import_closure((*direct, *named.get(script, ())), leave_out=says_only)
     return {str(path.relative_to(ROOT)) for path in closure.values() if has_code(path)}
 
 
@@ -74,7 +75,7 @@ def test_params_are_a_grid_that_conf_can_compose():
     assert len({job.config["activation"]["name"] for job in jobs}) == len(params["grid"]["activation"].split(","))
 
 
-@pytest.mark.parametrize("stage", ["train", "aggregate"])
+@pytest.mark.parametrize("stage", ["train", "theory", "aggregate"])
 def test_stages_paste_every_parameter_of_the_grid(stage):
     command = STAGES[stage]["cmd"]
     for parameter in ("${study}", "${grid.activation}", "${grid.depth}", "${grid.seed}", "${grid.more}", "${data}"):

@@ -7,13 +7,19 @@ import pandas as pd
 import pytest
 
 from synthetic import make_record, make_records
+from synthetic_layers import inspected, theory_table, write_tables
 from whyrelu.errors import UserError
-from whyrelu.results.aggregation import aggregate, finished_records, headline_metrics
+from whyrelu.results.aggregation import aggregate, finished_runs, headline_metrics
 from whyrelu.results.cells import cells_table
+from whyrelu.results.files import write_table
 from whyrelu.results.tables import build_tables
 
 SCRIPT = str(Path(__file__).resolve().parents[2] / "src" / "aggregate.py")
-FILES = {"runs.parquet", "history.parquet", "cells.parquet", "curves.csv", "metrics.json", "provenance.json"}
+FILES = {
+    *(f"{name}.parquet" for name in ("runs", "history", "cells", "layers", "spectra", "profiles")),
+    *(f"{name}.parquet" for name in ("theory", "functions")),
+    *("curves.csv", "metrics.json", "provenance.json"),
+}
 
 
 def metrics_of(records):
@@ -25,20 +31,22 @@ def contents(directory):
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path):
-    aggregate(make_records(seeds=9), ["a=1"], tmp_path / "one")
+    write_tables(make_records(seeds=9), tmp_path / "one", overrides=["a=1"])
     again = make_records(seeds=9)
     for record in again:
         # what may differ between two runs of the same thing
         record["provenance"] |= {"started": "2030-01-01T00:00:00Z", "seconds": 99.0, "attempts": [0, 3]}
         record["provenance"] |= {"git_commit": "abc", "git_dirty": True}
         record["metrics"] |= {"train_seconds": 5.0, "samples_per_second": 1.0}
-    aggregate(again, ["a=1"], tmp_path / "two")
+    write_tables(again, tmp_path / "two", overrides=["a=1"])
     assert set(contents(tmp_path / "one")) == FILES
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_records_are_gone_through_once(tmp_path):
-    aggregate(iter(make_records()), [], tmp_path / "study")
+    records = make_records()
+    write_table(theory_table([record["factors"] for record in records]), tmp_path / "study" / "theory.parquet")
+    aggregate(((record, None) for record in records), [], tmp_path / "study")
     assert len(pd.read_parquet(tmp_path / "study" / "runs.parquet")) == 18
 
 
@@ -93,7 +101,7 @@ def test_difference_is_only_where_both_were_run():
 def test_provenance_is_what_the_runs_have_in_common(tmp_path):
     records = make_records(["relu", "leaky_relu"], seeds=3, axes={"norm": ["none", "batch"]})
     records[0]["provenance"]["cpu"] = "another processor"
-    aggregate(records, ["depth=2,4", "seed=range(0,3)"], tmp_path)
+    write_tables(records, tmp_path, overrides=["depth=2,4", "seed=range(0,3)"])
     provenance = json.loads((tmp_path / "provenance.json").read_text())
     assert provenance["study"] == "synthetic"
     assert provenance["overrides"] == ["depth=2,4", "seed=range(0,3)"]
@@ -110,15 +118,16 @@ def test_provenance_is_what_the_runs_have_in_common(tmp_path):
 
 def test_several_studies_are_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match="several studies"):
-        aggregate([make_record(), make_record(study="other")], [], tmp_path / "study")
+        aggregate([(make_record(), None), (make_record(study="other"), None)], [], tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 
 def test_missing_and_failed_runs_are_counted_and_nothing_is_written(tmp_path):
     failed = {**make_record(seed=1), "status": "failed"}
-    records = finished_records([make_record(), None, failed, None], "python src/train.py -m seed=0,1,2,3")
+    command = "python src/train.py -m seed=0,1,2,3"
+    runs = finished_runs([make_record(), None, failed, None], lambda record: None, command)
     with pytest.raises(UserError, match=r"of 4 planned runs 2 missing and 1 failed; .*: python src/train.py -m seed"):
-        aggregate(records, [], tmp_path / "study")
+        aggregate(runs, [], tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 
@@ -133,24 +142,38 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_script(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", [SCRIPT, *arguments])
+def run_script(monkeypatch, *arguments, script=SCRIPT, multirun=False):
+    monkeypatch.setattr(sys, "argv", [script, *["-m"] * multirun, *arguments])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    runpy.run_path(SCRIPT, run_name="__main__")
+    runpy.run_path(script, run_name="__main__")
+
+
+def test_without_a_prediction_the_command_that_makes_it_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"theory.parquet .*: python src/theory.py -m seed=0,1 writes it"):
+        aggregate([(make_record(), None)], ["seed=0,1"], tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 def test_the_script_makes_tables_of_exactly_the_planned_runs(project, monkeypatch, capsys):
+    from whyrelu.runs.identity import factors
     from whyrelu.runs.plan import plan
     from whyrelu.runs.store import RunStore
 
     store = RunStore(project / "runs")
     for run in plan(["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1,2"]):
         config = run.config
-        record = make_record(config["activation"]["name"], config["depth"], config["seed"], study=config["study"])
-        store.write({**record, "run_id": run.run_id})
+        record, layers = inspected(
+            make_record(config["activation"]["name"], config["depth"], config["seed"], study=config["study"])
+        )
+        store.write({**record, "run_id": run.run_id, "factors": factors(config)}, layers)
     arguments = ["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
+    run_script(monkeypatch, *arguments, script=SCRIPT.replace("aggregate", "theory"), multirun=True)
     run_script(monkeypatch, *arguments)
     assert {path.name for path in (project / "results" / "digits").iterdir()} == FILES
+    profiles = pd.read_parquet(project / "results" / "digits" / "profiles.parquet")
+    at_init = profiles[profiles["epoch"] == 0]
+    assert at_init["predicted_q"].notna().all()
+    assert (at_init["n"] == 2).all()
     runs = pd.read_parquet(project / "results" / "digits" / "runs.parquet")
     assert list(runs["run_id"]) == [run.run_id for run in plan(arguments)]
     assert "8 runs" in capsys.readouterr().out

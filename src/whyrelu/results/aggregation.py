@@ -3,53 +3,66 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from whyrelu.errors import UserError
-from whyrelu.results.cells import (
-    cells_table,
-    contrast_pair,
-    curves_table,
-    facet_columns,
-    facet_labels,
-    learns,
-    series_labels,
-)
-from whyrelu.results.files import write_csv, write_json, write_table
+from whyrelu.results.cells import cells_table, curves_table, learns
+from whyrelu.results.columns import THEORY_COLUMNS
+from whyrelu.results.files import read_table, write_csv, write_json, write_table
+from whyrelu.results.inside import InsideBuilder, profiles_table
+from whyrelu.results.labels import contrast_pair, facet_columns, facet_labels, series_labels
 from whyrelu.results.tables import TableBuilder, Tables
 
 # What the runs say of the machine and the code, times and git aside, because those differ between identical runs.
 MACHINE_FACTS = ("python", "device", "cpu", "threads", "precision", "code_version")
 
 
-def aggregate(records: Iterable[Mapping[str, Any]], overrides: Sequence[str], directory: Path) -> None:
-    """Write the tables of a study: runs, history and cells as parquet, curves.csv, metrics.json, provenance.json.
+# A finished run: the content of its run.json, and its diagnostics (epochs, layers, columns) if there are any.
+Finished = tuple[Mapping[str, Any], NDArray[np.float64] | None]
+
+
+def aggregate(runs: Iterable[Finished], overrides: Sequence[str], directory: Path) -> None:
+    """Write the tables of a study.
+
+    They are runs, history, cells, layers, spectra and profiles as parquet, curves.csv, metrics.json, provenance.json.
 
     Nothing is written unless all records can be used.
 
     Args:
-        records: of finished runs, in the order of the grid; gone through once.
+        runs: finished ones, in the order of the grid; gone through once.
         overrides: of the sweep that made them, as typed.
-        directory: results/<study>.
+        directory: results/<study>, with theory.parquet of the same cells.
 
     Raises:
-        UserError: no records, a failed or incomplete one, one run twice, or runs of several studies.
+        UserError: no runs, a failed or incomplete one, one run twice, or runs of several studies; or no prediction.
     """
-    builder, facts = TableBuilder(), _Facts()
-    for record in records:
+    builder, inside, facts = TableBuilder(), InsideBuilder(), _Facts()
+    for record, found in runs:
         builder.add(record)
+        inside.add(record, found)
         facts.add(record)
     tables = builder.tables()
     if "study" not in tables.common:
         raise UserError("the runs belong to several studies; aggregate one at a time")
+    theory = read_table(
+        directory / "theory.parquet", THEORY_COLUMNS, shlex.join(["python", "src/theory.py", "-m", *overrides])
+    )
     cells = cells_table(tables.runs)
+    layers = inside.layers(tables.runs)
+    profiles = profiles_table(tables.runs, layers, theory)
     write_table(tables.runs, directory / "runs.parquet")
     write_table(tables.history, directory / "history.parquet")
     write_table(cells, directory / "cells.parquet")
+    write_table(layers, directory / "layers.parquet")
+    write_table(inside.spectra(tables.runs), directory / "spectra.parquet")
+    write_table(profiles, directory / "profiles.parquet")
     write_csv(curves_table(tables.runs, tables.history), directory / "curves.csv")
     write_json(headline_metrics(cells), directory / "metrics.json")
     write_json(_provenance(tables, facts, overrides), directory / "provenance.json")
@@ -133,11 +146,16 @@ def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict
     }
 
 
-def finished_records(records: Iterable[Mapping[str, Any] | None], command: str) -> Iterator[Mapping[str, Any]]:
-    """Pass on the records of a plan if every one of its runs is finished.
+def finished_runs(
+    records: Iterable[dict[str, Any] | None],
+    layers: Callable[[dict[str, Any]], NDArray[np.float64] | None],
+    command: str,
+) -> Iterator[Finished]:
+    """Pass on the runs of a plan if every one of them is finished.
 
     Args:
         records: one per planned run, None for one that is missing.
+        layers: gives the diagnostics of a record.
         command: what would train the missing ones.
 
     Raises:
@@ -151,7 +169,7 @@ def finished_records(records: Iterable[Mapping[str, Any] | None], command: str) 
         elif record["status"] == "failed":
             failed += 1
         else:
-            yield record
+            yield record, layers(record)
     if missing or failed:
         counts = [f"{missing} missing"] * bool(missing) + [f"{failed} failed"] * bool(failed)
         raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")

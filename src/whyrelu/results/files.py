@@ -21,12 +21,13 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_bytes(buffer.getvalue(), path)
 
 
-def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
+def read_table(path: Path, columns: Iterable[str], writer: str = "python src/aggregate.py") -> pd.DataFrame:
     """Read what `write_table` wrote, with the same dtypes.
 
     Args:
         path: the parquet file.
         columns: those it must have; others are kept.
+        writer: the command that writes it, for messages.
 
     Raises:
         UserError: the file is missing, damaged or lacks a column.
@@ -34,12 +35,12 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     try:
         table = pd.read_parquet(io.BytesIO(path.read_bytes()), engine="pyarrow")
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: python src/aggregate.py writes it") from None
+        raise UserError(f"{path} is missing: {writer} writes it") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({_one_line(error)}): python src/aggregate.py writes it again") from None
+        raise UserError(f"{path} is damaged ({_one_line(error)}): {writer} writes it again") from None
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
-        raise UserError(f"{path} has no column {', '.join(lacking)}: python src/aggregate.py writes it again")
+        raise UserError(f"{path} has no column {', '.join(lacking)}: {writer} writes it again")
     return table
 
 

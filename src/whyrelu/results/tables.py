@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whyrelu.errors import UserError
+from whyrelu.results.columns import SUMMARY_COLUMNS
 
 # Column of runs.parquet -> pandas dtype. A further axis of a study follows these.
 RUN_COLUMNS = {
@@ -41,6 +42,8 @@ RUN_COLUMNS = {
     "train_loss": "float64",
     "val_accuracy": "float64",
     "test_accuracy": "float64",
+    # what the diagnostics found, in a few numbers; missing if they were off
+    **dict.fromkeys(SUMMARY_COLUMNS, "float64"),
 }
 # The columns of runs.parquet that are set before a run; all others but run_id are measured.
 FACTORS = ("data", "activation", "depth", "width", "seed", "init", "norm", "optimizer", "lr", "epochs", "precision")
@@ -114,6 +117,8 @@ class TableBuilder:
             for name, value in row.items():
                 self._columns[name].append(value)
             self._history.append(_history_arrays(record["history"]))
+            for name in SUMMARY_COLUMNS:
+                self._columns[name].append(record["metrics"].get(name))
         except KeyError as missing:
             raise UserError(f"run {run_id} is not complete: its run.json has no {missing}") from None
         if row["test_accuracy"] is None:

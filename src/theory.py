@@ -1,0 +1,50 @@
+"""Print what mean-field theory predicts for every layer of a network at initialisation, before any training.
+
+  python src/theory.py activation=gelu init=he depth=16
+
+With -m and the settings of a sweep, write the predictions of all its cells to results/<study>/theory.parquet, and the
+activations drawn from their callables to functions.parquet:
+  python src/theory.py -m experiment=digits activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
+"""
+
+import sys
+
+from whyrelu.commandline import overrides_from_arguments, reports_errors
+
+
+@reports_errors
+def main() -> None:
+    """Print one prediction, or write those of a grid."""
+    overrides = overrides_from_arguments(__doc__)
+    is_sweep = "-m" in sys.argv or "--multirun" in sys.argv
+
+    from pathlib import Path
+
+    from whyrelu.configuration.composition import compose_grid
+    from whyrelu.data.preparation import prepare
+    from whyrelu.errors import UserError
+
+    jobs = compose_grid(overrides)
+    if len(jobs) > 1 and not is_sweep:
+        raise UserError(f"these settings make {len(jobs)} runs: with -m their predictions are written to a file")
+    configs = [job.config for job in jobs]
+    for config in {str(config["data"]): config for config in configs}.values():
+        prepare(config["data"], Path(config["prepared_root"]))
+    if not is_sweep:
+        from whyrelu.theory.printing import print_prediction
+
+        print_prediction(configs[0])
+        return
+
+    from whyrelu.results.files import write_table
+    from whyrelu.theory.tables import drawn_functions, predicted_cells
+
+    directory = Path("results") / configs[0]["study"]
+    theory = predicted_cells(configs)
+    write_table(theory, directory / "theory.parquet")
+    write_table(drawn_functions(configs), directory / "functions.parquet")
+    print(f"{int((theory['layer'] == 1).sum())} cells -> {directory / 'theory.parquet'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Tables that look inside the networks, from records whose numbers are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthetic import make_record, make_records
+from synthetic_layers import COLUMNS, inspected, theory_table
+from whyrelu.errors import UserError
+from whyrelu.results.columns import LAYER_COLUMNS, PROFILE_COLUMNS, SPECTRA_COLUMNS
+from whyrelu.results.inside import InsideBuilder, profiles_table
+from whyrelu.results.tables import build_tables
+
+
+def inside(records, change=None, level="full"):
+    """The tables of some records: runs, layers, spectra and profiles."""
+    runs = build_tables(records).runs
+    builder = InsideBuilder()
+    for record in records:
+        builder.add(*inspected(record, level, change))
+    layers = builder.layers(runs)
+    theory = theory_table([record["factors"] for record in records])
+    return runs, layers, builder.spectra(runs), profiles_table(runs, layers, theory)
+
+
+def setting(name, values):
+    """Changes one column of all layers to the value that belongs to the seed of the record."""
+
+    def change(record, layers):
+        layers[:, :, COLUMNS.index(name)] = values[record["factors"]["seed"]]
+        return layers
+
+    return change
+
+
+def test_every_number_of_every_layer_is_in_its_place():
+    records = make_records(["relu", "sigmoid"], depths=[1, 3], seeds=2)
+    runs, layers, spectra, _ = inside(records)
+    assert {name: str(kind) for name, kind in layers.dtypes.items()} == LAYER_COLUMNS
+    assert layers["run_id"].drop_duplicates().tolist() == runs["run_id"].tolist()
+    for record in records:
+        said, expected = inspected(record)
+        own = layers[layers["run_id"] == record["run_id"]]
+        assert own["epoch"].tolist() == np.repeat(said["diagnostics"]["epochs"], expected.shape[1]).tolist()
+        assert own["layer"].tolist() == list(range(1, expected.shape[1] + 1)) * len(expected)
+        found = own[list(COLUMNS)].to_numpy().reshape(expected.shape)
+        assert np.allclose(found, expected, rtol=1e-6, equal_nan=True)
+        second = spectra[spectra["run_id"] == record["run_id"]]
+        assert second["epoch"].tolist() == [0, 2, 4]
+        values = [said["diagnostics"]["spectra"][str(epoch)]["hessian_largest"] for epoch in (0, 2, 4)]
+        assert np.allclose(second["hessian_largest"], values)
+    assert list(spectra.columns) == list(SPECTRA_COLUMNS)
+
+
+def test_runs_that_were_not_looked_into_have_no_rows():
+    runs, layers, spectra, profiles = inside(make_records(), level="off")
+    assert (len(runs), len(layers), len(spectra), len(profiles)) == (18, 0, 0, 0)
+    assert {name: str(kind) for name, kind in layers.dtypes.items()} == LAYER_COLUMNS
+    assert set(PROFILE_COLUMNS) < set(profiles.columns)
+
+
+def test_a_profile_has_the_geometric_mean_of_magnitudes_and_the_mean_of_fractions():
+    records = make_records(["relu"], depths=[2], seeds=2)
+    profiles = inside(records, setting("q", [1e-6, 1e-2]))[3]
+    assert np.allclose(profiles["q"], 1e-4)
+    assert (profiles["n"] == 2).all()
+    profiles = inside(records, setting("dead", [0.1, 0.4]))[3]
+    assert np.allclose(profiles["dead"], 0.25)
+
+
+def test_gradients_are_relative_to_the_last_layer_of_the_same_run():
+    def change(record, layers):
+        # the runs differ in their loss, not in how the gradient changes from layer to layer, but for a factor of 4
+        factor = [1.0, 4.0][record["factors"]["seed"]]
+        layers[:, :, COLUMNS.index("gradient")] = 10.0 ** record["factors"]["seed"] * np.array([factor * 0.01, 0.1, 1])
+        return layers
+
+    profiles = inside(make_records(["relu"], depths=[3], seeds=2), change)[3]
+    first = profiles[profiles["layer"] == 1]
+    assert np.allclose(first["gradient_relative"], 0.02)
+    assert np.allclose(first["gradient_relative_low"], 0.01)
+    assert np.allclose(first["gradient_relative_high"], 0.04)
+    assert np.allclose(profiles[profiles["layer"] == 3]["gradient_relative"], 1)
+
+
+def test_a_gradient_that_underflowed_in_one_run_is_zero_in_the_mean():
+    profiles = inside(make_records(["relu"], depths=[2], seeds=2), setting("gradient", [0.0, 1.0]))[3]
+    assert (profiles["gradient"] == 0).all()
+    assert (profiles["n"] == 2).all()
+
+
+def test_runs_without_numbers_are_left_out_and_counted():
+    profiles = inside(make_records(["relu"], depths=[2], seeds=2), setting("gradient", [np.nan, 0.5]))[3]
+    assert (profiles["n"] == 1).all()
+    assert np.allclose(profiles["gradient"], 0.5)
+
+
+def test_predictions_stand_beside_what_was_measured_at_init_only():
+    records = make_records(["relu", "tanh"], depths=[4], seeds=2)
+    profiles = inside(records)[3]
+    at_init = profiles["epoch"] == 0
+    assert profiles.loc[at_init, "predicted_q"].notna().all()
+    assert profiles.loc[~at_init, "predicted_q"].isna().all()
+    tanh = profiles[at_init & (profiles["activation"] == "tanh")]
+    assert np.allclose(tanh["predicted_gradient_relative"], 0.9 ** ((4 - tanh["layer"]) / 2))
+
+
+def test_norms_are_exact_only_if_they_are_in_all_runs():
+    profiles = inside(make_records(["relu"], depths=[2], axes={"norm": ["none", "batch"]}))[3]
+    assert profiles.groupby("norm")["exact"].all().to_dict() == {"none": True, "batch": False}
+
+
+def test_runs_without_a_prediction_are_refused():
+    records = make_records(["relu", "tanh"], depths=[2])
+    runs, layers, _, _ = inside(records)
+    for theory in (
+        theory_table([make_record("relu", 2)["factors"]]),
+        pd.DataFrame({"layer": [1], "q": [1.0]}),
+    ):
+        with pytest.raises(UserError, match=r"other cells than the runs: python src/theory\.py"):
+            profiles_table(runs, layers, theory)
