@@ -26,8 +26,9 @@ from whyrelu.report.provenance import (
 from whyrelu.report.study import Study, read_study
 from whyrelu.report.style import drawing, save_svg
 from whyrelu.report.text import listing, plural
-from whyrelu.results.cells import value_text
+from whyrelu.report.why.section import Section, why_section
 from whyrelu.results.files import write_bytes
+from whyrelu.results.labels import value_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,23 +54,29 @@ def write_report(results: Path, target: Path) -> Path:
             "curves": curves_figures(study),
             "failures": [failures_figure(study)],
         }
-        drawn = {illustration.name: illustration for place in figures.values() for illustration in place}
+        why = why_section(study)
+        drawn = {
+            illustration.name: illustration
+            for place in (*figures.values(), why.illustrations)
+            for illustration in place
+        }
         for name, illustration in drawn.items():
             save_svg(illustration.figure, folder / f"{name}.svg")
     for old in folder.glob("*.svg"):
         if old.stem not in drawn:
             old.unlink()
     page = target / "README.md"
-    write_bytes(render(study, figures).encode(), page)
+    write_bytes(render(study, figures, why).encode(), page)
     return page
 
 
-def render(study: Study, figures: dict[str, list[Illustration]]) -> str:
+def render(study: Study, figures: dict[str, list[Illustration]], why: Section) -> str:
     """The page as Markdown.
 
     Args:
         study: its tables.
         figures: what there is to show, by the place where the template shows it.
+        why: the section on what happens inside the networks.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -80,7 +87,7 @@ def render(study: Study, figures: dict[str, list[Illustration]]) -> str:
         autoescape=False,
     )
     environment.filters["cell"] = _table_text
-    return environment.get_template("report.md.jinja").render(**_context(study), figures=figures)
+    return environment.get_template("report.md.jinja").render(**_context(study), figures=figures, why=why)
 
 
 def _context(study: Study) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.errors import UserError
-from whyrelu.results.cells import curves_table, facet_columns, facet_labels, is_failure, series_labels
+from whyrelu.results.cells import curves_table, is_failure
+from whyrelu.results.columns import FUNCTION_COLUMNS, LAYER_COLUMNS, PROFILE_COLUMNS, SPECTRA_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.files import read_json, read_table
+from whyrelu.results.labels import facet_columns, facet_labels, series_labels
 from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RUN_COLUMNS
 
 _PROVENANCE_KEYS = ("study", "overrides", "runs", "seeds", "common", "implied", "data", "libraries")
+_THEORY_WRITER = "python src/theory.py -m with the settings of the sweep"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class Facet(_Cells):
         curves: as `cells.curves_table`, and the column `series`.
         history: history.parquet.
         chance: accuracy of guessing, 1 / classes.
+        profiles: profiles.parquet and the column `series`; no rows if nothing was measured inside the networks.
+        layers: layers.parquet and the columns `series` and `depth`.
+        spectra: spectra.parquet and the columns `series` and `depth`.
+        theory: theory.parquet and the column `series`.
     """
 
     label: str
@@ -52,6 +60,16 @@ class Facet(_Cells):
     curves: pd.DataFrame
     history: pd.DataFrame
     chance: float
+    profiles: pd.DataFrame
+    layers: pd.DataFrame
+    spectra: pd.DataFrame
+    theory: pd.DataFrame
+
+    @property
+    def deepest(self) -> int:
+        """The largest depth at which all activations were run; if there is none, the largest."""
+        tried = self.cells.groupby("depth")["series"].nunique()
+        return max([depth for depth in self.depths if tried[depth] == len(self.series)] or self.depths)
 
     @property
     def slug(self) -> str:
@@ -70,6 +88,7 @@ class Study(_Cells):
         facets: at least one.
         facet_columns: the factors that tell facets apart.
         provenance: provenance.json.
+        functions: functions.parquet.
     """
 
     name: str
@@ -77,6 +96,23 @@ class Study(_Cells):
     facets: list[Facet]
     facet_columns: list[str]
     provenance: dict[str, Any]
+    functions: pd.DataFrame
+
+    @property
+    def inspected(self) -> list[Facet]:
+        """The facets of which something was measured inside the networks."""
+        return [facet for facet in self.facets if not facet.profiles.empty]
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """The tables that look inside the networks, as they are in their files."""
+
+    profiles: pd.DataFrame
+    layers: pd.DataFrame
+    spectra: pd.DataFrame
+    theory: pd.DataFrame
+    functions: pd.DataFrame
 
 
 def read_study(directory: Path) -> Study:
@@ -89,41 +125,68 @@ def read_study(directory: Path) -> Study:
         others = sorted(path.parent.name for path in directory.parent.glob("*/cells.parquet"))
         known = f"there are tables of: {', '.join(others)}" if others else "python src/aggregate.py makes tables"
         raise UserError(f"there is no {directory}; {known}")
+    factors = set(FACTORS) - {"seed"}
     runs = read_table(directory / "runs.parquet", RUN_COLUMNS)
     history = read_table(directory / "history.parquet", HISTORY_COLUMNS)
-    cells = read_table(directory / "cells.parquet", [*(set(FACTORS) - {"seed"}), *CELL_STATISTICS])
+    cells = read_table(directory / "cells.parquet", [*factors, *CELL_STATISTICS])
+    inside = _Inside(
+        read_table(directory / "profiles.parquet", [*factors, *PROFILE_COLUMNS]),
+        read_table(directory / "layers.parquet", LAYER_COLUMNS),
+        read_table(directory / "spectra.parquet", SPECTRA_COLUMNS),
+        read_table(directory / "theory.parquet", [*factors, *THEORY_COLUMNS], _THEORY_WRITER),
+        read_table(directory / "functions.parquet", FUNCTION_COLUMNS, _THEORY_WRITER),
+    )
     provenance = read_json(directory / "provenance.json")
     lacking = [key for key in _PROVENANCE_KEYS if key not in provenance]
     if lacking:
         raise UserError(
             f"{directory / 'provenance.json'} has no {', '.join(lacking)}: python src/aggregate.py writes it"
         )
-    together = len(runs) == int(cells["n"].sum()) == provenance["runs"] and set(history["run_id"]) <= set(
-        runs["run_id"]
+    ids = set(runs["run_id"])
+    together = (
+        len(runs) == int(cells["n"].sum()) == provenance["runs"]
+        and all(set(table["run_id"]) <= ids for table in (history, inside.layers, inside.spectra))
+        and len(cells) == int((inside.theory["layer"] == 1).sum())
     )
     if not together:
         raise UserError(f"the files of {directory} do not belong together: python src/aggregate.py writes them again")
-    return _study(runs, history, cells, provenance)
+    return _study(runs, history, cells, inside, provenance)
 
 
-def _study(runs: pd.DataFrame, history: pd.DataFrame, cells: pd.DataFrame, provenance: dict[str, Any]) -> Study:
+def _study(
+    runs: pd.DataFrame, history: pd.DataFrame, cells: pd.DataFrame, inside: _Inside, provenance: dict[str, Any]
+) -> Study:
     columns = facet_columns(cells)
-    curves = curves_table(runs, history)
-    curves = curves.assign(series=series_labels(curves), facet=facet_labels(curves, columns))
-    runs = runs.assign(series=series_labels(runs), facet=facet_labels(runs, columns), failed=is_failure(runs))
-    cells = cells.assign(series=series_labels(cells), facet=facet_labels(cells, columns))
+    curves = _labelled(curves_table(runs, history), columns)
+    runs = _labelled(runs, columns).assign(failed=is_failure(runs))
+    cells = _labelled(cells, columns)
+    profiles, theory = _labelled(inside.profiles, columns), _labelled(inside.theory, columns)
+    named = runs[["run_id", "series", "facet", "depth"]]
+    layers, spectra = inside.layers.merge(named, on="run_id"), inside.spectra.merge(named, on="run_id")
     classes = {data["name"]: int(data["classes"]) for data in provenance["data"]}
     facets = []
     for label, part in cells.groupby("facet", sort=False):
-        own = runs[runs["facet"] == label]
+        own = _of_facet(runs, label)
         facets.append(
             Facet(
                 label=str(label),
                 cells=part.reset_index(drop=True),
-                runs=own.reset_index(drop=True),
-                curves=curves[curves["facet"] == label].reset_index(drop=True),
+                runs=own,
+                curves=_of_facet(curves, label),
                 history=history[history["run_id"].isin(own["run_id"])].reset_index(drop=True),
                 chance=1 / classes[str(part["data"].iloc[0])],
+                profiles=_of_facet(profiles, label),
+                layers=_of_facet(layers, label),
+                spectra=_of_facet(spectra, label),
+                theory=_of_facet(theory, label),
             )
         )
-    return Study(cells, provenance["study"], runs, facets, columns, provenance)
+    return Study(cells, provenance["study"], runs, facets, columns, provenance, inside.functions)
+
+
+def _labelled(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    return table.assign(series=series_labels(table), facet=facet_labels(table, columns))
+
+
+def _of_facet(table: pd.DataFrame, label: Hashable) -> pd.DataFrame:
+    return table[table["facet"] == label].reset_index(drop=True)

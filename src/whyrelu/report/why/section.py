@@ -1,0 +1,69 @@
+"""All parts of the section, in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whyrelu.report.panels import Illustration
+from whyrelu.report.study import Study
+from whyrelu.report.text import plural
+from whyrelu.report.why.collapse import collapse_part
+from whyrelu.report.why.dead import dead_part
+from whyrelu.report.why.functions import functions_part
+from whyrelu.report.why.gradients import gradients_part
+from whyrelu.report.why.part import Part
+from whyrelu.report.why.saturation import saturation_part
+from whyrelu.report.why.spectra import spectra_part
+from whyrelu.report.why.trainability import trainability_part
+
+_PARTS = (gradients_part, trainability_part, collapse_part, saturation_part, dead_part, functions_part, spectra_part)
+_THEORY = (
+    "Theory is mean-field theory (Poole et al. 2016, Schoenholz et al. 2017): infinitely wide layers, at init only; "
+    "zero padding is followed pixel by pixel, and on the way forward a max pooling is approximated by a mean. Nothing "
+    "in it is fitted to these runs."
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The section.
+
+    Attributes:
+        notes: what was measured and what theory is, a paragraph each.
+        parts: only those that there is something to say or show of.
+    """
+
+    notes: list[str]
+    parts: list[Part]
+
+    @property
+    def illustrations(self) -> list[Illustration]:
+        """The figures of all parts."""
+        return [illustration for part in self.parts for illustration in part.illustrations]
+
+
+def why_section(study: Study) -> Section:
+    """The section of a study, as far as its tables go; its figures belong into `whyrelu.report.style.drawing`."""
+    found = [make(study) for make in _PARTS]
+    return Section([measured_note(study), _THEORY], [part for part in found if part is not None])
+
+
+def measured_note(study: Study) -> str:
+    """What was measured inside the networks: nothing, the ends, or every epoch."""
+    if not study.inspected:
+        return (
+            "Nothing was measured inside the networks of this study, so theory stands alone here; with "
+            "`diagnostics=full` the runs measure gradients, saturation, dead channels and collapse."
+        )
+    measured = sum(facet.layers["run_id"].nunique() for facet in study.inspected)
+    every = any(
+        ((facet.profiles["epoch"] != 0) & (facet.profiles["epoch"] < facet.profiles["epochs"])).any()
+        for facet in study.inspected
+    )
+    when = (
+        "at init and after every epoch"
+        if every
+        else "at init and after the last epoch only (`diagnostics=full` \
+looks at every epoch)"
+    )
+    return f"Measured {when}, on validation images, in {measured} of {plural(len(study.runs), 'run')}."
