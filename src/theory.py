@@ -28,6 +28,8 @@ def main() -> None:
     if len(jobs) > 1 and not is_sweep:
         raise UserError(f"these settings make {len(jobs)} runs: with -m their predictions are written to a file")
     configs = [job.config for job in jobs]
+    if len({config["study"] for config in configs}) > 1:
+        raise UserError("these settings belong to several studies; predict one at a time")
     for config in {str(config["data"]): config for config in configs}.values():
         prepare(config["data"], Path(config["prepared_root"]))
     if not is_sweep:
@@ -37,13 +39,15 @@ def main() -> None:
         return
 
     from whyrelu.results.files import write_table
+    from whyrelu.theory.configured import Theory
     from whyrelu.theory.tables import drawn_functions, predicted_cells
 
     directory = Path("results") / configs[0]["study"]
-    theory = predicted_cells(configs)
-    write_table(theory, directory / "theory.parquet")
-    write_table(drawn_functions(configs), directory / "functions.parquet")
-    print(f"{int((theory['layer'] == 1).sum())} cells -> {directory / 'theory.parquet'}")
+    theory = Theory()
+    cells, functions = predicted_cells(configs, theory), drawn_functions(configs, theory)
+    write_table(cells, directory / "theory.parquet")
+    write_table(functions, directory / "functions.parquet")
+    print(f"{int((cells['layer'] == 1).sum())} cells -> {directory / 'theory.parquet'}")
 
 
 if __name__ == "__main__":

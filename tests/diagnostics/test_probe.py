@@ -135,3 +135,34 @@ def test_settled_channels_need_no_further_images(monkeypatch):
 def test_a_network_without_blocks_is_refused_in_words():
     with pytest.raises(UserError, match="diagnostics=off"):
         layers_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
+
+
+def test_layers_that_share_an_activation_module_are_told_apart():
+    net, (images, labels) = network("activation=tanh"), batch()
+    apart = look(net, layers_of(net), images, labels)
+    shared = nn.Tanh()
+    for block in net.blocks:
+        block.activation = shared
+    for one, other in zip(look(net, layers_of(net), images, labels), apart, strict=True):
+        assert torch.equal(one.preactivation, other.preactivation)
+        assert torch.equal(one.gradient, other.gradient)
+
+
+def test_an_activation_that_is_applied_twice_is_refused_in_words():
+    class Twice(nn.Module):
+        def __init__(self, net):
+            super().__init__()
+            self.blocks, self.net = net.blocks, net
+
+        def forward(self, x):
+            return self.net(x) + self.net(x)
+
+    net, (images, labels) = Twice(network()), batch()
+    with pytest.raises(UserError, match="3 blocks of this one applied 6: diagnostics=off trains it"):
+        look(net, layers_of(net), images, labels)
+
+
+def test_images_are_independent_whatever_overflows():
+    images, _ = batch(4)
+    assert images_are_independent(network("activation._target_=torch.exp", "init=he", "depth=8"), images)
+    assert images_are_independent(network("activation._target_=torch.nn.RReLU").train(), images)

@@ -115,3 +115,7 @@ def test_effective_rank_is_that_of_the_singular_values():
 
 def test_effective_rank_of_images_that_are_all_the_same_is_not_defined():
     assert math.isnan(quantities.effective_rank(torch.ones(4, 6)))
+
+
+def test_effective_rank_of_what_overflowed_is_not_defined():
+    assert quantities.effective_rank(torch.tensor([[1.0, torch.inf], [2.0, 3.0]])).isnan()

@@ -119,3 +119,11 @@ def test_a_backward_pass_that_cannot_be_derived_gives_nan_and_not_zero():
     for block in net.blocks:
         block.activation.forward = SquareOnce.apply
     assert math.isnan(jacobian_spectrum(net, images, generator()).largest_square)
+
+
+def test_singular_values_that_vanish_are_measured():
+    net = network("activation=sigmoid", "init=pytorch", "depth=24")
+    images, _ = batch(4)
+    found = jacobian_spectrum(net, images, torch.Generator().manual_seed(0))
+    assert 0 < found.largest_square < 1e-30
+    assert found.mean_square <= found.largest_square

@@ -105,6 +105,15 @@ def test_predictions_stand_beside_what_was_measured_at_init_only():
     assert np.allclose(tanh["predicted_gradient_relative"], 0.9 ** ((4 - tanh["layer"]) / 2))
 
 
+def test_numbers_of_any_size_are_kept_and_those_that_are_none_are_missing():
+    records = make_records(["relu"], depths=[2], seeds=3)
+    _, layers, spectra, profiles = inside(records, setting("q", [1e-60, 1e60, np.inf]))
+    assert layers.groupby("run_id", sort=False)["q"].max().tolist()[:2] == [1e-60, 1e60]
+    assert layers["q"].isna().sum() == len(layers) / 3
+    assert np.allclose(profiles["q"], 1)
+    assert spectra["exact"].all()
+
+
 def test_norms_are_exact_only_if_they_are_in_all_runs():
     profiles = inside(make_records(["relu"], depths=[2], axes={"norm": ["none", "batch"]}))[3]
     assert profiles.groupby("norm")["exact"].all().to_dict() == {"none": True, "batch": False}
@@ -116,6 +125,8 @@ def test_runs_without_a_prediction_are_refused():
     for theory in (
         theory_table([make_record("relu", 2)["factors"]]),
         pd.DataFrame({"layer": [1], "q": [1.0]}),
+        # every layer twice
+        pd.concat([theory_table([record["factors"] for record in records])] * 2),
     ):
         with pytest.raises(UserError, match=r"other cells than the runs: python src/theory\.py"):
             profiles_table(runs, layers, theory)

@@ -170,7 +170,9 @@ def test_a_sigmoid_net_is_a_tanh_net(weight, bias):
 @pytest.mark.parametrize(("weight", "bias"), [(1.5, 0.1), (0.7, 0.3)])
 def test_fixed_points_are_fixed(name, weight, bias):
     phi = function(name)
-    for q, stable in theory.fixed_points(phi, weight, bias):
+    points = theory.fixed_points(phi, weight, bias)
+    assert points
+    for q, stable in points:
         assert float(theory.length_map(phi, q, weight, bias)) == pytest.approx(q, rel=1e-9)
         nearby = float(theory.length_map(phi, q * 1.001, weight, bias))
         assert (nearby < q * 1.001) == stable
@@ -178,6 +180,9 @@ def test_fixed_points_are_fixed(name, weight, bias):
 
 def test_fixed_points_of_known_maps():
     assert theory.fixed_points(TANH, 0.9) == [theory.FixedPoint(0.0, stable=True)]
+    # on the edge of chaos every length shrinks still
+    assert theory.fixed_points(TANH, 1.0) == [theory.FixedPoint(0.0, stable=True)]
+    assert theory.fixed_points(RELU, 2.0) == [theory.FixedPoint(0.0, stable=False)]
     zero, other = theory.fixed_points(TANH, 1.5)
     assert (zero.q, zero.stable, other.stable) == (0.0, False, True)
     # relu with bias: q = q / 2 + 0.1
@@ -224,3 +229,22 @@ def test_scales():
     assert theory.depth_scale([math.exp(-1 / 6), math.e, 1.0]).tolist() == pytest.approx([6, -1, math.inf])
     assert float(theory.roundoff_depth(0.01, 1e-7)) == pytest.approx(7)
     assert theory.roundoff_depth([1.0, 2.0], 1e-7).tolist() == [math.inf, math.inf]
+
+
+@pytest.mark.parametrize("excess", [1e-10, 1e-8, 1e-7, 1e-5, 0.1])
+def test_correlations_near_the_edge_of_chaos(excess):
+    bias = 0.05
+    edge = theory.edge_of_chaos(TANH, bias)
+    variance = edge * (1 + excess)
+    (point,) = theory.fixed_points(TANH, variance, bias)
+    found = theory.correlation_fixed_point(TANH, point.q, variance, bias)
+    assert 0 <= found <= 1
+    assert float(theory.correlation_map(TANH, found, point.q, variance, bias)) == pytest.approx(found, abs=1e-9)
+
+
+def test_what_overflows_is_nan_and_what_vanishes_is_zero():
+    assert math.isnan(theory.correlation_map(scalar_function(torch.log1p), 0.5, 1.0, 1.0))
+    shrink = scalar_function(nn.Hardshrink(50.0))
+    assert float(theory.correlation_slope(shrink, 0.5, 1.0, 1.0)) == 0
+    assert math.isnan(theory.roundoff_depth(math.nan, 1e-7))
+    assert math.isnan(theory.matched_weight_variance(TANH, 1.0, 1.5))

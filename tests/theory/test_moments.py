@@ -59,3 +59,10 @@ def test_centred_correlations_are_those_of_covariances():
     moments = Moments(scalar_function(torch.sigmoid))
     assert moments.correlation(1.0, np.array([0.0, 1.0]), centred=True) == pytest.approx([0, 1])
     assert moments.correlation(1.0, np.array([0.0]))[0] > 0.8
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.Hardtanh(), nn.ReLU6()], ids=str)
+def test_small_differences_of_kinked_functions_follow_the_slope(activation):
+    phi = scalar_function(activation)
+    found = Moments(phi).difference(np.array([1.3]), np.array([1e-8]))
+    assert found[0] == pytest.approx(1e-8 * float(slope_second_moment(phi, 1.3)), rel=1e-3)

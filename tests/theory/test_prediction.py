@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import nn
 
 from whyrelu.configuration.composition import compose_grid
+from whyrelu.configuration.schema import PRECISIONS
 from whyrelu.data.arrays import load, write
 from whyrelu.data.preparation import prepare
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
+from whyrelu.network.model import CNN
 from whyrelu.results.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
@@ -165,6 +168,35 @@ def test_a_norm_that_the_theory_does_not_know_gives_no_prediction(root):
     assert np.isnan(Theory().of(config).q).all()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 5, padding=2)),
+        lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 3, padding=1, stride=2)),
+        lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular")),
+        lambda block: setattr(block, "pool", nn.MaxPool2d(3, 2)),
+        lambda block: setattr(block, "pool", nn.AvgPool2d(2)),
+    ],
+)
+def test_a_model_that_the_theory_does_not_know_gives_no_prediction(root, monkeypatch, change):
+    class Changed(CNN):
+        def __init__(self, **arguments):
+            super().__init__(**arguments)
+            change(self.blocks[0])
+
+    (config,) = configured(root, "depth=2", "width=4")
+    assert np.isfinite(Theory().of(config).q).all()
+    monkeypatch.setattr("whyrelu.network.model.CNN", Changed)
+    assert np.isnan(Theory().of(config).q).all()
+
+
+def test_the_round_off_depth_is_that_of_the_arithmetic(root):
+    (config,) = configured(root, "activation=tanh", "init=xavier", "depth=4")
+    depths = {name: scales(Theory().of(config), name)[1] for name in PRECISIONS}
+    assert depths["64-true"] > depths["32-true"] > depths["16-mixed"] > depths["bf16-mixed"]
+    assert depths["32-true"] / depths["bf16-mixed"] == pytest.approx(23 / 7)
+
+
 def test_statistics_of_the_input(root):
     arrays = load(root / "digits")
     found = input_statistics(arrays)
@@ -205,13 +237,14 @@ def test_two_poolings_on_a_larger_map_are_predicted_too(tmp_path):
 
 def test_the_tables_name_the_cells_of_the_study(root):
     configs = configured(root, "activation=relu,sigmoid", "depth=1,3", "seed=0,1", "init=he,critical")
-    table = predicted_cells(configs)
+    theory = Theory()
+    table = predicted_cells(configs, theory)
     cells = planned_cells([factors(config) for config in configs]).drop(columns="run")
     assert table[list(cells.columns)].drop_duplicates().reset_index(drop=True).equals(cells)
     assert list(table.columns) == [*cells.columns, *THEORY_COLUMNS]
     assert table["layer"].tolist() == [1, 1, 1, 2, 3, 1, 2, 3] * 2
     assert (table.groupby(["activation", "depth", "init"])["xi"].nunique() <= 1).all()
-    drawn = drawn_functions(configs)
+    drawn = drawn_functions(configs, theory)
     assert list(drawn.columns) == list(FUNCTION_COLUMNS)
     assert drawn["activation"].unique().tolist() == ["relu", "sigmoid"]
     at_zero = drawn[drawn["x"] == 0]

@@ -7,9 +7,11 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import nn
+from torch.nn import functional
 
 from formulas import FORMULAS
 from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.errors import UserError
 from whyrelu.network.activations import activation_factory
 from whyrelu.theory.scalar import scalar_function, sensitive_width, slope, slope_scale
 
@@ -102,3 +104,18 @@ def test_largest_slope_between_the_points_of_a_grid():
 )
 def test_width_of_the_sensitive_interval(name, width):
     assert sensitive_width(module(name)) == pytest.approx(width, abs=1e-6)
+
+
+def test_a_function_with_float32_numbers_of_its_own_is_used_as_it_is():
+    weight = torch.tensor([0.2])
+    phi = scalar_function(lambda x: functional.prelu(x, weight))
+    x = torch.tensor([-1.0, 2.0], dtype=torch.float64)
+    assert phi.value(x).tolist() == pytest.approx([-0.2, 2.0])
+    assert phi.slope(x).tolist() == pytest.approx([0.2, 1.0])
+
+
+@pytest.mark.parametrize("module", [nn.Softmax2d(), nn.Softmax(dim=-1), nn.Softmax(dim=0)], ids=str)
+def test_what_is_no_function_of_single_numbers_is_refused_in_words(module):
+    for find in (scalar_function, slope_scale):
+        with pytest.raises(UserError, match=r"not a function of single numbers.*diagnostics=off"):
+            find(module)

@@ -120,7 +120,7 @@ def test_gradients_of_wide_nets_follow_chi_1(name, init):
     assert within(lengths[:, 1:] / lengths[:, :-1], q[1:] / q[:-1])
 
 
-@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid", "gelu", "elu", "softsign"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("init", ["pytorch", "he", "critical"])
 def test_gradients_of_circular_convolutions_follow_chi_1(name, init):
     variance = sigma_w2(name, init)

@@ -177,6 +177,26 @@ def test_with_batch_norm_norms_per_image_are_not_exact(digits, tmp_path):
     assert not train(digits, tmp_path, "norm=batch").findings.exact
 
 
+@pytest.mark.parametrize("target", ["torch.exp", "torch.square"])
+def test_a_network_that_overflows_at_init_is_a_result_too(digits, tmp_path, target):
+    setting = [f"activation._target_={target}", "init=he", "depth=8"]
+    result = train(digits, tmp_path, *setting, "trainer.max_epochs=3")
+    assert result.status == "diverged"
+    assert result.findings.exact
+    assert np.isnan(result.findings.layers[0, -1]).all(), "nothing can be said of a layer without numbers"
+    brief = train(digits, tmp_path, *setting, "diagnostics=summary", "trainer.max_epochs=3")
+    assert brief.findings.epochs == [0]
+    assert all(math.isnan(brief.metrics[name]) for name in SUMMARY_COLUMNS if name.endswith("_end"))
+
+
+def test_a_run_whose_last_epoch_is_in_the_checkpoint_needs_no_more_training(digits, tmp_path):
+    setting = ["trainer.keep_checkpoint=true", "norm=batch"]
+    whole = train(digits, tmp_path, *setting, checkpoint="kept")
+    again = train(digits, tmp_path, *setting, checkpoint="kept")
+    assert comparable(again) == comparable(whole)
+    assert not again.findings.exact
+
+
 def test_divergence_is_recorded_and_ends_the_run(digits, tmp_path):
     result = train(digits, tmp_path, "lr=1e20", "activation=identity", "trainer.max_epochs=9")
     assert result.status == "diverged"

@@ -59,12 +59,11 @@ class Diagnostics(pl.Callback):
         self._marks: tuple[int, Marks] | None = None
         self._weights: list[Tensor] = []
         self._update: list[Tensor] = []
+        self._exact = True
 
     def findings(self) -> Findings:
         """Return everything that was measured."""
-        return Findings(
-            list(self._epochs), torch.stack(self._tables).numpy(), dict(self._spectra), self._inspector.exact
-        )
+        return Findings(list(self._epochs), torch.stack(self._tables).numpy(), dict(self._spectra), self._exact)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at the network as it was initialised, or as a checkpoint left it."""
@@ -77,6 +76,7 @@ class Diagnostics(pl.Callback):
         self._inspector = Inspector(network, images, labels, probe, self._stream("probe", None))
         self._layers = layers_of(network)
         if not self._epochs:
+            self._exact = self._inspector.is_exact()
             self._look(0, trainer)
         elif self._settings["epochs"] == "all":
             self._marks = (self._epochs[-1], self._inspector.marks())
@@ -116,7 +116,8 @@ class Diagnostics(pl.Callback):
         none = torch.full((len(table),), math.nan, dtype=torch.float64)
         update = torch.stack(self._update).cpu() if self._update else none
         self._update = []
-        self._tables.append(torch.cat([table, update[:, None]], dim=1))
+        whole = torch.cat([table, update[:, None]], dim=1)
+        self._tables.append(torch.where(whole.isfinite(), whole, math.nan))
         self._epochs.append(epoch)
         self._marks = (epoch, marks)
         if second_order:
@@ -128,10 +129,12 @@ class Diagnostics(pl.Callback):
             "epochs": self._epochs,
             "tables": self._tables,
             "spectra": {epoch: list(found) for epoch, found in self._spectra.items()},
+            "exact": self._exact,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what state_dict kept."""
         self._epochs = list(state_dict["epochs"])
         self._tables = list(state_dict["tables"])
+        self._exact = bool(state_dict["exact"])
         self._spectra = {epoch: Spectra(*found) for epoch, found in state_dict["spectra"].items()}

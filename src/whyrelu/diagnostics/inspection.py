@@ -79,8 +79,12 @@ class Inspector:
         self._images, self._further = images[:probe_images], images[probe_images:]
         self._labels = labels[:probe_images]
         self._seed = seed
-        with as_training(network, seed):
-            self.exact = images_are_independent(network, self._images[:4])
+        self._thresholds = [self._threshold(layer) for layer in self._layers]
+
+    def is_exact(self) -> bool:
+        """Whether norms per image are exact: they are not where a norm mixes the images of a batch."""
+        with as_training(self._network, self._seed):
+            return images_are_independent(self._network, self._images[:4])
 
     def inspect(self, before: Marks | None, with_rank: bool) -> tuple[Tensor, Marks]:
         """Measure every layer.
@@ -97,8 +101,12 @@ class Inspector:
             variation = Variation(self._layers, [state.output for state in states])
             for images in self._further.split(_CHUNK) if len(self._further) else ():  # type: ignore[no-untyped-call]
                 variation.show(self._network, images)
-            thresholds = self._thresholds()
             slopes = [slope(layer.activation, state.preactivation) for layer, state in self._zip(states)]
+        # parameters of an activation change as it learns
+        thresholds = [
+            self._threshold(layer) if any(True for _ in layer.activation.parameters()) else fixed
+            for layer, fixed in zip(self._layers, self._thresholds, strict=True)
+        ]
         marks = Marks(
             [quantities.is_saturated(values, limit) for values, limit in zip(slopes, thresholds, strict=True)],
             variation.dead,
@@ -119,7 +127,8 @@ class Inspector:
                 values["desaturated"] = quantities.fraction_left(before.saturated[i], marks.saturated[i])
                 values["died"] = quantities.fraction(marks.dead[i] & ~before.dead[i])
                 values["revived"] = quantities.fraction(before.dead[i] & ~marks.dead[i])
-            finite = bool(values["q"].isfinite())
+            # the output can overflow where the preactivation does not
+            finite = bool(values["q"].isfinite() & quantities.norm(state.output).isfinite())
             if with_rank and finite:
                 values["effective_rank"] = quantities.effective_rank(state.output)
             missing = torch.tensor(math.nan, dtype=torch.float64, device=state.output.device)
@@ -144,15 +153,6 @@ class Inspector:
     def _zip(self, states: Sequence[LayerState]) -> list[tuple[Layer, LayerState]]:
         return list(zip(self._layers, states, strict=True))
 
-    def _thresholds(self) -> list[float]:
-        """The slope up to which a unit counts as saturated, per layer."""
-        shared: float | None = None
-        thresholds = []
-        for layer in self._layers:
-            if any(True for _ in layer.activation.parameters()):
-                thresholds.append(slope_scale(layer.activation).threshold)
-                continue
-            # without parameters all layers have the same function, which never changes
-            shared = slope_scale(layer.activation).threshold if shared is None else shared
-            thresholds.append(shared)
-        return thresholds
+    def _threshold(self, layer: Layer) -> float:
+        """The slope up to which a unit counts as saturated."""
+        return slope_scale(layer.activation).threshold

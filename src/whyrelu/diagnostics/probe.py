@@ -73,10 +73,15 @@ def look(network: nn.Module, layers: Sequence[Layer], images: Tensor, labels: Te
         return (arguments[0].clone(), *arguments[1:])
 
     with torch.enable_grad(), ExitStack() as hooks:
-        for layer in layers:
-            hooks.enter_context(layer.activation.register_forward_pre_hook(keep_input))
-            hooks.enter_context(layer.activation.register_forward_hook(lambda *call: outputs.append(call[2])))
+        for activation in _distinct_activations(layers):
+            hooks.enter_context(activation.register_forward_pre_hook(keep_input))
+            hooks.enter_context(activation.register_forward_hook(lambda *call: outputs.append(call[2])))
         loss = functional.cross_entropy(network(images), labels, reduction="sum")
+        if len(outputs) != len(layers):
+            raise UserError(
+                f"diagnostics need a model that applies one activation per block; {len(layers)} blocks of this one "
+                f"applied {len(outputs)}: diagnostics=off trains it"
+            )
         gradients = torch.autograd.grad(loss, [*inputs, *(layer.weight for layer in layers)], materialize_grads=True)
     count = len(layers)
     return [
@@ -106,14 +111,19 @@ class Variation:
             return
         outputs: list[Tensor] = []
         with torch.no_grad(), ExitStack() as hooks:
-            for layer in self._layers:
-                hooks.enter_context(layer.activation.register_forward_hook(lambda *call: outputs.append(call[2])))
+            for activation in _distinct_activations(self._layers):
+                hooks.enter_context(activation.register_forward_hook(lambda *call: outputs.append(call[2])))
             network(images)
         for i, output in enumerate(outputs):
             open_ = self.dead[i].nonzero()[:, 0]
             if len(open_):
                 still = is_constant(torch.cat([self._first[i][:, open_], output[:, open_]]))
                 self.dead[i] = self.dead[i].index_put((open_,), still)
+
+
+def _distinct_activations(layers: Sequence[Layer]) -> list[nn.Module]:
+    """The modules to hook: layers may share one, which is then called once for each of them, in their order."""
+    return list({id(layer.activation): layer.activation for layer in layers}.values())
 
 
 def images_are_independent(network: nn.Module, images: Tensor) -> bool:
@@ -126,7 +136,8 @@ def images_are_independent(network: nn.Module, images: Tensor) -> bool:
     with torch.enable_grad():
         probe = images.detach().clone().requires_grad_()
         (gradient,) = torch.autograd.grad(network(probe)[0].sum(), probe, materialize_grads=True)
-    return not bool(gradient[1:].any())
+    # what overflowed says nothing
+    return not bool(gradient[1:].nan_to_num(0.0, 0.0, 0.0).any())
 
 
 @contextmanager

@@ -82,9 +82,11 @@ def is_constant(output: Tensor) -> Tensor:
 def effective_rank(output: Tensor) -> Tensor:
     """exp(entropy of the normalised singular values) of the outputs, centred over images (Roy and Vetterli 2007).
 
-    Between 1 and B - 1; nan if all images have the same output.
+    Between 1 and B - 1; nan if all images have the same output, or one that is not finite.
     """
     features = _by_image(output).double()
+    if not bool(features.isfinite().all()):
+        return features.new_tensor(math.nan)
     features = features - features.mean(0)
     # the singular values through the small (B, B) Gram matrix
     eigenvalues = torch.linalg.eigvalsh(features @ features.T)

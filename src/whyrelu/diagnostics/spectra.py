@@ -43,16 +43,19 @@ def jacobian_spectrum(
         images = images.detach().clone().requires_grad_()
         logits = network(images)
         vectors = _signs(logits.shape, generator).to(logits)
+        mean_square = math.nan
         # J^T w is linear in w, and its derivative with respect to w is J
         dummy = torch.zeros_like(logits, requires_grad=True)
         try:
-            (pulled,) = torch.autograd.grad(logits, images, dummy, create_graph=True, materialize_grads=True)
             rank = min(logits[0].numel(), images[0].numel())
             first = _transposed(logits, images, vectors)
             mean_square = _square_norms(first).mean().item() / rank
+            (pulled,) = torch.autograd.grad(logits, images, dummy, create_graph=True, materialize_grads=True)
             largest = torch.zeros(len(images), dtype=torch.float64)
             back = first
             for _ in range(iterations):
+                # only its direction matters, and the product of two small numbers would underflow
+                back = _unit_rows(back)
                 (vectors,) = torch.autograd.grad(pulled, dummy, back, retain_graph=True, materialize_grads=True)
                 if back.any() and not vectors.any():
                     # J J^T v cannot vanish where J^T v does not: the backward pass of an activation of a person's own
@@ -62,8 +65,10 @@ def jacobian_spectrum(
                 vectors = _unit_rows(vectors)
                 back = _transposed(logits, images, vectors)
                 largest = _square_norms(back).cpu()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError:  # an activation that can be derived only once
-            return JacobianSpectrum(math.nan, math.nan)
+            return JacobianSpectrum(mean_square, math.nan)
     return JacobianSpectrum(mean_square, largest.mean().item())
 
 
@@ -99,6 +104,8 @@ def hessian_largest_eigenvalue(
             loss = functional.cross_entropy(network(images), labels)
             gradients = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
         return _largest_ritz_value(_hessian_product(gradients, parameters), start, iterations)
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError:  # an activation that can be derived only once
         return math.nan
 

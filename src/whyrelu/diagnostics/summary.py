@@ -8,9 +8,15 @@ from numpy.typing import NDArray
 from whyrelu.diagnostics.callback import COLUMNS, Findings
 
 
-def summary(findings: Findings) -> dict[str, float]:
-    """Return `whyrelu.results.columns.SUMMARY_COLUMNS` of one run; nan where a number is not defined."""
-    first, last = (dict(zip(COLUMNS, findings.layers[i].T, strict=True)) for i in (0, -1))
+def summary(findings: Findings, epochs: int) -> dict[str, float]:
+    """Return `whyrelu.results.columns.SUMMARY_COLUMNS` of one run; nan where a number is not defined.
+
+    Args:
+        findings: of the run.
+        epochs: that the run took; what was not looked at after the last of them has no numbers for its end.
+    """
+    end = findings.layers[-1] if findings.epochs[-1] == epochs else np.full_like(findings.layers[-1], np.nan)
+    first, last = (dict(zip(COLUMNS, layers.T, strict=True)) for layers in (findings.layers[0], end))
     return {
         "gradient_decades_init": decades_lost(first["gradient"]),
         "gradient_decades_end": decades_lost(last["gradient"]),

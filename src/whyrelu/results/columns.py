@@ -1,7 +1,8 @@
 """Columns of the tables that look inside the networks, with their pandas dtypes; results.tables has the other tables.
 
 Layers are convolutions, 1 nearest the input. Epoch 0 is the network as it was initialised. Norms of gradients are of
-cross-entropy in nats. Numbers that were not measured, or are not finite, are missing.
+cross-entropy in nats. Numbers that were not measured, or are not finite, are missing. What varies over many orders of
+magnitude has 8 bytes, fractions have 4.
 """
 
 from __future__ import annotations
@@ -12,28 +13,28 @@ LAYER_COLUMNS = {
     "epoch": "int64",
     "layer": "int64",
     # root mean square over images of norm(dL_i / dh_i), h the preactivations of the layer
-    "gradient": "float32",
+    "gradient": "float64",
     # norm of dL/dW, L the mean loss of the probe images
-    "weight_gradient": "float32",
+    "weight_gradient": "float64",
     # norm(delta W) / norm(W) of one step, the middle one of the epoch; missing at epoch 0
-    "update": "float32",
+    "update": "float64",
     # fraction of units with abs(phi'(h)) <= 5% of its maximum
     "saturated": "float32",
     # of the units saturated one epoch earlier, the fraction that is not any more
     "desaturated": "float32",
     # mean of phi'(h)^2 over units, relative to nothing
-    "slope_square": "float32",
+    "slope_square": "float64",
     # fraction of channels whose output is the same for all images; those that were not dead one epoch earlier, and
     # those that were and are not any more, as fractions of all channels
     "dead": "float32",
     "died": "float32",
     "revived": "float32",
     # root mean square over units of the standard deviation across images, relative to that of h itself
-    "collapse": "float32",
+    "collapse": "float64",
     # E[a]^2 / E[a^2] of the outputs a
     "mean_shift": "float32",
     # E[h^2]
-    "q": "float32",
+    "q": "float64",
     # exp(entropy of the normalised singular values) of the centred outputs; at init, in the middle and at the end
     "effective_rank": "float32",
     # whether norms per image are exact: they are not where a norm mixes the images of a batch
@@ -45,10 +46,12 @@ SPECTRA_COLUMNS = {
     "run_id": "str",
     "epoch": "int64",
     # singular values of d logits / d image, squared: their mean (Hutchinson) and the largest (power iteration)
-    "jacobian_mean_square": "float32",
-    "jacobian_largest_square": "float32",
+    "jacobian_mean_square": "float64",
+    "jacobian_largest_square": "float64",
     # eigenvalue of largest magnitude of the Hessian of the mean loss, with its sign
-    "hessian_largest": "float32",
+    "hessian_largest": "float64",
+    # whether the Jacobian of each image is exact: it is not where a norm mixes the images of a batch
+    "exact": "bool",
 }
 
 # Columns that profiles.parquet has of layers.parquet, averaged over the runs of a cell: what varies over orders of

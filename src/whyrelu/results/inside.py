@@ -18,7 +18,7 @@ _PREDICTED = {"q": "predicted_q", "gradient_relative": "predicted_gradient_relat
 
 
 class InsideBuilder:
-    """Collects the diagnostics of runs one by one, in numbers of 4 bytes."""
+    """Collects the diagnostics of runs one by one."""
 
     def __init__(self) -> None:
         """Begin with no runs."""
@@ -43,10 +43,10 @@ class InsideBuilder:
             "exact": said["exact"],
         }
         data |= {name: layers[:, :, k].ravel() for k, name in enumerate(said["columns"])}
-        table = pd.DataFrame(data).reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS)
+        table = _finite(pd.DataFrame(data).reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS))
         self._layers[record["run_id"]] = table
         for epoch, found in said["spectra"].items():
-            self._spectra.append({"run_id": record["run_id"], "epoch": int(epoch), **found})
+            self._spectra.append({"run_id": record["run_id"], "epoch": int(epoch), **found, "exact": said["exact"]})
 
     def layers(self, runs: pd.DataFrame) -> pd.DataFrame:
         """layers.parquet, in the order of the runs."""
@@ -112,9 +112,15 @@ def _with_predictions(cells: pd.DataFrame, theory: pd.DataFrame, factors: list[s
     if set(factors) <= set(theory.columns):
         numbered = cells.assign(cell=range(len(cells)))
         found = theory.merge(numbered, on=factors).rename(columns=_PREDICTED).assign(epoch=0)
-        if found["cell"].nunique() == len(cells):
+        if found["cell"].nunique() == len(cells) and not found.duplicated(["cell", *_KEYS]).any():
             return found[["cell", *_KEYS, *_PREDICTED.values()]]
     raise UserError("theory.parquet is of other cells than the runs: python src/theory.py -m ... writes it")
+
+
+def _finite(table: pd.DataFrame) -> pd.DataFrame:
+    """What is not finite is missing."""
+    numbers = table.select_dtypes("float")
+    return table.assign(**numbers.where(np.isfinite(numbers)))
 
 
 def _empty(columns: Mapping[str, str]) -> pd.DataFrame:

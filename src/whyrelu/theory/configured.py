@@ -22,8 +22,15 @@ from whyrelu.theory.moments import Moments
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, Prediction, predict
 from whyrelu.theory.scalar import scalar_function
 
-# Images that are looked at for the statistics of the input.
-_MOST_IMAGES = 2000
+# Images that are looked at for the statistics of the input, and pixels in them, which are held in float64.
+_MOST_IMAGES, _MOST_PIXELS = 2000, 10_000_000
+# In what convolutions are computed.
+_ARITHMETIC = {
+    "64-true": torch.float64,
+    "32-true": torch.float32,
+    "16-mixed": torch.float16,
+    "bf16-mixed": torch.bfloat16,
+}
 # What a network depends on beside activation and initialisation.
 _NETWORK = ("depth", "width", "model", "norm", "data", "prepared_root")
 
@@ -38,7 +45,7 @@ def scales(prediction: Prediction, precision: str) -> tuple[float, float]:
     if len(logarithms) == 0 or not np.isfinite(logarithms).all():
         return float("nan"), float("nan")
     rate = float(logarithms.mean())
-    eps = torch.finfo(torch.float64 if precision == "64-true" else torch.float32).eps
+    eps = torch.finfo(_ARITHMETIC[precision]).eps
     return -1 / rate if rate else float("inf"), float(roundoff_depth(np.exp(rate), eps))
 
 
@@ -116,22 +123,23 @@ def _plan(config: Mapping[str, Any], arrays: Arrays) -> _Plan | None:
     """Read the convolutions of a configuration off its network, built without memory.
 
     Returns:
-        None for a network without blocks, or with a norm that is neither none nor batch normalisation.
+        None for a network that is not made of blocks as those of `whyrelu.network.model`: 3x3 convolutions with zero
+        padding, 2x2 max poolings, and no norm or batch normalisation.
     """
     height, width, channels = arrays.train_images.shape[1:]
-    with torch.device("meta"):
-        network = bind("model", config["model"])(
-            image_shape=(height, width, channels),
-            classes=len(arrays.classes),
-            depth=config["depth"],
-            width=config["width"],
-            activation=nn.Identity,
-            norm=bind("norm", config["norm"]),
-        )
     try:
+        with torch.device("meta"):
+            network = bind("model", config["model"])(
+                image_shape=(height, width, channels),
+                classes=len(arrays.classes),
+                depth=config["depth"],
+                width=config["width"],
+                activation=nn.Identity,
+                norm=bind("norm", config["norm"]),
+            )
         blocks = list(network.blocks)
         norms = {type(block.norm) for block in blocks}
-        if not (norms <= {nn.Identity} or norms <= {nn.BatchNorm2d}):
+        if not (blocks and (norms <= {nn.Identity} or norms <= {nn.BatchNorm2d}) and all(map(_is_known, blocks))):
             return None
         convolutions = []
         for block in blocks:
@@ -139,9 +147,18 @@ def _plan(config: Mapping[str, Any], arrays: Arrays) -> _Plan | None:
             fans = inward * int(np.prod(window)), outward * int(np.prod(window))
             has_bias = block.convolution.bias is not None
             convolutions.append(_Convolution(*fans, has_bias, isinstance(block.pool, nn.MaxPool2d)))
-    except AttributeError:
+    except (AttributeError, TypeError, NotImplementedError, RuntimeError):
         return None
     return _Plan(convolutions, norms <= {nn.BatchNorm2d})
+
+
+def _is_known(block: nn.Module) -> bool:
+    layer, pool = block.convolution, block.pool
+    if not (isinstance(layer, nn.Conv2d) and isinstance(pool, nn.Identity | nn.MaxPool2d)):
+        return False
+    plain = (layer.kernel_size, layer.stride, layer.padding, layer.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
+    halves = isinstance(pool, nn.Identity) or (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)
+    return plain and halves and layer.groups == 1 and layer.padding_mode == "zeros"
 
 
 def _key(config: Mapping[str, Any], *names: str) -> str:
@@ -149,10 +166,14 @@ def _key(config: Mapping[str, Any], *names: str) -> str:
 
 
 def input_statistics(arrays: Arrays) -> InputStatistics:
-    """Measure the input of a network on the training images, normalised as a run normalises them."""
+    """Measure the input of a network on all images that are not for testing, normalised with their own statistics.
+
+    A run normalises with those of its training split alone, which differ from seed to seed by very little.
+    """
     everything = np.arange(len(arrays.train_labels))
     mean, std = channel_statistics(arrays.train_images, everything)
-    step = -(-len(everything) // _MOST_IMAGES)
+    most = max(2, min(_MOST_IMAGES, _MOST_PIXELS // arrays.train_images[0].size))
+    step = -(-len(everything) // most)
     images = (arrays.train_images[::step].astype(np.float64) - mean) / std
     power = _symmetric((images**2).mean((0, 3)))
     count = len(images)

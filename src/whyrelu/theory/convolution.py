@@ -22,7 +22,8 @@ def zero_padding_factor(side: int, kernel: int = 3) -> float:
 
     A pixel's energy is the mean over the kernel's window around it, with nothing outside the map. Many layers leave
     the leading eigenvector of that operator, a product of two one-dimensional ones with eigenvalue
-    (1 + 2 cos(pi / (side + 1))) / 3 for a kernel of 3.
+    (1 + 2 cos(pi / (side + 1))) / 3 for a kernel of 3, as of any tridiagonal Toeplitz matrix. The operator is that of
+    Xiao et al. 2018 (1806.05393), with zeros in place of their circular padding.
 
     Args:
         side: of the map, in pixels.

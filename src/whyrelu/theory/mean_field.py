@@ -35,22 +35,22 @@ def _array(values: ArrayLike) -> Array:
 
 
 def second_moment(phi: ScalarFunction, q: ArrayLike) -> Array:
-    """E[phi(sqrt(q) z)^2]."""
+    """E[phi(sqrt(q) z)^2], the integral in the length map (Poole et al. 2016)."""
     return gaussian_expectation(lambda x: phi.value(x).square(), q, phi.edges)
 
 
 def mean(phi: ScalarFunction, q: ArrayLike) -> Array:
-    """E[phi(sqrt(q) z)]."""
+    """E[phi(sqrt(q) z)], what batch normalisation subtracts (Yang et al. 2019)."""
     return gaussian_expectation(phi.value, q, phi.edges)
 
 
 def slope_second_moment(phi: ScalarFunction, q: ArrayLike) -> Array:
-    """E[phi'(sqrt(q) z)^2]."""
+    """E[phi'(sqrt(q) z)^2], the integral in chi_1 (Poole et al. 2016)."""
     return gaussian_expectation(lambda x: phi.slope(x).square(), q, phi.edges)
 
 
 def length_map(phi: ScalarFunction, q: ArrayLike, weight_variance: ArrayLike, bias_variance: ArrayLike = 0.0) -> Array:
-    """V(q) = sigma_w^2 E[phi(sqrt(q) z)^2] + sigma_b^2 (Poole et al. 2016, eq. 3): the length in the next layer."""
+    """V(q) = sigma_w^2 E[phi(sqrt(q) z)^2] + sigma_b^2 (Poole et al. 2016): the length in the next layer."""
     return _array(weight_variance) * second_moment(phi, q) + _array(bias_variance)
 
 
@@ -63,9 +63,11 @@ def fixed_points(phi: ScalarFunction, weight_variance: float, bias_variance: flo
     grid = 0.9137 * np.geomspace(_SMALLEST_LENGTH, _LARGEST_LENGTH, 321)
     excess = (length_map(phi, grid, weight_variance, bias_variance) - grid) / grid
     excess[np.abs(excess) < _IDENTITY] = 0.0
+    # where V touches the identity at 0, what comes first above it decides
+    nonzero = excess[excess != 0]
     found: list[FixedPoint] = []
     if bias_variance == 0 and float(length_map(phi, 0.0, weight_variance)) == 0:
-        found.append(FixedPoint(0.0, bool(excess[0] < 0)))
+        found.append(FixedPoint(0.0, bool(len(nonzero) and nonzero[0] < 0)))
 
     def difference(log_q: float) -> float:
         q = np.exp(log_q)
@@ -78,9 +80,10 @@ def fixed_points(phi: ScalarFunction, weight_variance: float, bias_variance: flo
 
 
 def chi_1(phi: ScalarFunction, q: ArrayLike, weight_variance: ArrayLike) -> Array:
-    """What gradients are multiplied by per layer: sigma_w^2 E[phi'(sqrt(q) z)^2] (Schoenholz et al. 2017, eq. 6).
+    """What gradients are multiplied by per layer: sigma_w^2 E[phi'(sqrt(q) z)^2] (Poole et al. 2016).
 
-    E norm(dL/dh^l)^2 = chi_1(q_l) E norm(dL/dh^(l+1))^2: gradients vanish below 1 and explode above.
+    E norm(dL/dh^l)^2 = chi_1(q_l) E norm(dL/dh^(l+1))^2 (Schoenholz et al. 2017): gradients vanish below 1 and explode
+    above.
     """
     return _array(weight_variance) * slope_second_moment(phi, q)
 
@@ -92,7 +95,7 @@ def correlation_map(
     weight_variance: ArrayLike,
     bias_variance: ArrayLike = 0.0,
 ) -> Array:
-    """Correlations: c' = (sigma_w^2 E[phi(u1) phi(u2)] + sigma_b^2) / V(q) (Poole et al. 2016, eq. 5).
+    """Correlations: c' = (sigma_w^2 E[phi(u1) phi(u2)] + sigma_b^2) / V(q) (Poole et al. 2016).
 
     u1 and u2 are normal with variance q and correlation c; at a fixed point V(q) = q.
 
@@ -109,7 +112,7 @@ def correlation_map(
 
 
 def correlation_slope(phi: ScalarFunction, correlation: ArrayLike, q: ArrayLike, weight_variance: ArrayLike) -> Array:
-    """d(q' c') / d(q c) = sigma_w^2 E[phi'(u1) phi'(u2)], which is chi_1 at c = 1 (Schoenholz et al. 2017, eq. 5)."""
+    """d(q' c') / d(q c) = sigma_w^2 E[phi'(u1) phi'(u2)], which is chi_1 at c = 1 (Schoenholz et al. 2017)."""
     return _array(weight_variance) * _correlated_expectation(phi.slope, phi.edges, correlation, q)
 
 
@@ -124,7 +127,9 @@ def correlation_fixed_point(phi: ScalarFunction, q: float, weight_variance: floa
     # in the chaotic phase c = 1 is unstable: just below it the map lies under the diagonal
     if difference(0.0) <= 0:
         return 0.0
-    return float(brentq(difference, 0.0, 1 - 1e-6, xtol=1e-12))
+    # near criticality the fixed point comes as near to 1 as chi_1 does
+    end = next((c for c in 1 - np.geomspace(1e-6, 1e-13, 8) if difference(float(c)) < 0), 1.0)
+    return float(brentq(difference, 0.0, float(end), xtol=1e-12)) if end < 1 else 1.0
 
 
 def chi_batch_norm(phi: ScalarFunction) -> float:
@@ -170,15 +175,18 @@ def roundoff_depth(chi: ArrayLike, eps: float) -> Array:
     """
     chi = np.asarray(chi, dtype=np.float64)
     with np.errstate(divide="ignore"):
-        return np.asarray(np.where(chi < 1, np.log(eps) / np.log(np.sqrt(np.minimum(chi, 1))), np.inf))
+        return np.asarray(np.where(chi >= 1, np.inf, np.log(eps) / np.log(np.sqrt(np.minimum(chi, 1)))))
 
 
 def matched_weight_variance(phi: ScalarFunction, q: float = 1.0, bias_variance: float = 0.0) -> float:
     """sigma_w^2 = (q - sigma_b^2) / E[phi(sqrt(q) z)^2], which makes q a fixed point: V(q) = q (Poole et al. 2016).
 
     Returns:
-        2 for ReLU without biases, which is He's (He et al. 2015); inf or nan where the moment is zero or not finite.
+        2 for ReLU without biases, which is He's (He et al. 2015); inf or nan where the moment is zero or not finite,
+        and nan where the biases alone exceed q.
     """
+    if bias_variance > q:
+        return float("nan")
     with np.errstate(divide="ignore"):
         return float((q - bias_variance) / second_moment(phi, q))
 
@@ -214,9 +222,9 @@ def edge_of_chaos(phi: ScalarFunction, bias_variance: float = 0.0) -> float:
 def sigmoid_as_tanh(weight_variance: float, bias_variance: float) -> tuple[float, float]:
     """sigma_w'^2 and sigma_b'^2 of the tanh net that is a given sigmoid net, preactivations halved.
 
-    sigmoid(h) = (1 + tanh(h / 2)) / 2. With h' = h / 2, h'^l = W^l / 4 tanh(h'^(l-1)) + (W^l 1 / 4 + b^l / 2), whose
-    bias has variance sigma_w^2 / 16 + sigma_b^2 / 4. (The bias and the weights of a layer are not independent, which
-    does not matter to the map of lengths: tanh is odd.)
+    An identity, not an approximation, from sigmoid(h) = (1 + tanh(h / 2)) / 2. With h' = h / 2,
+    h'^l = W^l / 4 tanh(h'^(l-1)) + (W^l 1 / 4 + b^l / 2), whose bias has variance sigma_w^2 / 16 + sigma_b^2 / 4. (The
+    bias and the weights of a layer are not independent, which does not matter to the map of lengths: tanh is odd.)
     """
     return weight_variance / 16, weight_variance / 16 + bias_variance / 4
 
@@ -247,10 +255,14 @@ def _pair(function: Function, edges: Array, c: float, q: float) -> float:
     z1 = ((borders[:-1] + borders[1:])[:, None] / 2 + half * points).ravel()
     w1 = (half * weights).ravel() * np.exp(-(z1**2) / 2) / np.sqrt(2 * np.pi)
     f1 = evaluate(function, scale * z1)
+    if not np.isfinite(f1).all():
+        return float("nan")
+    if not f1.any():
+        return 0.0
     if d == 0:
         return float((w1 * f1 * evaluate(function, np.sign(c) * scale * z1)).sum())
     # what cannot contribute need not be integrated
-    kept = np.abs(w1 * f1) > 1e-16 * np.abs(w1 * f1).max() if np.abs(f1).max() > 0 else np.zeros(len(z1), dtype=bool)
+    kept = np.abs(w1 * f1) > 1e-16 * np.abs(w1 * f1).max()
     z1, w1, f1 = z1[kept], w1[kept], f1[kept]
     inner = np.linspace(-LIMIT, LIMIT, 7)
     # between -c z1 / d + edge / d the inner function is smooth

@@ -36,19 +36,25 @@ class Moments:
         self.slope: Moment = _interpolated(lambda q: slope_second_moment(phi, q))
         lengths = np.exp(_LOGARITHMS)
         energies = hermite_energies(phi, lengths, _DEGREE)
-        # what a kink has above the last degree is taken to be of twice that degree
-        rest = np.maximum(0.0, second_moment(phi, lengths) - energies.sum(-1))
+        total = second_moment(phi, lengths)
+        rest = np.maximum(0.0, total - energies.sum(-1))
+        # what a kink has above the last degree is taken to be of the one degree that makes the slope at c = 1 exact
+        degrees = np.arange(_DEGREE + 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean_degree = (lengths * slope_second_moment(phi, lengths) - energies @ degrees) / rest
+        is_kinked = (rest > 1e-9 * total) & np.isfinite(mean_degree)
+        last = np.where(is_kinked, np.clip(np.nan_to_num(mean_degree), _DEGREE + 1, 100 * _DEGREE), 2 * _DEGREE)
         self._energies = np.concatenate([energies, rest[:, None]], axis=1) / lengths[:, None]
-        self._degrees = np.append(np.arange(_DEGREE + 1), 2 * _DEGREE)
+        self._degrees = np.concatenate([np.broadcast_to(degrees, energies.shape), last[:, None]], axis=1)
 
-    def energies(self, q: Array) -> tuple[Array, NDArray[np.int64]]:
-        """Hermite energies, (..., degrees), for lengths (...), and their degrees, (degrees,)."""
+    def energies(self, q: Array) -> tuple[Array, Array]:
+        """Hermite energies for lengths (...), and their degrees; both (..., degrees)."""
         step = _LOGARITHMS[1] - _LOGARITHMS[0]
         place = ((np.log(q) - _LOGARITHMS[0]) / step).clip(0, len(_LOGARITHMS) - 1.000001)
         left = np.where(np.isfinite(place), place, 0).astype(int)
         part = (place - left)[..., None]
-        found = (1 - part) * self._energies[left] + part * self._energies[left + 1]
-        return np.asarray(q)[..., None] * found, self._degrees
+        found, degrees = ((1 - part) * t[left] + part * t[left + 1] for t in (self._energies, self._degrees))
+        return np.asarray(q)[..., None] * found, degrees
 
     def difference(self, q: Array, difference: Array) -> Array:
         """E[phi(u)^2] - E[phi(u) phi(v)] for u, v of length q with q - E[u v] = `difference` in [0, q]; all (...)."""
@@ -63,7 +69,10 @@ class Moments:
         """E[phi(u) phi(v)] / E[phi(u)^2] for u, v of length q and correlation (...); of covariances if centred."""
         energies, degrees = self.energies(np.asarray(q))
         energies, degrees = (energies[1:], degrees[1:]) if centred else (energies, degrees)
-        return np.asarray((energies * correlation[..., None] ** degrees).sum(-1) / energies.sum())
+        # the last degree need not be whole, and 0^0 is 1
+        sign = np.where(degrees % 2 == 1, np.sign(correlation[..., None]), 1.0)
+        powers = sign * np.abs(correlation[..., None]) ** degrees
+        return np.asarray((energies * powers).sum(-1) / energies.sum())
 
 
 def _interpolated(moment: Moment) -> Moment:

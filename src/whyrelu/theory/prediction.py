@@ -172,7 +172,8 @@ def _normalised_chis(moments: Moments, signals: Sequence[_Signal]) -> list[Array
 def _backward(chis: Sequence[Array], gains: Sequence[float], layers: Sequence[PlannedLayer]) -> Array:
     """Total squared gradient of each layer up to a common factor; shape (layers,)."""
     totals = [1.0]
-    # global average pooling hands every pixel of the last map the same gradient
+    # global average pooling hands every pixel of the last map the same gradient, times the slope of its unit, which
+    # varies little enough over the last map to be left out
     energy = np.full(chis[-1].shape, 1 / chis[-1].size)
     for chi, gain, following in zip(chis[-2::-1], gains[:0:-1], layers[:0:-1], strict=True):
         energy = neighbourhood_mean(energy)

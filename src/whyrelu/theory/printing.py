@@ -19,6 +19,7 @@ from whyrelu.theory.mean_field import (
     length_map,
     matched_weight_variance,
 )
+from whyrelu.theory.prediction import PlannedLayer
 from whyrelu.theory.scalar import ScalarFunction, sensitive_width, slope_scale
 
 _COLUMNS = {
@@ -48,8 +49,8 @@ def print_prediction(config: Mapping[str, Any]) -> None:
     facts = {"depth scale xi": f"{_number(xi)} layers", "round-off depth": f"{_number(roundoff)} layers"}
     planned = theory.planned(config)
     if planned is not None:
-        weight, bias, _ = planned[0][-1]
-        facts |= _facts(phi, weight, bias)
+        (*_, last), batch_norm = planned
+        facts |= {"chi_1 with batch norm": _number(chi_batch_norm(phi))} if batch_norm else _facts(phi, last)
     activation = activation_factory(config["activation"])()
     facts["largest slope"] = _number(slope_scale(activation).maximum)
     facts["width where abs(phi') > 5% of it"] = _number(sensitive_width(activation))
@@ -63,16 +64,17 @@ def print_prediction(config: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def _facts(phi: ScalarFunction, weight_variance: float, bias_variance: float) -> dict[str, str]:
+def _facts(phi: ScalarFunction, layer: PlannedLayer) -> dict[str, str]:
     """The theory of an activation with the variances of a layer."""
+    weight_variance, bias_variance = layer.weight_variance, layer.bias_variance
     facts = {"sigma_w^2, sigma_b^2": f"{_number(weight_variance)}, {_number(bias_variance)} (last layer)"}
+    found = fixed_points(phi, weight_variance, bias_variance)
     points = [
         f"{_number(q)} ({'stable' if stable else 'unstable'}, chi_1 = {_number(float(chi_1(phi, q, weight_variance)))})"
-        for q, stable in fixed_points(phi, weight_variance, bias_variance)
+        for q, stable in found
     ]
-    if abs(float(length_map(phi, 1.0, weight_variance, bias_variance)) - 1) < 1e-9 and not any(
-        abs(point.q - 1) < 1e-6 for point in fixed_points(phi, weight_variance, bias_variance)
-    ):
+    preserves_one = abs(float(length_map(phi, 1.0, weight_variance, bias_variance)) - 1) < 1e-9
+    if preserves_one and not any(abs(point.q - 1) < 1e-6 for point in found):
         points = [f"every length (chi_1 = {_number(float(chi_1(phi, 1.0, weight_variance)))})"]
     facts["fixed points q*"] = "; ".join(points) or "none"
     try:
@@ -81,7 +83,6 @@ def _facts(phi: ScalarFunction, weight_variance: float, bias_variance: float) ->
         edge = "none"
     facts["edge of chaos, sigma_w^2"] = f"{edge} for this sigma_b^2"
     facts["variance-matched sigma_w^2"] = _number(matched_weight_variance(phi))
-    facts["chi_1 with batch norm"] = _number(chi_batch_norm(phi))
     return facts
 
 

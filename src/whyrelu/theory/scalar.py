@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import bisect
 from torch import Tensor, nn
 
+from whyrelu.errors import UserError
+
 Array = NDArray[np.float64]
 Function = Callable[[Tensor], Tensor]
 
@@ -61,8 +63,11 @@ def scalar_function(activation: Function) -> ScalarFunction:
 
     Args:
         activation: a module (copied, not changed) or a function, elementwise.
+
+    Raises:
+        UserError: it is not elementwise.
     """
-    function = copy.deepcopy(activation).double().eval() if isinstance(activation, nn.Module) else activation
+    function = _on_numbers(activation)
 
     def value(x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -96,8 +101,11 @@ def slope_scale(activation: Function) -> SlopeScale:
 
     Args:
         activation: a module or a function, elementwise.
+
+    Raises:
+        UserError: it is not elementwise.
     """
-    function = copy.deepcopy(activation).double() if isinstance(activation, nn.Module) else activation
+    function = _on_numbers(activation)
     low, high = -_SLOPE_RANGE, _SLOPE_RANGE
     maximum = 0.0
     for _ in range(4):
@@ -119,8 +127,11 @@ def sensitive_width(activation: Function, fraction: float = SATURATED, reach: fl
         activation: a module or a function, elementwise.
         fraction: of the largest abs(phi').
         reach: how far to look.
+
+    Raises:
+        UserError: it is not elementwise.
     """
-    function = copy.deepcopy(activation).double() if isinstance(activation, nn.Module) else activation
+    function = _on_numbers(activation)
     limit = slope_scale(function).maximum * fraction
 
     def excess(x: float) -> float:
@@ -135,6 +146,34 @@ def sensitive_width(activation: Function, fraction: float = SATURATED, reach: fl
         return float("inf")
     borders = [bisect(excess, grid[i], grid[i + 1], xtol=1e-10) for i in np.flatnonzero(above[1:] != above[:-1])]
     return float(np.sum(borders[1::2]) - np.sum(borders[0::2]))
+
+
+def _on_numbers(activation: Function) -> Function:
+    """An activation as a function of float64 tensors on the CPU; what is random in it while training is off."""
+    single = copy.deepcopy(activation).cpu().eval() if isinstance(activation, nn.Module) else activation
+    double = copy.deepcopy(single).double() if isinstance(single, nn.Module) else single
+
+    def through_float32(x: Tensor) -> Tensor:
+        return single(x.float()).double()
+
+    # it may hold numbers of its own in float32
+    for function in (double, through_float32):
+        if _is_elementwise(function):
+            return function
+    raise UserError(
+        "this activation is not a function of single numbers, which theory, diagnostics and init=critical need: "
+        "diagnostics=off trains without them"
+    )
+
+
+def _is_elementwise(function: Function) -> bool:
+    x = torch.linspace(-1, 1, 6, dtype=torch.float64)
+    try:
+        with torch.no_grad():
+            together, apart = function(x.clone()), function(x.reshape(2, 3).clone())
+        return together.dtype == torch.float64 and torch.equal(together.reshape(2, 3).nan_to_num(), apart.nan_to_num())
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return False
 
 
 def _smooth_panels(value: Function, derivative: Function) -> Array:

@@ -15,20 +15,20 @@ from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
 from whyrelu.theory.configured import Theory, scales
-from whyrelu.theory.scalar import scalar_function, slope_scale
+from whyrelu.theory.scalar import slope_scale
 
 # Where activations are drawn.
 _DRAWN = np.round(np.arange(-6, 6.01, 0.05), 2)
 
 
-def predicted_cells(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def predicted_cells(configs: Sequence[Mapping[str, Any]], theory: Theory) -> pd.DataFrame:
     """theory.parquet: the factors of every cell of a study and `columns.THEORY_COLUMNS`, one row per layer.
 
     Args:
         configs: resolved configurations of the runs, with prepared data; those that differ in the seed are one cell.
+        theory: what is known already.
     """
     cells = planned_cells([factors(config) for config in configs])
-    theory = Theory()
     numbers: dict[str, list[np.ndarray]] = {name: [] for name in THEORY_COLUMNS}
     for run in cells["run"]:
         prediction = theory.of(configs[run])
@@ -47,14 +47,19 @@ def predicted_cells(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.concat([named, predicted], axis=1)
 
 
-def drawn_functions(configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """functions.parquet: every distinct activation of a study, under the name of its series."""
+def drawn_functions(configs: Sequence[Mapping[str, Any]], theory: Theory) -> pd.DataFrame:
+    """functions.parquet: every distinct activation of a study, under the name of its series.
+
+    Args:
+        configs: as those of `predicted_cells`.
+        theory: what is known already.
+    """
     cells = planned_cells([factors(config) for config in configs])
     labels = series_labels(cells)
     parts = []
     for label, run in zip(labels[~labels.duplicated()], cells["run"][~labels.duplicated()], strict=True):
-        activation = activation_factory(configs[run]["activation"])()
-        phi, scale = scalar_function(activation), slope_scale(activation)
+        phi = theory.moments(configs[run]).phi
+        scale = slope_scale(activation_factory(configs[run]["activation"])())
         x = torch.from_numpy(_DRAWN)
         slopes = phi.slope(x).numpy()
         data = {

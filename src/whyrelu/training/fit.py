@@ -144,7 +144,7 @@ def fit(
         "samples_per_second": len(history["epoch"]) * len(data.train_indices) / module.train_seconds,
     }
     findings = diagnostics.findings() if diagnostics is not None else None
-    metrics |= summary(findings) if findings is not None else {}
+    metrics |= summary(findings, len(history["epoch"])) if findings is not None else {}
     at_chance = is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes))
     return Result(
         status="diverged" if module.diverged else "completed",
