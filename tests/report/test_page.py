@@ -103,7 +103,8 @@ def test_provenance_and_commands_are_on_the_page(usual):
         assert text in page
     assert "`make reproduce` (or `dvc repro`" in page
     assert "```sh\npython src/prepare.py experiment=digits\npython src/train.py -m" in page
-    assert "python src/train.py -m experiment=digits 'seed=range(0,3)'\npython src/aggregate.py experiment" in page
+    sweep = "experiment=digits 'seed=range(0,3)'"
+    assert f"train.py -m {sweep}\npython src/theory.py -m {sweep}\npython src/aggregate.py {sweep}" in page
     assert "python src/report.py synthetic" in page
 
 

@@ -148,7 +148,8 @@ def _compositions(axes: Sequence[_Axis]) -> dict[tuple[str, ...], DictConfig]:
     varied = [i for i, axis in enumerate(axes) if len(axis.texts) > 1]
     if len(varied) > 1 and all(axes[i].group for i in varied):
         assembled = _assembled(axes, varied)
-        # that choices act together in a way that none shows alone is seen at the corner that is farthest from the first
+        # choices could act together in a way that none shows alone, through interpolation in a defaults list; conf/ has
+        # none, and what a person adds is checked at the corner farthest from the first
         if assembled is not None and _plain(assembled[grid[-1]]) == _plain(_compose(grid[-1])):
             return assembled
     return {texts: _compose(texts) for texts in grid}

@@ -20,6 +20,7 @@ def commands(study: Study) -> list[str]:
     arguments = [
         *(["src/prepare.py", *chosen] for chosen in _data_overrides(overrides)),
         ["src/train.py", "-m", *overrides],
+        ["src/theory.py", "-m", *overrides],
         ["src/aggregate.py", *overrides],
         ["src/report.py", study.name],
     ]

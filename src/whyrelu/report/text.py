@@ -9,8 +9,8 @@ MISSING = "-"
 
 
 def percent(fraction: float) -> str:
-    """A fraction as percent with one decimal: 97.3%."""
-    return f"{number(fraction)}%"
+    """A fraction as percent with one decimal: 97.3%; a hyphen for nan."""
+    return MISSING if math.isnan(fraction) else f"{number(fraction)}%"
 
 
 def number(fraction: float) -> str:

@@ -15,7 +15,7 @@ _DEFINITION = (
     "Collapse ratio: the standard deviation of preactivations across images, relative to their root mean square (both "
     "over all units of a layer); no unit. 1: units vary around 0 from image to image; near 0: all images look the "
     f"same to the layer. Below about {short(ROUND_OFF)} (2^-23) it is lost in the round-off of float32, and "
-    "no learning rate brings it back."
+    "the outputs no longer depend on the image."
 )
 
 

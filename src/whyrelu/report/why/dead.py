@@ -59,8 +59,8 @@ def dead_sentences(facet: Facet) -> list[str]:
         )
         told = ranked(died, lambda name: f"{percent(died[name])} and {percent(revived[name])}")
         sentences.append(
-            f"{where(facet)}From epoch to epoch channels died and came back to life; summed over all epochs, in "
-            f"percent of all channels at depth {depth}: {told}."
+            f"{where(facet)}Channels that died, and dead ones that came back, summed over all epochs, in percent of "
+            f"all channels at depth {depth}: {told}."
         )
     return sentences
 

@@ -24,10 +24,10 @@ RELATIVE = Quantity(
     "gradient_relative_high",
 )
 _DEFINITION = (
-    "The gradient of a layer is the root mean square, over images, of the norm of the loss's derivative by the "
-    "layer's preactivations (all units of an image together; nats per unit of preactivation), here divided by that "
-    "of the last convolution. Decades lost: log10 of the last layer's gradient over the first's; 1 means that a tenth "
-    "arrives, negative that it grew on the way back."
+    "The gradient of a layer is the root mean square, over images, of the norm of the loss's derivative with respect "
+    "to the layer's preactivations (all units of an image together; nats per unit of preactivation), here divided by "
+    "that of the last convolution. Decades lost: log10 of the last layer's gradient over the first's; 1 means that a "
+    "tenth arrives, negative that it grew on the way back."
 )
 # A first layer whose gradient is within this factor of the last one's has neither lost nor gained it.
 _FACTOR = 3
@@ -70,7 +70,7 @@ def decades_sentence(facet: Facet) -> str:
     predicted = _at_depth(decades_lost(facet, RELATIVE.theory), facet.deepest)
     if not measured:
         return ""
-    said = ranked(measured, lambda name: _with_theory(measured[name], predicted.get(name, float("nan"))))
+    said = ranked(measured, lambda name: decades_with_theory(measured[name], predicted.get(name, float("nan"))))
     return (
         f"{where(facet)}At depth {facet.deepest}, decades of gradient lost between the last layer and the first, at "
         f"init (theory in brackets): {said}."
@@ -130,10 +130,8 @@ def decades_grid(study: Study) -> Grid:
             for column in (RELATIVE.column, RELATIVE.theory)
         ]
         for name in facet.series:
-            cells = [
-                _with_theory(keyed[0][name, depth], keyed[1][name, depth]) if (name, depth) in keyed[0] else MISSING
-                for depth in depths
-            ]
+            known = [(name, depth) if (name, depth) in keyed[0] else None for depth in depths]
+            cells = [decades_with_theory(keyed[0][key], keyed[1][key]) if key else MISSING for key in known]
             rows.append([facet.label] * (len(study.facets) > 1) + [name, *cells])
     return Grid(header, len(header) - len(depths), rows)
 
@@ -143,7 +141,8 @@ def _at_depth(table: pd.DataFrame, depth: int) -> dict[str, float]:
     return dict(zip(rows["series"], rows["decades"], strict=True))
 
 
-def _with_theory(measured: float, predicted: float) -> str:
+def decades_with_theory(measured: float, predicted: float) -> str:
+    """Decades as measured, and in brackets as predicted."""
     return f"{_decades_text(measured)} ({tenths(predicted)})"
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, balanced_columns, panel_grid
 from whyrelu.report.study import Facet, Study
@@ -20,14 +20,17 @@ from whyrelu.report.style import FAINT, TEXT, SeriesStyle, legend_above, legend_
 from whyrelu.report.why.moments import MOMENTS, Moment, at_moment, moment_title, moments_of
 from whyrelu.report.why.words import of
 
+# Layers that have a tick, the first and the last among them.
+_TICKS = 6
 # About so many markers on a line.
 _MARKERS = 16
 # More rows of panels than this are split into one figure per facet.
 _MOST_ROWS = 4
 # A logarithmic axis shows at least so many decades, so that small differences look small.
 _LEAST_DECADES = 1.5
-# Epsilon of float32.
+# Epsilon of float32, and what is near it.
 ROUND_OFF = 2.0**-23
+_NEAR_ROUND_OFF = 100 * ROUND_OFF
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,13 @@ def draw(sheet: Sheet, quantity: Quantity) -> Figure:
     height = {1: 3.2, 2: 2.7, 3: 2.2}.get(sheet.columns, 1.75)
     height = max(height, 2.5) if rows == 1 else min(height, 2.0) if rows > 2 else height
     figure, panels = panel_grid(len(sheet.panels), sheet.columns, height, 0.3 + legend_height(legend))
-    limits = log_limits(_values(sheet, quantity))
+    limits = _limits(sheet, quantity)
     count = len(sheet.panels)
     for i, (panel, axes) in enumerate(zip(sheet.panels, panels, strict=True)):
         log_axis(axes, *limits)
         axes.set_title(panel.title, color=panel.colour)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        deepest = max([int(line.rows["layer"].max()) for line in panel.lines if len(line.rows)] or [1])
+        axes.set_xticks(np.unique(np.linspace(1, deepest, min(deepest, _TICKS)).round()))
         if i + sheet.columns >= count:
             axes.set_xlabel("layer")
         if i % sheet.columns == 0:
@@ -153,7 +157,7 @@ def draw(sheet: Sheet, quantity: Quantity) -> Figure:
         if quantity.round_off and limits[0] <= ROUND_OFF:
             axes.axhline(ROUND_OFF, color=FAINT, linewidth=1, linestyle=":", zorder=1)
         for k, line in enumerate(panel.lines):
-            _draw_line(axes, line, quantity, k / len(panel.lines))
+            _draw_line(axes, line, quantity, k, len(panel.lines))
     legend_above(figure, legend)
     return figure
 
@@ -259,15 +263,23 @@ def _values(sheet: Sheet, quantity: Quantity) -> np.ndarray:
     return np.concatenate(rows) if rows else np.empty(0)
 
 
+def _limits(sheet: Sheet, quantity: Quantity) -> tuple[float, float]:
+    """Ends of the vertical axis; the round-off is among them as soon as something comes near it."""
+    values = _values(sheet, quantity)
+    if quantity.round_off and (values[values > 0] < _NEAR_ROUND_OFF).any():
+        values = np.append(values, ROUND_OFF)
+    return log_limits(values)
+
+
 def _further_entries(sheet: Sheet, quantity: Quantity) -> list[Line2D]:
     rows = [line.rows for panel in sheet.panels for line in panel.lines]
     entries = [theory_entry()] if any(part[quantity.theory].notna().any() for part in rows) else []
-    if quantity.round_off and log_limits(_values(sheet, quantity))[0] <= ROUND_OFF:
+    if quantity.round_off and _limits(sheet, quantity)[0] <= ROUND_OFF:
         entries.append(Line2D([], [], color=FAINT, linewidth=1, linestyle=":", label="float32 round-off"))
     return entries
 
 
-def _draw_line(axes: Axes, line: Line, quantity: Quantity, shift: float) -> None:
+def _draw_line(axes: Axes, line: Line, quantity: Quantity, index: int, count: int) -> None:
     rows, style = line.rows, line.style
     if rows.empty:
         return
@@ -281,12 +293,13 @@ def _draw_line(axes: Axes, line: Line, quantity: Quantity, shift: float) -> None
         value,
         color=style.colour,
         linestyle=style.line,
-        linewidth=1.3,
+        # thinner from line to line, so that equal ones are seen below each other
+        linewidth=1.3 + 0.8 * (count - 1 - index) * bool(style.marker),
         marker=style.marker or None,
         markersize=4,
         markeredgecolor="white",
         markeredgewidth=0.4,
-        markevery=(int(shift * step), step),
+        markevery=(index * step // count, step),
     )
     theory = _positive(rows[quantity.theory])
     axes.plot(layer, theory, color=darkened(style.colour), linewidth=1, linestyle=(0, (4, 2)), zorder=3)

@@ -7,12 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy import stats
 
 from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, Illustration, balanced_columns, named, panel_grid
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import FAINT, legend_above, legend_height, style_of
-from whyrelu.report.text import percent, plural
+from whyrelu.report.text import listing, percent, plural
 from whyrelu.report.why.moments import (
     ENDS,
     Moment,
@@ -29,12 +28,14 @@ from whyrelu.report.why.words import of, ranked, short, where
 
 _DEFINITION = (
     "Saturated: percent of a layer's units, over the probe images, whose absolute slope is at most 5% of the "
-    "activation's maximum. Mean squared slope: the mean of phi'(x)^2 over the same units, which is what a gradient's "
-    "square is multiplied by on its way back; no unit. An activation whose slope is small everywhere, such as one with "
-    "a small maximum, can have few saturated units and a small mean squared slope at once."
+    "activation's maximum. Mean squared slope: the mean of phi'(x)^2 over the same units; no unit. Times the variance "
+    "sigma_w^2 of the weights it is what a squared gradient is multiplied by per layer on its way back. An activation "
+    "whose slope is small everywhere, such as one with a small maximum, can have few saturated units and a small mean "
+    "squared slope at once."
 )
 _MOST_ROWS = 4
-_COLUMNS = ["saturated", "slope_square"]
+# Shares of saturated units that differ by less are as good as equal.
+_TIE = 0.005
 
 
 def saturation_part(study: Study) -> Part | None:
@@ -71,26 +72,18 @@ def extremes_sentence(facet: Facet) -> str:
     names = [name for name in saturated if np.isfinite(saturated[name]) and np.isfinite(slopes[name])]
     if len(names) < 2:
         return ""
-    most, least = max(names, key=lambda name: saturated[name]), min(names, key=lambda name: slopes[name])
-    if most == least:
-        said = f"{most} has both the most saturated units ({percent(saturated[most])}) and the smallest mean squared \
-slope ({short(slopes[most])})"
+    least = min(names, key=lambda name: slopes[name])
+    top = max(saturated[name] for name in names)
+    most = [name for name in names if saturated[name] > top - _TIE]
+    if most == [least]:
+        said = f"{least} has both the most saturated units ({percent(top)}) and the smallest mean squared slope \
+({short(slopes[least])})"
     else:
         said = (
-            f"{most} has the most saturated units ({percent(saturated[most])}, mean squared slope "
-            f"{short(slopes[most])}), {least} the smallest mean squared slope ({short(slopes[least])}, "
-            f"{percent(saturated[least])} saturated)"
+            f"{listing(most)} {'has' if len(most) == 1 else 'have'} the most saturated units ({percent(top)}), {least} "
+            f"the smallest mean squared slope ({short(slopes[least])}, {percent(saturated[least])} saturated)"
         )
-    rows = at_moment(facet.profiles, "init")[_COLUMNS].dropna()
-    varied = all(rows[name].nunique() > 1 for name in _COLUMNS)
-    rank = (
-        f" Over {plural(len(rows), 'layer')} of all cells, the rank correlation of the two is "
-        f"{float(stats.spearmanr(rows['saturated'], rows['slope_square']).statistic):+.2f} (-1: more saturation always "
-        "goes with smaller slopes)."
-        if varied and len(rows) > 2
-        else ""
-    )
-    return f"{where(facet)}At init at depth {depth}, {said}.{rank}"
+    return f"{where(facet)}At init at depth {depth}, {said}."
 
 
 def recovery_sentence(facet: Facet) -> str:
@@ -103,7 +96,7 @@ def recovery_sentence(facet: Facet) -> str:
     }
     said = ranked(rates, lambda name: percent(rates[name]))
     return (
-        f"{where(facet)}Of the units that are saturated at one epoch, so many no longer are one epoch later (depth "
+        f"{where(facet)}Share of the saturated units that are no longer saturated one epoch later (depth "
         f"{facet.deepest}, mean over layers and epochs): {said}."
     )
 

@@ -11,16 +11,28 @@ from whyrelu.report.why.collapse import collapse_part
 from whyrelu.report.why.dead import dead_part
 from whyrelu.report.why.functions import functions_part
 from whyrelu.report.why.gradients import gradients_part
+from whyrelu.report.why.overview import failures_part, glance_part
 from whyrelu.report.why.part import Part
 from whyrelu.report.why.saturation import saturation_part
 from whyrelu.report.why.spectra import spectra_part
 from whyrelu.report.why.trainability import trainability_part
 
-_PARTS = (gradients_part, trainability_part, collapse_part, saturation_part, dead_part, functions_part, spectra_part)
+_PARTS = (
+    glance_part,
+    gradients_part,
+    trainability_part,
+    collapse_part,
+    saturation_part,
+    dead_part,
+    failures_part,
+    functions_part,
+    spectra_part,
+)
 _THEORY = (
     "Theory is mean-field theory (Poole et al. 2016, Schoenholz et al. 2017): infinitely wide layers, at init only; "
-    "zero padding is followed pixel by pixel, and on the way forward a max pooling is approximated by a mean. Nothing "
-    "in it is fitted to these runs."
+    "zero padding is followed pixel by pixel, and a max pooling by the moments of the largest of four correlated "
+    "outputs. Nothing in it is fitted to these runs. Layers here are narrow, and measured lines are geometric means "
+    "over seeds, which lie somewhat below the mean of squares that theory speaks of."
 )
 
 
@@ -66,4 +78,18 @@ def measured_note(study: Study) -> str:
         else "at init and after the last epoch only (`diagnostics=full` \
 looks at every epoch)"
     )
-    return f"Measured {when}, on validation images, in {measured} of {plural(len(study.runs), 'run')}."
+    return (
+        f"Measured {when}, in {measured} of {plural(len(study.runs), 'run')}, always on the same validation images"
+        f"{_numbers_of_images(study)}."
+    )
+
+
+def _numbers_of_images(study: Study) -> str:
+    """How many there are, as far as all runs have it in common."""
+    common = study.provenance["common"]
+    probe, dead, split = (
+        common.get(name) for name in ("diagnostics.probe_images", "diagnostics.dead_images", "data.validation_size")
+    )
+    if probe is None or dead is None or split is None:
+        return ""
+    return f": {min(probe, split):,} of them, and {min(max(probe, dead), split):,} to tell which channels are dead"

@@ -12,10 +12,12 @@ from whyrelu.report.why.part import Part
 from whyrelu.report.why.words import short
 
 _DEFINITION = (
-    "Of the Jacobian, the derivative of the outputs with respect to the image: its largest singular value. Of the "
-    "Hessian of the loss: its eigenvalue of largest magnitude, with its sign; plain gradient descent is unstable where "
-    "it exceeds 2 / lr. Of the last layer's outputs, centred: the effective rank, the number of directions in which "
-    "images differ (exponential of the entropy of the singular values)."
+    "Of the Jacobian, the derivative of the logits with respect to the image: its largest singular value. Of the "
+    "Hessian of the loss: its eigenvalue of largest magnitude, with its sign; gradient descent at a constant learning "
+    "rate lr is unstable where it exceeds 2 / lr, with momentum m where it exceeds 2 (1 + m) / lr. Of the outputs of "
+    "the last convolution's activation, centred: the effective rank, the number of directions in which images differ "
+    "(exponential of the entropy of the singular values). It does not see how small the differences are: where images "
+    "have collapsed it counts directions of round-off."
 )
 _MOMENTS: tuple[Moment, ...] = ("init", "middle", "end")
 

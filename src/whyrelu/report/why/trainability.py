@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, SymmetricalLogLocator
-from scipy import stats
 
 from whyrelu.report.panels import Illustration, balanced_columns, draw_chance, panel_grid, percent_axis
 from whyrelu.report.study import Facet, Study
@@ -20,7 +19,8 @@ from whyrelu.results.cells import learns
 _DEFINITION = (
     "Depth in depth scales: the layers that a gradient crosses, divided by the depth scale xi (layers over which "
     "theory lets the squared gradient, and what tells images apart, change by a factor of e). 0: kept; above: "
-    "vanishing; below 0: exploding. What zero padding loses at the border is left out."
+    "vanishing; below 0: exploding. What zero padding loses at the border is left out, so a net a little below 0 may "
+    "in fact keep its gradient: the table of decades has that in it."
 )
 # Within so many depth scales of 0 a signal changes little: its square by less than a factor of e.
 _NEAR = 1.0
@@ -52,7 +52,7 @@ def depth_scales(facet: Facet) -> pd.DataFrame:
 
 
 def map_sentence(cells: pd.DataFrame) -> str:
-    """How many cells rise above chance where theory keeps, shrinks and grows signals, and the rank correlation."""
+    """How many cells rise above chance where theory keeps, shrinks and grows signals."""
     groups = {
         f"within {_NEAR:.0f} of 0": cells["scales"].abs() <= _NEAR,
         f"from {_NEAR:.0f} to {_LIMIT:.0f} (vanishing)": (cells["scales"] > _NEAR) & (cells["scales"] <= _LIMIT),
@@ -61,13 +61,8 @@ def map_sentence(cells: pd.DataFrame) -> str:
     }
     learned = learns(cells)
     counts = [f"{int(learned[mask].sum())} of {int(mask.sum())} {name}" for name, mask in groups.items() if mask.any()]
-    rank = ""
-    if len(cells) > 2 and cells["mean"].nunique() > 1 and cells["scales"].abs().nunique() > 1:
-        found = float(stats.spearmanr(cells["scales"].abs(), cells["mean"]).statistic)
-        rank = f" The rank correlation between abs(depth / xi) and mean test accuracy over {len(cells)} cells is \
-{found:+.2f}."
     told = "; ".join(counts)
-    return f"Cells that rise above chance (at least half of their runs do not fail), by depth / xi: {told}.{rank}"
+    return f"Cells that rise above chance (at least half of their runs do not fail), by depth / xi: {told}."
 
 
 def _figure(study: Study, pairs: list[tuple[Facet, pd.DataFrame]]) -> Illustration:
@@ -102,6 +97,8 @@ def _figure(study: Study, pairs: list[tuple[Facet, pd.DataFrame]]) -> Illustrati
         if near_limit
         else ""
     )
+    if _is_logarithmic(float(every.min()), float(every.max())):
+        limit += " The horizontal axis is linear from -1 to 1 and logarithmic beyond."
     note = f" {plural(left, 'cell')} of which theory says nothing are left out." if left else ""
     return Illustration(
         "trainability",
@@ -115,7 +112,7 @@ def _figure(study: Study, pairs: list[tuple[Facet, pd.DataFrame]]) -> Illustrati
 
 def _scales_axis(axes: Axes, low: float, high: float) -> None:
     """Linear, or linear near 0 and logarithmic beyond where cells are far apart."""
-    if high - low > _LINEAR_SPAN:
+    if _is_logarithmic(low, high):
         axes.set_xscale("symlog", linthresh=1, linscale=0.8)
         axes.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=[1, 3]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -124,6 +121,10 @@ def _scales_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(7))
     margin = 0.06 * max(high - low, 2)
     axes.set_xlim(min(low, -1) - margin, max(high, 1) + margin)
+
+
+def _is_logarithmic(low: float, high: float) -> bool:
+    return high - low > _LINEAR_SPAN
 
 
 def _draw(axes: Axes, facet: Facet, cells: pd.DataFrame, series: str) -> None:
