@@ -156,7 +156,8 @@ def _at_init(study: Study, sheet: Sheet) -> Illustration:
         draw(sheet, RELATIVE),
         "Gradient relative to the last layer's against the layer, at init; the table and text below have the numbers.",
         f"Gradient of each layer at init, relative to the last layer's, {sheet.explanation}; layer 1 is nearest the "
-        "image. Lines are geometric means over runs, bands their extremes, dashed lines the theory."
+        "image. Lines are geometric means over runs, bands their extremes, dashed lines the theory; lines get thinner "
+        "in the order of the legend, so that equal ones are seen."
         f"{undrawn_note(sheet, RELATIVE)}{approximate_note(study)}",
     )
 
