@@ -7,7 +7,8 @@ from whyrelu.report.study import Facet, Study
 from whyrelu.report.why.agreement import agreement_sentence
 from whyrelu.report.why.moments import ENDS, Moment, at_moment, moment_words, moments_of, survivors_note
 from whyrelu.report.why.part import Part
-from whyrelu.report.why.profiles import ROUND_OFF, Quantity, Sheet, draw, moment_sheets, undrawn_note
+from whyrelu.report.why.profiles import ROUND_OFF, Quantity, draw, undrawn_note
+from whyrelu.report.why.sheets import Sheet, moment_sheets
 from whyrelu.report.why.words import ranked, short, where
 
 RATIO = Quantity("collapse", "collapse ratio", "predicted_collapse", round_off=True)

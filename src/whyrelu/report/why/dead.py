@@ -15,7 +15,7 @@ from whyrelu.report.style import SeriesStyle, legend_above, legend_height, serie
 from whyrelu.report.text import percent
 from whyrelu.report.why.moments import mean_over_layers, moment_words, moments_of, survivors_note
 from whyrelu.report.why.part import Part
-from whyrelu.report.why.profiles import sequence_colour
+from whyrelu.report.why.sheets import sequence_colour
 from whyrelu.report.why.words import of, ranked, where
 
 _DEFINITION = (

@@ -13,7 +13,8 @@ from whyrelu.report.why.agreement import agreement_sentence
 from whyrelu.report.why.decades import decades_figures
 from whyrelu.report.why.moments import at_moment, moment_words, moments_of, survivors_note
 from whyrelu.report.why.part import Part
-from whyrelu.report.why.profiles import Quantity, Sheet, depth_sheets, draw, moment_sheets, undrawn_note
+from whyrelu.report.why.profiles import Quantity, draw, undrawn_note
+from whyrelu.report.why.sheets import Sheet, depth_sheets, moment_sheets
 from whyrelu.report.why.words import approximate_note, ranked, tenths, where
 
 RELATIVE = Quantity(

@@ -23,7 +23,8 @@ from whyrelu.report.why.moments import (
     survivors_note,
 )
 from whyrelu.report.why.part import Part
-from whyrelu.report.why.profiles import log_axis, log_limits, row_title
+from whyrelu.report.why.profiles import log_axis, log_limits
+from whyrelu.report.why.sheets import row_title
 from whyrelu.report.why.words import of, ranked, short, where
 
 _DEFINITION = (
