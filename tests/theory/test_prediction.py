@@ -16,7 +16,8 @@ from whyrelu.network.model import CNN
 from whyrelu.results.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
-from whyrelu.theory.configured import Theory, input_statistics, scales, spatial_correlation
+from whyrelu.theory.configured import Theory, scales
+from whyrelu.theory.inputs import input_statistics, spatial_correlation
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.pooling import MaxPooling
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, predict
