@@ -14,20 +14,22 @@ reproduce: $(VENV)/installed
 	@echo "The report: reports/$$(sed -n 's/^study: //p' params.yaml)/README.md"
 
 test: check
-	pytest
+	pytest -n auto --dist worksteal
 
 check: $(VENV)/installed
 	ruff check .
 	ruff format --check .
 	mypy
 
-# uv installs the lock in half a minute; it is used if it is there, and else put into .venv
+# uv installs the lock in half a minute; it is used if it is there, and else put into .venv. One that is in .venv already
+# does not count: it would be removed with it.
 $(VENV)/installed: requirements.lock
-	@if command -v uv > /dev/null; then \
-	  uv venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV); \
-	else \
-	  $(PYTHON) -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet uv; \
-	fi
+	@uv=$$(command -v uv); \
+	case "$$uv" in ""|"$(CURDIR)/$(VENV)/"*) \
+	  $(PYTHON) -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet uv;; \
+	*) \
+	  uv venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV);; \
+	esac
 	@echo "installing requirements.lock into $(VENV)"
 	@uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements.lock
 	@touch $@

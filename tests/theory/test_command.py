@@ -18,6 +18,8 @@ def theory(tmp_path, monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("COLUMNS", "200")
+        # which the command sets for good
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         monkeypatch.setattr(sys, "argv", [SCRIPT, *arguments])
         runpy.run_path(SCRIPT, run_name="__main__")
         return capsys.readouterr().out
