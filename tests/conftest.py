@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,3 +13,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the digits are prepared."""
+    from whyrelu.configuration.composition import compose_grid
+    from whyrelu.data.preparation import prepare
+
+    folder = tmp_path_factory.mktemp("data")
+    prepare(compose_grid([])[0].config["data"], folder)
+    return folder

@@ -7,8 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from configured import configured
 from small_nets import batch, network
+from whyrelu.data.arrays import load
 from whyrelu.diagnostics.spectra import hessian_largest_eigenvalue, jacobian_spectrum
+from whyrelu.training.fit import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -127,3 +130,23 @@ def test_singular_values_that_vanish_are_measured():
     found = jacobian_spectrum(net, images, torch.Generator().manual_seed(0))
     assert 0 < found.largest_square < 1e-30
     assert found.mean_square <= found.largest_square
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("depth", [2, 8, 16])
+def test_so_few_iterations_are_as_good_as_the_report_says(root, activation, depth):
+    config = configured(root, f"activation={activation}", f"depth={depth}", "init=critical")[0]
+    arrays = load(root / "digits")
+    images = torch.from_numpy(arrays.train_images[:16]).permute(0, 3, 1, 2).float()
+    images, labels = (images - images.mean()) / images.std(), torch.from_numpy(arrays.train_labels[:16])
+    for seed in (0, 1):
+        net = build_network({**config, "seed": seed}, (8, 8, 1), 10)
+        few, many = (
+            (
+                jacobian_spectrum(net, images, generator(), **setting).largest_square ** 0.5,
+                hessian_largest_eigenvalue(net, images, labels, generator(), **setting),
+            )
+            for setting in ({}, {"iterations": 40})
+        )
+        assert 0.95 < few[0] / many[0] < 1.001
+        assert 0.9 < few[1] / many[1] < 1.001

@@ -77,7 +77,7 @@ def test_every_part_is_on_the_page_with_its_figures(usual):
     titles = re.findall(r"^### (.*)$", section, re.MULTILINE)
     assert len(titles) == 8
     assert titles[0] == "At a glance"
-    assert "Measured at init and after every epoch, in 18 of 18 runs, always on the same validation images" in section
+    assert "Measured at init and after every epoch, in 18 of 18 runs, in each always on the same images" in section
     assert "infinitely wide layers, at init only" in section
 
 
@@ -211,7 +211,7 @@ def test_the_first_table_has_the_main_numbers_of_the_deepest_nets(tmp_path):
     section, _ = page_of(make_records(["relu", "sigmoid"], depths=[2, 4], seeds=2), tmp_path, change=change)
     assert "| relu | 0/2 | 0.5 (0.0) | 0.25 (1.0) | 40.0% | 0.050 | 20.0% |" in section
     assert re.search(r"\| sigmoid \| 2/2 \| 3\.0 \(1\.2\) \|", section)
-    assert "Nets of depth 4, means over runs:" in section
+    assert "Nets of depth 4, means over runs (geometric ones of gradients and collapse ratios):" in section
     assert "Failed runs and the others" not in section
 
 

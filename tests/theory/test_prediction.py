@@ -4,20 +4,16 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from torch import nn
 
-from whyrelu.configuration.composition import compose_grid
+from configured import configured
 from whyrelu.configuration.schema import PRECISIONS
 from whyrelu.data.arrays import load, write
-from whyrelu.data.preparation import prepare
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
-from whyrelu.network.model import CNN
 from whyrelu.results.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
 from whyrelu.theory.configured import Theory, scales
-from whyrelu.theory.inputs import input_statistics, spatial_correlation
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.pooling import MaxPooling
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, predict
@@ -26,17 +22,6 @@ from whyrelu.theory.tables import drawn_functions, predicted_cells
 from whyrelu.training.fit import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    prepare(compose_grid([])[0].config["data"], root)
-    return root
-
-
-def configured(root, *overrides):
-    return [job.config for job in compose_grid([f"prepared_root={root}", *overrides])]
 
 
 def measured(config, arrays, seeds: int = 4):
@@ -155,75 +140,11 @@ def test_depth_one_and_deep_explosion_give_numbers_or_nan(root):
     assert scales(found, "32-true")[0] < 0
 
 
-def test_layers_are_read_off_the_network(root):
-    (config,) = configured(root, "depth=3", "width=4", "init=pytorch")
-    layers, batch_norm = Theory().planned(config)
-    assert not batch_norm
-    assert [layer.pooled for layer in layers] == [False, False, True]
-    assert [layer.weight_variance for layer in layers] == pytest.approx([1 / 3] * 3)
-    assert [layer.bias_variance for layer in layers] == pytest.approx([1 / 27, 1 / 108, 1 / 108])
-
-
-def test_a_norm_that_the_theory_does_not_know_gives_no_prediction(root):
-    (config,) = configured(root, "depth=2", "norm._target_=torch.nn.InstanceNorm2d")
-    assert np.isnan(Theory().of(config).q).all()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 5, padding=2)),
-        lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 3, padding=1, stride=2)),
-        lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular")),
-        lambda block: setattr(block, "pool", nn.MaxPool2d(3, 2)),
-        lambda block: setattr(block, "pool", nn.AvgPool2d(2)),
-    ],
-)
-def test_a_model_that_the_theory_does_not_know_gives_no_prediction(root, monkeypatch, change):
-    class Changed(CNN):
-        def __init__(self, **arguments):
-            super().__init__(**arguments)
-            change(self.blocks[0])
-
-    (config,) = configured(root, "depth=2", "width=4")
-    assert np.isfinite(Theory().of(config).q).all()
-    monkeypatch.setattr("whyrelu.network.model.CNN", Changed)
-    assert np.isnan(Theory().of(config).q).all()
-
-
 def test_the_round_off_depth_is_that_of_the_arithmetic(root):
     (config,) = configured(root, "activation=tanh", "init=xavier", "depth=4")
     depths = {name: scales(Theory().of(config), name)[1] for name in PRECISIONS}
     assert depths["64-true"] > depths["32-true"] > depths["16-mixed"] > depths["bf16-mixed"]
     assert depths["32-true"] / depths["bf16-mixed"] == pytest.approx(23 / 7)
-
-
-def test_statistics_of_the_input(root):
-    arrays = load(root / "digits")
-    found = input_statistics(arrays)
-    assert found.power.mean() == pytest.approx(1, rel=1e-6)
-    flat = arrays.train_images[:300].reshape(300, -1).astype(float)
-    flat = (flat - arrays.train_images.mean()) / arrays.train_images.std()
-    products = flat @ flat.T
-    pairs = (products.sum() - np.trace(products)) / (300 * 299)
-    assert found.correlation == pytest.approx(pairs / (np.trace(products) / 300), abs=0.03)
-
-
-def test_correlation_between_pixels_by_hand():
-    images = np.random.default_rng(0).standard_normal((5, 4, 6, 2)) + 1
-    found = spatial_correlation(images)
-    assert found.shape == (7, 7)
-    assert found[3, 3] == pytest.approx(1)
-    for dy, dx in ((0, 1), (1, 0), (2, -3), (-1, 2), (3, 3)):
-        pairs = [
-            (images[:, y, x], images[:, y + dy, x + dx])
-            for y in range(4)
-            for x in range(6)
-            if 0 <= y + dy < 4 and 0 <= x + dx < 6
-        ]
-        products = np.mean([a * b for a, b in pairs])
-        squares = np.mean([(a * a + b * b) / 2 for a, b in pairs])
-        assert found[3 + dy, 3 + dx] == pytest.approx(products / squares)
 
 
 def test_two_poolings_on_a_larger_map_are_predicted_too(tmp_path):

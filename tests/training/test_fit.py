@@ -173,6 +173,26 @@ def test_the_update_is_that_of_the_middle_step(digits, tmp_path):
     assert np.allclose(np.log(update), np.log(0.001 * gradient / weights), atol=0.7)
 
 
+def test_the_update_is_told_from_those_of_the_other_steps(digits, tmp_path, monkeypatch):
+    seen: list[float] = []
+    step = torch.optim.SGD.step
+
+    def recorded(optimizer, *arguments, **settings):
+        weight = optimizer.param_groups[0]["params"][0]
+        before = weight.detach().clone()
+        result = step(optimizer, *arguments, **settings)
+        seen.append(((weight.detach() - before).norm() / before.norm()).item())
+        return result
+
+    monkeypatch.setattr(torch.optim.SGD, "step", recorded)
+    found = train(digits, tmp_path, "schedule=constant").findings
+    steps = len(seen) // 2
+    assert steps == 4
+    expected = [seen[epoch * steps + steps // 2] for epoch in range(2)]
+    assert found.layers[1:, 0, COLUMNS.index("update")] == pytest.approx(expected, rel=1e-5)
+    assert len(set(np.round(seen, 8))) == len(seen)
+
+
 def test_with_batch_norm_norms_per_image_are_not_exact(digits, tmp_path):
     assert not train(digits, tmp_path, "norm=batch").findings.exact
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -37,34 +37,34 @@ def read_plan(config: Mapping[str, Any], arrays: Arrays) -> Plan | None:
         padding, 2x2 max poolings, and no norm or batch normalisation.
     """
     height, width, channels = arrays.train_images.shape[1:]
-    try:
-        with torch.device("meta"):
-            network = bind("model", config["model"])(
-                image_shape=(height, width, channels),
-                classes=len(arrays.classes),
-                depth=config["depth"],
-                width=config["width"],
-                activation=nn.Identity,
-                norm=bind("norm", config["norm"]),
-            )
-        blocks = list(network.blocks)
-        norms = {type(block.norm) for block in blocks}
-        if not (blocks and (norms <= {nn.Identity} or norms <= {nn.BatchNorm2d}) and all(map(_is_known, blocks))):
-            return None
-        convolutions = []
-        for block in blocks:
-            outward, inward, *window = block.convolution.weight.shape
-            fans = inward * int(np.prod(window)), outward * int(np.prod(window))
-            has_bias = block.convolution.bias is not None
-            convolutions.append(Convolution(*fans, has_bias, isinstance(block.pool, nn.MaxPool2d)))
-    except (AttributeError, TypeError, NotImplementedError, RuntimeError):
+    with torch.device("meta"):
+        network = bind("model", config["model"])(
+            image_shape=(height, width, channels),
+            classes=len(arrays.classes),
+            depth=config["depth"],
+            width=config["width"],
+            activation=nn.Identity,
+            norm=bind("norm", config["norm"]),
+        )
+    found = getattr(network, "blocks", None)
+    blocks: list[Any] = list(found) if isinstance(found, nn.Sequential | nn.ModuleList) else []
+    if not (blocks and all(map(_is_known, blocks))):
         return None
-    return Plan(convolutions, norms <= {nn.BatchNorm2d})
+    norms = {type(block.norm) for block in blocks}
+    if not (norms == {nn.Identity} or norms == {nn.BatchNorm2d}):
+        return None
+    convolutions = []
+    for block in blocks:
+        outward, inward, *window = block.convolution.weight.shape
+        fans = inward * math.prod(window), outward * math.prod(window)
+        has_bias = block.convolution.bias is not None
+        convolutions.append(Convolution(*fans, has_bias, isinstance(block.pool, nn.MaxPool2d)))
+    return Plan(convolutions, norms == {nn.BatchNorm2d})
 
 
 def _is_known(block: nn.Module) -> bool:
-    layer, pool = block.convolution, block.pool
-    if not (isinstance(layer, nn.Conv2d) and isinstance(pool, nn.Identity | nn.MaxPool2d)):
+    layer, pool = (getattr(block, name, None) for name in ("convolution", "pool"))
+    if not (hasattr(block, "norm") and isinstance(layer, nn.Conv2d) and isinstance(pool, nn.Identity | nn.MaxPool2d)):
         return False
     plain = (layer.kernel_size, layer.stride, layer.padding, layer.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
     halves = isinstance(pool, nn.Identity) or (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)

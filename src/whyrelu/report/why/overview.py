@@ -47,7 +47,8 @@ def glance_part(study: Study) -> Part | None:
         if name in set(facet.cells[facet.cells["depth"] == facet.deepest]["series"])
     ]
     depths = sorted({facet.deepest for facet in study.inspected})
-    caption = f"Nets of depth {listing(depths, 'or')}, means over runs:"
+    means = "means over runs (geometric ones of gradients and collapse ratios)"
+    caption = f"Nets of depth {listing(depths, 'or')}, {means}:"
     return Part("At a glance", _GLANCE, [], grid=Grid(header, 1 + several, rows), grid_caption=caption)
 
 

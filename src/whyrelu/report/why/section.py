@@ -79,8 +79,8 @@ def measured_note(study: Study) -> str:
 looks at every epoch)"
     )
     return (
-        f"Measured {when}, in {measured} of {plural(len(study.runs), 'run')}, always on the same validation images"
-        f"{_numbers_of_images(study)}."
+        f"Measured {when}, in {measured} of {plural(len(study.runs), 'run')}, in each always on the same images of its "
+        f"validation split{_numbers_of_images(study)}."
     )
 
 
