@@ -17,8 +17,8 @@ _DEFINITION = (
     "rate lr is unstable where it exceeds 2 / lr, with momentum m where it exceeds 2 (1 + m) / lr. Of the outputs of "
     "the last convolution's activation, centred: the effective rank, the number of directions in which images differ "
     "(exponential of the entropy of the singular values). It does not see how small the differences are: where images "
-    "have collapsed it counts directions of round-off. Singular values and eigenvalues are approached from below, on 16 "
-    "images; of untrained nets those of the Jacobian to about 5%, those of the Hessian to about 10%."
+    "have collapsed it counts directions of round-off. Singular values and eigenvalues are approached from below, on "
+    "16 images; of untrained nets those of the Jacobian to about 5%, those of the Hessian to about 10%."
 )
 _MOMENTS: tuple[Moment, ...] = ("init", "middle", "end")
 
