@@ -4,6 +4,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _short_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts that a test runs in its own process set this for good, and those of later tests would inherit it."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Tensors of tests are too small for more: threads would only wait for each other."""
