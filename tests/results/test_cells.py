@@ -4,8 +4,8 @@ import pytest
 
 from synthetic import make_record, make_records
 from whyrelu.results.cells import cells_table, curves_table, learns
-from whyrelu.results.statistics import t_interval
 from whyrelu.results.tables import CELL_STATISTICS, build_tables
+from whyrelu.statistics.summaries import t_interval
 
 
 def cells_of(records):

@@ -11,7 +11,7 @@ from whyrelu.report.study import Facet, Study
 from whyrelu.report.text import listing, number, percent, plural, points
 from whyrelu.results.cells import learns
 from whyrelu.results.labels import PAIR, contrast_pair
-from whyrelu.results.statistics import mean_difference
+from whyrelu.statistics.contrasts import mean_difference
 
 # With more activations than this, a sentence names only the best ones and those the project is about.
 _MOST_NAMED = 6

@@ -7,7 +7,7 @@ from typing import Any
 from whyrelu.report.study import Study
 from whyrelu.report.text import listing, plural
 from whyrelu.results.labels import value_text
-from whyrelu.results.statistics import BOOTSTRAP_FROM
+from whyrelu.statistics.summaries import BOOTSTRAP_FROM
 
 # Common factors that a reader wants to know of first; the others follow in their own order.
 _FIRST = ("data", "model", "width", "init", "norm", "optimizer", "lr", "schedule", "batch_size", "epochs", "precision")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from whyrelu.results.labels import cell_name
-from whyrelu.results.statistics import seed_of, summarise, t_half_width
 from whyrelu.results.tables import CELL_STATISTICS, CURVE_COLUMNS, FACTORS, factor_columns
+from whyrelu.statistics.summaries import seed_of, summarise, t_half_width
 
 
 def is_failure(runs: pd.DataFrame) -> pd.Series:

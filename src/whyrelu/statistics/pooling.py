@@ -1,0 +1,124 @@
+"""Two groups of runs compared over several depths together, each depth a stratum with the same weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from whyrelu.statistics.contrasts import bounded, difference_and_variance, superiority, welch_p, within_reach
+from whyrelu.statistics.samples import Sample, all_equal, as_sample, mean, standard_deviation, without_rounding
+from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
+
+# The runs of the first and of the second group at one depth, shapes (runs,).
+Pair = tuple[Sample, Sample]
+
+
+def pooled_difference(pairs: Sequence[Pair], confidence: float = CONFIDENCE) -> Estimate:
+    """Mean over strata of the differences of means, with a t interval for unequal variances.
+
+    The degrees of freedom are those of Satterthwaite 1946; the interval is the difference twice if nothing varies.
+
+    Args:
+        pairs: one per stratum; arms of two runs or more, otherwise the interval is nan.
+        confidence: level of the interval.
+    """
+    arms = [as_sample(arm) for pair in pairs for arm in pair]
+    value = float(np.mean([mean(a) - mean(b) for a, b in zip(arms[::2], arms[1::2], strict=True)]))
+    if min(len(arm) for arm in arms) < 2:
+        return Estimate(value, float("nan"), float("nan"))
+    if all(all_equal(arm) for arm in arms):
+        return Estimate(value, value, value)
+    variances = np.array([standard_deviation(arm) ** 2 / len(arm) for arm in arms]) / len(pairs) ** 2
+    total = float(variances.sum())
+    freedom = total**2 / float(np.sum(variances**2 / [len(arm) - 1 for arm in arms]))
+    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * total**0.5
+    return Estimate(value, value - half, value + half)
+
+
+def pooled_superiority(pairs: Sequence[Pair], seed: int, resamples: int = RESAMPLES) -> Estimate:
+    """Mean over strata of P(first > second), ties half, with its 95% interval: a bootstrap within each arm.
+
+    The interval is never closer to 0 and 1 than `within_reach` allows; strata of n runs that do not overlap hold
+    n independent pairs each, and the mean of several P is at least their geometric mean.
+
+    Args:
+        pairs: one per stratum; arms of two runs or more, otherwise the interval is nan.
+        seed: of the resampling.
+        resamples: bootstrap samples.
+    """
+    arms = [arm for a, b in pairs for arm in without_rounding(as_sample(a), as_sample(b))]
+    least = min(len(arm) for arm in arms)
+
+    def statistic(*groups: Sample, axis: int = -1) -> NDArray[np.float64]:
+        strata = [superiority(a, b) for a, b in zip(groups[::2], groups[1::2], strict=True)]
+        return np.asarray(np.mean(strata, axis=0), dtype=np.float64)
+
+    value = float(statistic(*arms))
+    if least < 2:
+        return Estimate(value, float("nan"), float("nan"))
+    interval = stats.bootstrap(
+        tuple(arms),
+        statistic,
+        n_resamples=resamples,
+        vectorized=True,
+        axis=-1,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return within_reach(Estimate(value, float(interval.low), float(interval.high)), least * len(pairs))
+
+
+def pooled_permutation_p(pairs: Sequence[Pair], seed: int, resamples: int = RESAMPLES) -> float:
+    """Two-sided p of no difference in any stratum: runs change arms within their stratum only.
+
+    The statistic is the mean difference over the root of its variance, with unequal variances; p is never below that
+    of a t test with the same, for the reason given at `whyrelu.statistics.contrasts.permutation_ps`. Arrangements are
+    drawn, never enumerated.
+
+    Args:
+        pairs: one per stratum; nan if an arm has a single run.
+        seed: of the permutations.
+        resamples: permutations.
+    """
+    if min(len(arm) for pair in pairs for arm in pair) < 2:
+        return float("nan")
+    scale = max(float(np.ptp(np.concatenate(pair))) for pair in pairs)
+    # the strata keep their relative scales, of which each of them knows nothing
+    spreads = [float(np.ptp(np.concatenate(pair))) / (scale or 1.0) for pair in pairs]
+    scaled = [
+        tuple(arm * spread for arm in without_rounding(as_sample(a), as_sample(b)))
+        for (a, b), spread in zip(pairs, spreads, strict=True)
+    ]
+    sizes = [(len(a), len(a) + len(b)) for a, b in scaled]
+    borders = np.cumsum([total for _, total in sizes])[:-1]
+    rng = np.random.default_rng(seed)
+
+    def statistic(runs: Sample, axis: int = -1) -> NDArray[np.float64]:
+        parts = [
+            difference_and_variance(stratum[..., :first], stratum[..., first:])
+            for stratum, (first, _) in zip(np.split(runs, borders, axis=-1), sizes, strict=True)
+        ]
+        difference, variance = (np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
+        return bounded(difference, variance)
+
+    def permuted(size: tuple[int, ...]) -> Sample:
+        strata = [np.concatenate(pair) for pair in scaled]
+        parts = [rng.permuted(np.broadcast_to(runs, (*size[:-1], len(runs))), axis=-1) for runs in strata]
+        return np.concatenate(parts, axis=-1)
+
+    found = stats.monte_carlo_test(
+        np.concatenate([arm for pair in scaled for arm in pair]),
+        permuted,
+        statistic,
+        vectorized=True,
+        n_resamples=resamples,
+        axis=-1,
+    )
+    parts = np.array([np.var(arm, ddof=1) / len(arm) for pair in scaled for arm in pair])
+    freedoms = np.array([len(arm) - 1 for pair in scaled for arm in pair])
+    difference = np.sum([np.mean(a) - np.mean(b) for a, b in scaled])
+    return float(max(found.pvalue, welch_p(difference, parts.sum(), parts, freedoms)))
