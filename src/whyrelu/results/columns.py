@@ -114,6 +114,85 @@ FUNCTION_COLUMNS = {
     "saturated": "bool",
 }
 
+# Further columns of functions.parquet, of the activation and the same in all its rows: the outermost ends of
+# {x: abs(slope) > 5% of its maximum}, infinite where it does not end, and the total length of that set; missing if the
+# slope is zero everywhere.
+ACTIVE_COLUMNS = {"active_low": "float64", "active_high": "float64", "active_width": "float64"}
+
+# convergence.parquet: one row per run and threshold; conf/claims declares the thresholds.
+CONVERGENCE_COLUMNS = {
+    "run_id": "str",
+    # validation accuracy, fraction of 1
+    "threshold": "float64",
+    # the first training step at which it was reached on two evaluations in a row; if never, the last step
+    "step": "int64",
+    "reached": "bool",
+}
+
+# run_convergence.parquet: one row per run.
+RUN_CONVERGENCE_COLUMNS = {
+    "run_id": "str",
+    # mean validation accuracy over epochs
+    "area": "float64",
+    # training steps in epochs with a train loss above ln(classes) - 0.02
+    "plateau_steps": "int64",
+}
+
+# contrasts.parquet: one row per test of a claim. Numbers that a test does not have are missing.
+CONTRAST_COLUMNS = {
+    # id of the claim
+    "claim": "str",
+    # what is the same in all runs of the test, as far as it varies in the study, e.g. "norm=batch"; "" otherwise
+    "facet": "str",
+    # what is compared, e.g. "relu - sigmoid", or the activation that is measured alone
+    "comparison": "str",
+    # missing for all depths together
+    "depth": "Int64",
+    # what of, in words, e.g. "test accuracy"
+    "quantity": "str",
+    # the estimate with its 95% interval, in the unit, e.g. "points" (hundredths of an accuracy or a fraction)
+    "effect": "float64",
+    "unit": "str",
+    "low": "float64",
+    "high": "float64",
+    # runs (blocks, of times) of the first and second arm; the second is missing if there is only one
+    "n_first": "Int64",
+    "n_second": "Int64",
+    # as the test gives it, and after Holm's correction within its family
+    "p": "float64",
+    "p_adjusted": "float64",
+    "hedges_g": "float64",
+    # P(first > second) + P(first = second) / 2
+    "superiority": "float64",
+    "superiority_low": "float64",
+    "superiority_high": "float64",
+    # what the rule makes of it: better, worse, higher, lower, faster, slower, equivalent, inconclusive; of a single
+    # activation above, below (a bound), inside, outside; of exact numbers bounded, unbounded, some, none, reached,
+    # not reached
+    "outcome": "str",
+    # seeds per arm with which an inconclusive one would be settled with a power of 80%, if the estimate is right
+    "seeds_needed": "Int64",
+}
+
+# lr.csv: the id of the cell, its factors but lr, and these; tuning.parquet has the columns of runs.parquet and `cell`.
+LR_COLUMNS = {
+    # the chosen rate, and the mean validation accuracy over its tuning runs
+    "lr": "float64",
+    "val_accuracy": "float64",
+    "n": "int64",
+    # how many rates were tried, and the ends of their grid
+    "rates": "int64",
+    "lowest": "float64",
+    "highest": "float64",
+    # width of {lr: mean validation accuracy within one point of the best}, half a decade for each rate
+    "decades": "float64",
+    # "", "edge" (the best rate is the last of the grid, extended as far as it may be) or "none learned"
+    "flag": "str",
+}
+
+# shares.parquet, of a factorial study: shares of the variance of test accuracy.
+SHARE_COLUMNS = {"term": "str", "share": "float64", "low": "float64", "high": "float64"}
+
 # Scalars of a run in runs.parquet (and in run.json among its metrics), all made of the rows above: `init` is epoch 0,
 # `end` the last one measured.
 SUMMARY_COLUMNS = (

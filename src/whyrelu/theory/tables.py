@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 
 from whyrelu.network.activations import activation_factory
-from whyrelu.results.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
+from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
+from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.scalar import slope_scale
 
@@ -69,5 +70,6 @@ def drawn_functions(configs: Sequence[Mapping[str, Any]], theory: Theory) -> pd.
             "slope": slopes,
             "saturated": np.abs(slopes) <= scale.threshold,
         }
-        parts.append(pd.DataFrame(data).astype(FUNCTION_COLUMNS))
+        data |= {f"active_{name}": end for name, end in active_set(phi.slope, scale.threshold)._asdict().items()}
+        parts.append(pd.DataFrame(data).astype(FUNCTION_COLUMNS | ACTIVE_COLUMNS))
     return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthetic import make_record
+from whyrelu.results.columns import CONVERGENCE_COLUMNS, RUN_CONVERGENCE_COLUMNS
+from whyrelu.results.convergence import (
+    area_under_curve,
+    convergence_table,
+    first_reached,
+    plateau_length,
+    run_convergence_table,
+)
+from whyrelu.results.tables import build_tables
+
+STEPS = [10, 20, 30, 40]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "expected"),
+    [
+        ([0.1, 0.5, 0.6, 0.4], (20, True)),
+        # once is luck
+        ([0.5, 0.1, 0.5, 0.5], (30, True)),
+        ([0.5, 0.1, 0.5, 0.1], (40, False)),
+        # nobody knows whether it would have stayed
+        ([0.1, 0.1, 0.1, 0.9], (40, False)),
+        ([0.5, 0.5, 0.5, 0.5], (10, True)),
+        ([0.5, np.nan, 0.5, np.nan], (40, False)),
+    ],
+)
+def test_threshold_has_to_be_reached_twice_in_a_row(accuracy, expected):
+    assert first_reached(accuracy, STEPS, 0.5) == expected
+
+
+def test_one_evaluation_reaches_nothing():
+    assert first_reached([0.9], [10], 0.5) == (10, False)
+
+
+@pytest.mark.parametrize(("accuracy", "steps"), [([], []), ([0.1], [1, 2]), ([[0.1]], [[1]])])
+def test_unusable_curves(accuracy, steps):
+    with pytest.raises(ValueError, match="as many steps as evaluations"):
+        first_reached(accuracy, steps, 0.5)
+
+
+def test_area_is_the_mean():
+    assert area_under_curve([0.1, 0.5, 0.9]) == pytest.approx(0.5)
+
+
+def test_plateau_counts_steps_at_chance():
+    chance = np.log(10)
+    assert plateau_length([chance, chance - 0.01, chance - 0.03, chance], STEPS, 10) == 30
+    assert plateau_length([np.nan, 0.1, 0.1, 0.1], STEPS, 10) == 0
+    # an uneven first epoch has its own length
+    assert plateau_length([chance, 0.1], [7, 20], 10) == 7
+
+
+def tables_of(*records):
+    return build_tables(records)
+
+
+def test_tables():
+    learned = make_record(seed=0, epochs=3)
+    learned["history"]["val_accuracy"] = [0.1, 0.85, 0.9]
+    stopped = make_record(seed=1, epochs=3, outcome="diverged")
+    stopped["history"]["val_accuracy"] = [0.4]
+    tables = tables_of(learned, stopped)
+    found = convergence_table(tables.runs, tables.history, {"digits": [0.8, 0.5]})
+    assert {name: str(kind) for name, kind in found.dtypes.items()} == CONVERGENCE_COLUMNS
+    assert found["threshold"].tolist() == [0.5, 0.8, 0.5, 0.8]
+    assert found["step"].tolist() == [38, 38, 19, 19]
+    assert found["reached"].tolist() == [True, True, False, False]
+    runs = run_convergence_table(tables.runs, tables.history, {"digits": 10})
+    assert {name: str(kind) for name, kind in runs.dtypes.items()} == RUN_CONVERGENCE_COLUMNS
+    # what stopped keeps its last accuracy
+    assert runs["area"].tolist() == pytest.approx([(0.1 + 0.85 + 0.9) / 3, 0.4])
+    assert runs["run_id"].tolist() == tables.runs["run_id"].tolist()
+
+
+def test_run_without_history():
+    record = make_record(epochs=3, outcome="diverged")
+    record["history"] = {}
+    record["metrics"] |= {"steps": 0, "val_accuracy": 0.1}
+    tables = tables_of(record, make_record(seed=1, epochs=3))
+    found = convergence_table(tables.runs, tables.history, {"digits": [0.5]})
+    assert not found["reached"].iloc[0]
+    runs = run_convergence_table(tables.runs, tables.history, {"digits": 10})
+    assert runs["area"].iloc[0] == pytest.approx(0.1)
+    assert runs["plateau_steps"].iloc[0] == 0
+    assert not pd.isna(runs["plateau_steps"]).any()
