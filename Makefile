@@ -6,12 +6,29 @@ export DVC_NO_ANALYTICS := 1
 # nothing here talks to anyone
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: reproduce test check lock mlflow clean
+.PHONY: reproduce study test check lock mlflow clean
 .DEFAULT_GOAL := reproduce
 
+# what `make study` leaves if it is killed
+RESTORE := if [ -f .params.kept ]; then mv -f .params.kept params.yaml; mv -f .lock.kept dvc.lock; fi
+
 reproduce: $(VENV)/installed
+	@$(RESTORE)
 	dvc repro
 	@echo "The report: reports/$$(sed -n 's/^study: //p' params.yaml)/README.md"
+
+# make study STUDY=mechanisms: the pipeline with studies/mechanisms.yaml for a params.yaml, and a lock of its own. Both
+# files of the headline study are put back at the end, however that comes.
+study: $(VENV)/installed
+	@test -f "studies/$(STUDY).yaml" || { echo "error: there is no studies/$(STUDY).yaml: make study STUDY=name, with one of:" \
+	  $$(cd studies && ls *.yaml | sed 's/.yaml$$//') >&2; exit 1; }
+	@$(RESTORE)
+	@cp params.yaml .params.kept; cp dvc.lock .lock.kept; \
+	trap 'cp dvc.lock studies/$(STUDY).lock; $(RESTORE)' EXIT; trap 'exit 130' INT TERM HUP; \
+	cp studies/$(STUDY).yaml params.yaml; \
+	if [ -f studies/$(STUDY).lock ]; then cp studies/$(STUDY).lock dvc.lock; fi; \
+	dvc repro
+	@echo "The report: reports/$$(sed -n 's/^study: //p' studies/$(STUDY).yaml)/README.md"
 
 test: check
 	pytest -n auto --dist worksteal

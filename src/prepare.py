@@ -22,7 +22,7 @@ def main() -> None:
     from whyrelu.configuration.composition import compose
     from whyrelu.data.preparation import prepare, write_note
 
-    config = compose(overrides)
+    config = compose(overrides, look_up=False)
     root = Path(config.prepared_root)
     facts = prepare(config.data, root, verify=True)
     write_note(facts, root / f"{config.study}.json")

@@ -1,4 +1,7 @@
-"""Hydra plugin: `hydra/sweeper=grid`, the default, which runs what is not done of a grid and shows its progress."""
+"""Hydra plugins that run what is not done of a grid and show its progress.
+
+`hydra/sweeper=grid` is the default; `hydra/sweeper=tuning` is what src/tune.py uses to choose learning rates.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +22,17 @@ class GridSweeperConfig:
     _target_: str = "hydra_plugins.whyrelu_sweeper.GridSweeper"
 
 
+@dataclass
+class TuningSweeperConfig:
+    """The sweeper has no settings: see the group tuning."""
+
+    _target_: str = "hydra_plugins.whyrelu_sweeper.TuningSweeper"
+
+
 # No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot
 # resolve annotations that are strings.
-ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConfig, provider="whyrelu")
+for name, node in (("grid", GridSweeperConfig), ("tuning", TuningSweeperConfig)):
+    ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="whyrelu")
 
 
 class GridSweeper(Sweeper):
@@ -41,3 +52,16 @@ class GridSweeper(Sweeper):
         from whyrelu.launch.sweep import sweep
 
         return sweep(arguments, self._launcher, Path(self._config.hydra.sweep.dir))
+
+
+class TuningSweeper(GridSweeper):
+    """Hands a grid to `whyrelu.tuning.rounds`, with whatever launcher is configured."""
+
+    def sweep(self, arguments: list[str]) -> Sequence[Any]:
+        """Choose the learning rate of every cell of the grid that the arguments make."""
+        from pathlib import Path
+
+        from whyrelu.tuning.rounds import tune
+
+        tune(arguments, self._launcher, Path(self._config.hydra.sweep.dir))
+        return []

@@ -52,15 +52,15 @@ def test_the_activations_are_those_of_the_experiment() -> None:
 
 @pytest.mark.parametrize("experiment", names("experiment"))
 def test_every_experiment_composes_under_its_own_name(experiment: str) -> None:
-    config = plain([f"experiment={experiment}"])
+    config = plain([f"experiment={experiment}", "lr=0.1"])
     assert config["study"] == experiment
     assert config["data"]["name"] in names("data")
 
 
 def test_what_is_typed_wins_over_the_experiment() -> None:
-    config = plain(["width=7", "data=digits", "trainer.max_epochs=3", "experiment=cifar10"])
+    config = plain(["width=7", "data=digits", "trainer.max_epochs=3", "lr=0.1", "experiment=cifar10"])
     assert (config["width"], config["data"]["name"], config["trainer"]["max_epochs"]) == (7, "digits", 3)
-    assert config["batch_size"] == plain(["experiment=cifar10"])["batch_size"]
+    assert config["batch_size"] == plain(["experiment=cifar10", "lr=0.1"])["batch_size"]
 
 
 def test_the_gpu_preset_brings_its_precision_unless_another_is_typed() -> None:
@@ -160,9 +160,9 @@ def test_the_list_of_an_unknown_setting_is_what_can_be_typed() -> None:
     [
         ("depth=deep", "setting depth must be a whole number, not 'deep'"),
         ("depth=2.5", "setting depth must be a whole number, not '2.5'"),
-        ("lr=fast", "setting lr must be a number, not 'fast'"),
+        ("lr=fast", "setting lr must be a number or tuned, not 'fast'"),
         ("data.train_size=ten", "setting data.train_size must be a whole number, not 'ten'"),
-        ("lr=0", "setting lr must be a finite number above 0, not 0.0"),
+        ("lr=0", "setting lr must be a finite number above 0, not 0"),
         ("study=???", "setting study has no value; it must be given"),
         ("~seed", "setting seed was removed; a run needs it"),
         ("activation.name=null", "setting activation.name must be a name, not None"),

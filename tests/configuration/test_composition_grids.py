@@ -28,7 +28,7 @@ GRIDS = [
     [],
     ["depth=choice(8,2)", "optimizer=adam,sgd", "seed=range(0,5,2)"],
     ["activation=glob(*sigmoid,exclude=[hard*,re*])", "seed=4"],
-    ["trainer=cpu,gpu", "precision=32-true,64-true", "experiment=digits"],
+    ["trainer=cpu,gpu", "precision=32-true,64-true", "experiment=digits", "lr=0.1"],
     ["depth=2,4", "width=8", "seed=2,3", "depth=8,16,32", "width=1,2", "seed=1"],
     ["+activation.inplace=true,false", "depth=2,4"],
     ["activation._target_=mine.wave,torch.tanh", "lr=0.1,1e-2"],
@@ -72,7 +72,7 @@ def test_the_runs_of_a_grid_share_nothing_that_can_be_changed() -> None:
 
 
 def test_a_label_is_what_tells_a_run_from_the_others() -> None:
-    jobs = compose_grid(["experiment=digits", "depth=2,4", "seed=0,1", "width=8"])
+    jobs = compose_grid(["experiment=digits", "lr=0.1", "depth=2,4", "seed=0,1", "width=8"])
     assert [job.label for job in jobs][:2] == ["depth=2 seed=0", "depth=2 seed=1"]
     assert compose_grid(["width=8", "depth=3"])[0].label == "width=8 depth=3"
     assert compose_grid([])[0].label == "defaults"
@@ -120,3 +120,30 @@ def test_a_file_beside_the_others_is_an_activation(tmp_path: Path, monkeypatch: 
     assert plain(["activation=wave"])["activation"] == {"name": "wave", "_target_": "torch.sin"}
     with pytest.raises(UserError, match=r"^setting activation.name must be a name, not None$"):
         compose(["activation=nameless"])
+
+
+def test_arms_are_further_grids_with_some_overrides_replaced() -> None:
+    grid = ["activation=relu,sigmoid", "depth=4", "seed=0,1", "width=8"]
+    arms = ["arms=['optimizer=adam depth=2,8','activation=tanh seed=5']"]
+    jobs = compose_grid([*grid, *arms])
+    named = [
+        (j.config["activation"]["name"], j.config["depth"], j.config["seed"], j.config["optimizer"]["name"])
+        for j in jobs
+    ]
+    assert named[:4] == [(a, 4, s, "sgd") for a in ("relu", "sigmoid") for s in (0, 1)]
+    assert named[4:12] == [(a, d, s, "adam") for a in ("relu", "sigmoid") for d in (2, 8) for s in (0, 1)]
+    assert named[12:] == [("tanh", 4, 5, "sgd")]
+    assert {job.config["width"] for job in jobs} == {8}
+    assert jobs[-1].label == "activation=tanh seed=5"
+    # what an arm says tells its points from the others
+    assert jobs[4].label == "activation=relu depth=2 seed=0 optimizer=adam"
+
+
+def test_what_comes_last_holds_in_arms_too() -> None:
+    jobs = compose_grid(["arms=['seed=5 depth=2']", "seed=0,1"], last=["seed=9"])
+    assert [job.config["seed"] for job in jobs] == [9, 9]
+
+
+def test_a_misspelt_arm_is_told() -> None:
+    with pytest.raises(UnknownNameError, match="depth"):
+        compose_grid(["arms=['depht=2']"])

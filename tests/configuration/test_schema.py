@@ -35,6 +35,8 @@ VALID: dict[str, Any] = {
     },
     "trainer": {"accelerator": "cpu", "threads": 1, "max_epochs": 1, "checkpoint_seconds": 0.0},
     "diagnostics": {"epochs": "none", "probe_images": 2, "dead_images": 0},
+    "tuning": {"seeds": 1, "first_seed": 0, "extensions": 0},
+    "purpose": "study",
 }
 
 
@@ -66,6 +68,10 @@ def test_the_smallest_allowed_values_pass() -> None:
         ("trainer.checkpoint_seconds", -0.1),
         ("trainer.checkpoint_seconds", math.nan),
         ("data.augmentation.padding", -1),
+        ("tuning.seeds", 0),
+        ("tuning.extensions", -1),
+        ("lr", True),
+        ("lr", "fast"),
         ("lr", 0.0),
         ("lr", -0.1),
         ("lr", math.nan),

@@ -18,6 +18,7 @@ from whyrelu.runs.identity import IRRELEVANT, factors, relevant, run_id
 CHANGES_NO_RESULT = {
     *("data._target_", "data.root", "data.url", "data.md5", "prepared_root", "run_root", "mlflow.tracking_uri"),
     *("trainer.checkpoint_seconds", "trainer.keep_checkpoint"),
+    *("tuning.seeds", "tuning.first_seed", "tuning.extensions", "arms", "purpose"),
 }
 
 # Runs are identified by what differs from these. Changing one of them gives the name of an old run to a new
@@ -51,6 +52,10 @@ DEFAULTS = {
     "prepared_root": "data",
     "run_root": "runs",
     "mlflow.tracking_uri": "sqlite:///mlflow.db",
+    "tuning.seeds": 3,
+    "tuning.first_seed": 1_000_000,
+    "tuning.extensions": 2,
+    "purpose": "study",
 }
 
 
@@ -136,11 +141,11 @@ def test_name_target_and_every_argument_of_a_group_count(config: dict[str, Any],
     for key, value in (config[group] | {"new_argument": 0}).items():
         other = changed(config, f"{group}.{key}", another(value, str))
         # the learning rate that counts is `lr`
-        assert (run_id(other, "data") == run_id(config, "data")) == (key == "default_lr")
+        assert (run_id(other, "data") == run_id(config, "data")) == (key in ("default_lr", "lr_grid"))
 
 
 def test_irrelevant_settings_exist() -> None:
-    assert {*CHANGES_NO_RESULT, "optimizer.default_lr"} == IRRELEVANT
+    assert {*CHANGES_NO_RESULT, "optimizer.default_lr", "optimizer.lr_grid"} == IRRELEVANT
     assert set(LEAVES) >= CHANGES_NO_RESULT
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from whyrelu.errors import UnknownNameError, UserError
 
 # Keys of a group that are no arguments of its callable.
-_NO_ARGUMENTS = ("name", "_target_", "default_lr")
+_NO_ARGUMENTS = ("name", "_target_", "default_lr", "lr_grid")
 
 
 def bind(what: str, group: Mapping[str, Any]) -> functools.partial[Any]:

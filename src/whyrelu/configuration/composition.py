@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -16,8 +17,9 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from whyrelu.configuration.explanation import explain
-from whyrelu.configuration.schema import NAMED_GROUPS, Config, register, validate
+from whyrelu.configuration.schema import NAMED_GROUPS, TUNED, Config, register, validate
 from whyrelu.errors import UserError
+from whyrelu.tuning.rates import tuned_rate
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
 CONFIG_NAME = "train"
@@ -50,44 +52,79 @@ class _Axis(NamedTuple):
     group: str | None = None
 
 
-def compose(overrides: Sequence[str]) -> DictConfig:
+def compose(overrides: Sequence[str], look_up: bool = True) -> DictConfig:
     """Compose conf/train.yaml with overrides in Hydra's syntax, resolved and checked.
+
+    Args:
+        overrides: as typed.
+        look_up: whether lr=tuned becomes the rate that was chosen.
 
     Raises:
         UserError: one line about what cannot be composed.
     """
     with _hydra():
         composed = _compose(overrides)
-    return OmegaConf.create(resolve(composed))
+    return OmegaConf.create(resolve(composed, look_up))
 
 
-def compose_grid(overrides: Sequence[str]) -> list[Job]:
+def compose_grid(overrides: Sequence[str], look_up: bool = True, last: Sequence[str] = ()) -> list[Job]:
     """Compose every combination of the values that the overrides sweep over, in the order Hydra would run them.
+
+    Those of each of the study's `arms` follow: the same grid with some of its overrides replaced.
 
     Composing takes Hydra a tenth of a second, too long for grids of thousands; so it composes only the combinations of
     config groups (or, where groups are independent, their options alone), and swept values (depth, seed, lr) are set
     in copies.
 
+    Args:
+        overrides: as typed.
+        look_up: whether lr=tuned becomes the rate that was chosen.
+        last: overrides that hold in arms too, whatever they say.
+
     Raises:
         UserError: one line about what cannot be composed.
     """
     with _hydra():
-        axes = _axes(overrides)
-        composed = _compositions([axis for axis in axes if not axis.is_set])
-        jobs = []
-        for texts in itertools.product(*(axis.texts for axis in axes)):
-            base = tuple(text for text, axis in zip(texts, axes, strict=True) if not axis.is_set)
-            config = composed[base].copy()
-            for text, axis in zip(texts, axes, strict=True):
-                if axis.is_set:
-                    _set(config, text)
-            varied = [text for text, axis in zip(texts, axes, strict=True) if len(axis.texts) > 1]
-            jobs.append(Job(list(texts), varied, resolve(config)))
+        jobs = _product([*overrides, *last], look_up)
+        for arm in jobs[0].config["arms"]:
+            changes = shlex.split(arm)
+            keys = {change.partition("=")[0] for change in changes}
+            jobs += [
+                # what an arm says tells it from the rest of the grid
+                job._replace(
+                    varied=[t for t in job.overrides if t in job.varied or t.partition("=")[0].lstrip("+~") in keys]
+                )
+                for job in _product([*overrides, *changes, *last], look_up)
+            ]
         return jobs
 
 
-def resolve(config: DictConfig) -> dict[str, Any]:
+def _product(overrides: Sequence[str], look_up: bool) -> list[Job]:
+    axes = _axes(overrides)
+    composed = _compositions([axis for axis in axes if not axis.is_set])
+    jobs = []
+    for texts in itertools.product(*(axis.texts for axis in axes)):
+        base = tuple(text for text, axis in zip(texts, axes, strict=True) if not axis.is_set)
+        config = composed[base].copy()
+        for text, axis in zip(texts, axes, strict=True):
+            if axis.is_set:
+                _set(config, text)
+        varied = [text for text, axis in zip(texts, axes, strict=True) if len(axis.texts) > 1]
+        resolved = resolve(config, look_up)
+        typed = list(texts)
+        if look_up and config.lr == TUNED:
+            # a worker need not look it up again
+            typed = [*(text for text in texts if not text.startswith("lr=")), f"lr={resolved['lr']}"]
+        jobs.append(Job(typed, varied, resolved))
+    return jobs
+
+
+def resolve(config: DictConfig, look_up: bool = True) -> dict[str, Any]:
     """Return a composed configuration as plain values, interpolations resolved, and checked.
+
+    Args:
+        config: as Hydra composes it.
+        look_up: whether lr=tuned becomes the rate that was chosen.
 
     Raises:
         UserError: one line about a value that is missing, cannot be resolved or is not valid.
@@ -103,7 +140,10 @@ def resolve(config: DictConfig) -> dict[str, Any]:
             raise UserError(f"setting {key} was removed; a run needs it")
     for group in NAMED_GROUPS:
         _rename_after_target(group, values[group])
-    validate(values)
+    is_tuned = values["lr"] == TUNED
+    validate(values | {"lr": 1.0} if is_tuned else values)
+    if is_tuned and look_up:
+        values["lr"] = tuned_rate(values)
     return values
 
 
@@ -197,7 +237,9 @@ def _axis(override: Override, is_group: bool) -> _Axis:
     if not override.is_sweep_override():
         return _Axis([override.input_line or ""], is_set=False)
     if not override.is_discrete_sweep():
-        raise UserError(f"{override.input_line}: a grid needs a list or range of values, not an interval")
+        raise UserError(
+            f"{override.input_line}: a grid needs a list or range of values; hydra/sweeper=optuna searches an interval"
+        )
     key = override.get_key_element()
     texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
     if not texts:

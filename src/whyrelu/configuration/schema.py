@@ -24,6 +24,11 @@ SCHEDULES = ("constant", "cosine")
 MOMENTS = ("none", "ends", "all")
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 
+# The value of lr that stands for the rate which tuning chose for the cell.
+TUNED = "tuned"
+# What a run is for: the study itself, or the choice of its learning rates.
+PURPOSES = ("study", "tuning")
+
 
 @dataclass
 class Augmentation:
@@ -86,6 +91,17 @@ class Diagnostics:
 
 
 @dataclass
+class Tuning:
+    """How learning rates are chosen; see `whyrelu.tuning`."""
+
+    # Runs per cell and rate; their seeds count from `first_seed`, and no run of the study has one of them.
+    seeds: int = 3
+    first_seed: int = 1_000_000
+    # By how many rates a grid is extended at most, at each end, while the best rate is the last one there.
+    extensions: int = 2
+
+
+@dataclass
 class MLflow:
     """Tracking; None for no tracking."""
 
@@ -105,7 +121,8 @@ class Config:
     init: dict[str, Any] = field(default_factory=dict)
     norm: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
-    lr: float = MISSING
+    # A number, or "tuned".
+    lr: Any = MISSING
     schedule: str = "cosine"
     batch_size: int = 64
     precision: str = "32-true"
@@ -116,6 +133,10 @@ class Config:
     prepared_root: str = "data"
     run_root: str = "runs"
     mlflow: MLflow = field(default_factory=MLflow)
+    tuning: Tuning = field(default_factory=Tuning)
+    # Further grids of a study: overrides that replace those of the grid that is typed.
+    arms: list[str] = field(default_factory=list)
+    purpose: str = "study"
 
 
 def register() -> None:
@@ -141,18 +162,27 @@ def validate(config: Mapping[str, Any]) -> None:
     _at_least(0, config["diagnostics"], "dead_images", prefix="diagnostics.")
     _at_least(0, config["trainer"], "checkpoint_seconds", prefix="trainer.")
     _at_least(0, config["data"]["augmentation"], "padding", prefix="data.augmentation.")
-    if not (math.isfinite(config["lr"]) and config["lr"] > 0):
-        raise UserError(f"setting lr must be a finite number above 0, not {config['lr']}")
+    _at_least(1, config["tuning"], "seeds", prefix="tuning.")
+    _at_least(0, config["tuning"], "extensions", prefix="tuning.")
+    _check_rate(config["lr"])
     for key, value, options in (
         ("precision", config["precision"], PRECISIONS),
         ("schedule", config["schedule"], SCHEDULES),
         ("diagnostics.epochs", config["diagnostics"]["epochs"], MOMENTS),
         ("trainer.accelerator", config["trainer"]["accelerator"], ACCELERATORS),
+        ("purpose", config["purpose"], PURPOSES),
     ):
         if value not in options:
             raise UnknownNameError(f"value of {key}", value, options)
     if not config["study"] or "/" in config["study"] or config["study"].startswith("."):
         raise UserError(f"setting study must be usable as a folder name, not {config['study']!r}")
+
+
+def _check_rate(lr: Any) -> None:
+    if isinstance(lr, bool) or not isinstance(lr, int | float):
+        raise UserError(f"setting lr must be a number or {TUNED}, not {lr!r}")
+    if not (math.isfinite(lr) and lr > 0):
+        raise UserError(f"setting lr must be a finite number above 0, not {lr}")
 
 
 def _at_least(least: int, values: Mapping[str, Any], *keys: str, prefix: str = "") -> None:

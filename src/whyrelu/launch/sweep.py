@@ -39,8 +39,12 @@ def sweep(overrides: Sequence[str], launcher: Launcher, directory: Path) -> Sequ
     Raises:
         UserError: the grid cannot be composed, or at least one of its runs failed; the others went on.
     """
+    return run_jobs(compose_grid(overrides), launcher, directory)
+
+
+def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequence[JobReturn]:
+    """Run what is not done of a composed grid; arguments, result and errors are as of `sweep`."""
     console = Console()
-    jobs = compose_grid(overrides)
     _prepare_data(jobs)
     runs = identify(jobs)
     config = runs[0].config

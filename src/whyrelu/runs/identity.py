@@ -19,12 +19,18 @@ IRRELEVANT = frozenset(
         "data.root",
         "data.url",
         "data.md5",
+        "arms",
         "mlflow.tracking_uri",
         "optimizer.default_lr",
+        "optimizer.lr_grid",
         "prepared_root",
+        "purpose",
         "run_root",
         "trainer.checkpoint_seconds",
         "trainer.keep_checkpoint",
+        "tuning.extensions",
+        "tuning.first_seed",
+        "tuning.seeds",
     }
 )
 
@@ -46,15 +52,31 @@ def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
         config: a resolved configuration.
         fingerprint: of the prepared data.
     """
-    defaults = _defaults()
-    told = {key: value for key, value in relevant(config).items() if key not in defaults or defaults[key] != value}
     own_code = {
         group: version
         for group in NAMED_GROUPS
         if (version := source_version(str(config[group]["_target_"]))) is not None
     }
-    identity = {"config": told, "data": fingerprint, "code": code_version(), "own_code": own_code}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    identity = {"config": _told(config), "data": fingerprint, "code": code_version(), "own_code": own_code}
+    return _hash(identity)
+
+
+def tuning_cell(config: Mapping[str, Any]) -> str:
+    """Return what the runs have in common among which a learning rate is chosen, 16 hex digits.
+
+    It is made of all settings that matter to the result but the learning rate, the seed, and what is measured inside
+    the networks; unlike the identity of a run it does not depend on the code.
+
+    Args:
+        config: a resolved configuration; its learning rate may be missing.
+    """
+    told = _told(config)
+    return _hash({key: value for key, value in told.items() if not is_apart_from_cell(key)})
+
+
+def is_apart_from_cell(key: str) -> bool:
+    """Whether runs that differ in a setting (or factor) only belong to one cell when learning rates are chosen."""
+    return key in ("lr", "seed") or key.partition(".")[0] == "diagnostics"
 
 
 def factors(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +86,16 @@ def factors(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     values = relevant(config)
     return {_RENAMED.get(key, key): value for key, value in values.items() if not key.endswith("._target_")}
+
+
+def _told(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that matter and do not have their default."""
+    defaults = _defaults()
+    return {key: value for key, value in relevant(config).items() if key not in defaults or defaults[key] != value}
+
+
+def _hash(identity: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:

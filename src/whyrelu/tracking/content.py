@@ -14,7 +14,7 @@ from whyrelu.report.style import style_of
 from whyrelu.results.cells import cells_table
 from whyrelu.results.tables import build_tables
 from whyrelu.runs.store import Record
-from whyrelu.tracking.labels import cell_factors, cell_id
+from whyrelu.tracking.labels import cell_factors, cell_id, shown_study
 
 # What a tag may hold is limited by the server, to 5000 characters in older ones.
 LONGEST_TAG = 4_000
@@ -142,7 +142,7 @@ def _text(value: Any) -> str:
 
 def _common_tags(record: Record) -> dict[str, str]:
     return {
-        "study": record["config"]["study"],
+        "study": shown_study(record),
         "cell": cell_id(record),
         "status": record["status"],
         "mlflow.source.name": TRAIN_SCRIPT,

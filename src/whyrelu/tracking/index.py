@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from whyrelu.runs.store import RECORD, Record, RunStore
-from whyrelu.tracking.labels import cell_factors, cell_id
+from whyrelu.tracking.labels import cell_factors, cell_id, shown_study
 
 # What a run may leave beside its record and a person may want to look at; checkpoints and locks are none of it.
 DIAGNOSTICS = frozenset({".csv", ".json", ".parquet", ".png", ".txt", ".yaml"})
@@ -74,6 +74,6 @@ class RecordIndex:
         digest = hashlib.sha256(content + repr(list(sizes)).encode()).hexdigest()[:16]
         factors = cell_factors(record)
         self.runs[name] = Finished(
-            name, record["config"]["study"], cell_id(record), record["factors"]["seed"], factors, digest
+            name, shown_study(record), cell_id(record), record["factors"]["seed"], factors, digest
         )
         self._seen[name] = seen

@@ -14,6 +14,12 @@ NEVER_SHOWN = ("study", "seed")
 LONGEST_VALUE = 40
 
 
+def shown_study(record: Mapping[str, Any]) -> str:
+    """The experiment of MLflow that a run belongs to: runs that tune learning rates are kept apart from the study."""
+    config = record["config"]
+    return f"{config['study']} tuning" if config.get("purpose") == "tuning" else str(config["study"])
+
+
 def cell_factors(record: Mapping[str, Any]) -> dict[str, Any]:
     """All factors of a run but its seed; runs of different code or data never share a cell, so these come last."""
     factors = {name: value for name, value in record["factors"].items() if name != "seed"}

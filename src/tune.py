@@ -1,0 +1,22 @@
+"""Choose the learning rate of every cell of a study: results/<study>/lr.csv, which lr=tuned looks up.
+
+Takes the settings of the sweep, and trains through train.py; what is done already is not trained again:
+  python src/tune.py -m experiment=digits activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+from whyrelu.commandline import overrides_from_arguments, reports_errors
+
+
+@reports_errors
+def main() -> None:
+    """Run train.py with the sweeper that tunes."""
+    sys.argv[1:] = ["-m", "hydra/sweeper=tuning", *overrides_from_arguments(__doc__)]
+    runpy.run_path(str(Path(__file__).with_name("train.py")), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

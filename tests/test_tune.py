@@ -1,0 +1,126 @@
+"""Tuning as typed: src/tune.py, and lr=tuned behind it."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
+GRID = ["experiment=digits", "activation=relu,sigmoid", "depth=1,2", "seed=0,1"]
+TINY = ["trainer.max_epochs=2", "data.train_size=128", "width=4", "tuning.seeds=2", "mlflow.tracking_uri=null"]
+
+
+def python(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SOURCE / script), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a tiny study was tuned, and trained with what came of it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for script, *flags in (("tune.py", "-m"), ("train.py", "-m"), ("theory.py", "-m"), ("aggregate.py",)):
+        done = python(folder, script, *flags, *GRID, *TINY)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def rates(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "results/digits/lr.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_cell_gets_the_rate_with_the_highest_mean_validation_accuracy(tuned: Path) -> None:
+    tuning = pd.read_parquet(tuned / "results/digits/tuning.parquet")
+    assert [(row["activation"], row["depth"]) for row in rates(tuned)] == [
+        ("relu", "1"),
+        ("relu", "2"),
+        ("sigmoid", "1"),
+        ("sigmoid", "2"),
+    ]
+    for row in rates(tuned):
+        own = tuning[tuning["cell"] == row["cell"]]
+        means = own.groupby("lr")["val_accuracy"].mean()
+        assert float(row["lr"]) == means.idxmax()
+        assert float(row["val_accuracy"]) == pytest.approx(means.max(), rel=1e-5)
+        # the same seeds at every rate
+        assert (own.groupby("lr")["seed"].nunique() == 2).all()
+
+
+def test_runs_of_the_study_have_the_tuned_rate_and_other_seeds(tuned: Path) -> None:
+    runs = pd.read_parquet(tuned / "results/digits/runs.parquet")
+    tuning = pd.read_parquet(tuned / "results/digits/tuning.parquet")
+    chosen = {(row["activation"], int(row["depth"])): float(row["lr"]) for row in rates(tuned)}
+    assert {(a, d): lr for a, d, lr in zip(runs["activation"], runs["depth"], runs["lr"], strict=True)} == chosen
+    assert len(runs) == 8
+    assert set(runs["seed"]) == {0, 1}
+    assert not set(runs["seed"]) & set(tuning["seed"])
+    purposes = {
+        path.parent.name: json.loads(path.read_text())["config"]["purpose"] for path in tuned.glob("runs/*/run.json")
+    }
+    assert {purposes[run] for run in runs["run_id"]} == {"study"}
+    assert {purposes[run] for run in tuning["run_id"]} == {"tuning"}
+
+
+def test_tuning_again_trains_nothing_and_changes_no_byte(tuned: Path) -> None:
+    files = [tuned / "results/digits" / name for name in ("lr.csv", "tuning.parquet")]
+    before = [file.read_bytes() for file in files]
+    done = python(tuned, "tune.py", *GRID, *TINY)
+    assert done.returncode == 0, done.stderr
+    total = len(pd.read_parquet(files[1]))
+    assert f"{total} runs, {total} of them done already" in done.stdout
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_a_further_cell_keeps_the_rates_of_the_others(tuned: Path) -> None:
+    before = {row["cell"]: row["lr"] for row in rates(tuned)}
+    done = python(tuned, "tune.py", "-m", "experiment=digits", "activation=tanh", "depth=1", "seed=0", *TINY)
+    assert done.returncode == 0, done.stderr
+    after = {row["cell"]: row["lr"] for row in rates(tuned)}
+    assert len(after) == len(before) + 1
+    assert before.items() <= after.items()
+    one = python(tuned, "train.py", "experiment=digits", "activation=tanh", "depth=1", "seed=5", *TINY)
+    assert one.returncode == 0, one.stderr
+
+
+def test_where_a_rate_is_given_there_is_nothing_to_tune(tmp_path: Path) -> None:
+    done = python(tmp_path, "tune.py", "-m", *GRID, *TINY, "lr=0.05")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to tune" in done.stdout
+    assert rates(tmp_path) == []
+    assert len(pd.read_parquet(tmp_path / "results/digits/tuning.parquet")) == 0
+    assert not list(tmp_path.glob("runs/*/run.json"))
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("tune.py", ["seed=1000000"], "seed=1000000 is a tuning seed"),
+        ("tune.py", ["optimizer.lr_grid=[1,0.1]"], "'optimizer.lr_grid=[0.001,0.1]', not [1, 0.1]"),
+        ("tune.py", ["activation=relo"], "did you mean 'relu'"),
+        ("tune.py", ["tuning.seeds=0"], "tuning.seeds must be at least 1"),
+        ("train.py", ["-m", "depth=3"], "python src/tune.py -m experiment=digits"),
+        ("status.py", ["depth=3"], "python src/tune.py -m experiment=digits"),
+    ],
+)
+def test_what_cannot_be_tuned_is_told_in_one_line(
+    tmp_path: Path, script: str, arguments: list[str], message: str
+) -> None:
+    done = python(tmp_path, script, "experiment=digits", *arguments)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
