@@ -1,4 +1,4 @@
-"""Make the tables of a study from its finished runs: results/<study>/.
+"""Make the tables of a study from its finished runs, and decide its claims: results/<study>/.
 
 Takes the same settings as the sweep that trained them:
   python src/aggregate.py experiment=digits activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
@@ -13,19 +13,26 @@ def main() -> None:
     overrides = overrides_from_arguments(__doc__)
 
     import shlex
+    from collections import Counter
     from pathlib import Path
 
+    from whyrelu.claims.declaration import declared_thresholds, read_claims
+    from whyrelu.claims.study import decide_study
     from whyrelu.results.aggregation import aggregate, finished_runs
     from whyrelu.runs.plan import plan
     from whyrelu.runs.store import RunStore
 
+    claims = read_claims()
     planned = plan(overrides)
     store = RunStore(Path(planned[0].config["run_root"]))
     directory = Path("results") / planned[0].config["study"]
     records = (store.record(run.run_id) for run in planned)
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
-    aggregate(finished_runs(records, store.layers, command), overrides, directory)
-    print(f"{len(planned)} runs -> {directory}")
+    runs = finished_runs(records, store.layers, command)
+    aggregate(runs, overrides, directory, lambda data: declared_thresholds(claims, data))
+    verdicts = Counter(entry["verdict"] for entry in decide_study(claims, directory))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    print(f"{len(planned)} runs -> {directory}; of {len(claims)} claims {counts}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from whyrelu.errors import UserError
 from whyrelu.results.cells import cells_table, curves_table, learns
 from whyrelu.results.columns import THEORY_COLUMNS
+from whyrelu.results.convergence import convergence_table, run_convergence_table
 from whyrelu.results.files import read_table, write_csv, write_json, write_table
 from whyrelu.results.inside import InsideBuilder, profiles_table
 from whyrelu.results.labels import contrast_pair, facet_columns, facet_labels, series_labels
@@ -28,10 +29,16 @@ MACHINE_FACTS = ("python", "device", "cpu", "threads", "precision", "code_versio
 Finished = tuple[Mapping[str, Any], NDArray[np.float64] | None]
 
 
-def aggregate(runs: Iterable[Finished], overrides: Sequence[str], directory: Path) -> None:
+def aggregate(
+    runs: Iterable[Finished],
+    overrides: Sequence[str],
+    directory: Path,
+    thresholds: Callable[[str], Sequence[float]] = lambda data: (),
+) -> None:
     """Write the tables of a study.
 
-    They are runs, history, cells, layers, spectra and profiles as parquet, curves.csv, metrics.json, provenance.json.
+    They are runs, history, convergence, run_convergence, cells, layers, spectra and profiles as parquet, curves.csv,
+    metrics.json and provenance.json.
 
     Nothing is written unless all records can be used.
 
@@ -39,6 +46,7 @@ def aggregate(runs: Iterable[Finished], overrides: Sequence[str], directory: Pat
         runs: finished ones, in the order of the grid; gone through once.
         overrides: of the sweep that made them, as typed.
         directory: results/<study>, with theory.parquet of the same cells.
+        thresholds: of validation accuracy, for each data set: when they are reached is in convergence.parquet.
 
     Raises:
         UserError: no runs, a failed or incomplete one, one run twice, or runs of several studies; or no prediction.
@@ -59,6 +67,10 @@ def aggregate(runs: Iterable[Finished], overrides: Sequence[str], directory: Pat
     profiles = profiles_table(tables.runs, layers, theory)
     write_table(tables.runs, directory / "runs.parquet")
     write_table(tables.history, directory / "history.parquet")
+    classes = {data["name"]: int(data["classes"]) for data in facts.data()}
+    declared = {name: thresholds(name) for name in classes}
+    write_table(convergence_table(tables.runs, tables.history, declared), directory / "convergence.parquet")
+    write_table(run_convergence_table(tables.runs, tables.history, classes), directory / "run_convergence.parquet")
     write_table(cells, directory / "cells.parquet")
     write_table(layers, directory / "layers.parquet")
     write_table(inside.spectra(tables.runs), directory / "spectra.parquet")

@@ -1,0 +1,68 @@
+"""The ledger of a study from its files, and as files beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from whyrelu.claims.declaration import Claim
+from whyrelu.claims.evidence import Evidence, make_evidence
+from whyrelu.claims.ledger import decide, verdict_metrics
+from whyrelu.results.columns import (
+    ACTIVE_COLUMNS,
+    CONVERGENCE_COLUMNS,
+    FUNCTION_COLUMNS,
+    LAYER_COLUMNS,
+    RUN_CONVERGENCE_COLUMNS,
+    THEORY_COLUMNS,
+)
+from whyrelu.results.files import read_json, read_table, write_json, write_table
+from whyrelu.results.tables import RUN_COLUMNS
+
+_THEORY_WRITER = "python src/theory.py -m with the settings of the sweep"
+
+
+def decide_study(claims: Sequence[Claim], directory: Path) -> list[dict[str, Any]]:
+    """Decide all claims of a study and write claims.json, contrasts.parquet and shares.parquet, and into metrics.json.
+
+    Args:
+        claims: as declared.
+        directory: results/<study>, with the tables that `whyrelu.results.aggregation.aggregate` writes.
+
+    Returns:
+        the entries of claims.json.
+
+    Raises:
+        UserError: a table is missing or damaged.
+    """
+    ledger = decide(claims, read_evidence(directory))
+    write_table(ledger.contrasts, directory / "contrasts.parquet")
+    write_table(ledger.shares, directory / "shares.parquet")
+    metrics = read_json(directory / "metrics.json")
+    write_json(metrics | {"claims": verdict_metrics(ledger.entries)}, directory / "metrics.json")
+    write_json(ledger.entries, directory / "claims.json")
+    return ledger.entries
+
+
+def read_evidence(directory: Path) -> Evidence:
+    """Read what claims are decided from; tuning.parquet and timing.json need not be there.
+
+    Args:
+        directory: results/<study>.
+
+    Raises:
+        UserError: a table is missing or damaged.
+    """
+    tuning, timing = directory / "tuning.parquet", directory / "timing.json"
+    return make_evidence(
+        runs=read_table(directory / "runs.parquet", RUN_COLUMNS),
+        layers=read_table(directory / "layers.parquet", LAYER_COLUMNS),
+        theory=read_table(directory / "theory.parquet", THEORY_COLUMNS, _THEORY_WRITER),
+        functions=read_table(directory / "functions.parquet", {**FUNCTION_COLUMNS, **ACTIVE_COLUMNS}, _THEORY_WRITER),
+        convergence=read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS),
+        run_convergence=read_table(directory / "run_convergence.parquet", RUN_CONVERGENCE_COLUMNS),
+        tuning=read_table(tuning, RUN_COLUMNS, "python src/tune.py") if tuning.is_file() else None,
+        timing=read_json(timing) if timing.is_file() else None,
+        overrides=read_json(directory / "provenance.json")["overrides"],
+    )

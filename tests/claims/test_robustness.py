@@ -1,0 +1,137 @@
+"""The ledger covers every study that can be aggregated, however little of what claims ask for it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claims.studies import CLAIMS, around, ledger, rng_of, study, tuning_of
+from whyrelu.claims.evidence import make_evidence
+from whyrelu.claims.verdict import VERDICTS
+from whyrelu.results.columns import CONTRAST_COLUMNS
+
+_TWO_NORMS = [{"norm": norm} for norm in ("batch", "none")]
+
+
+def _diverges(factors: dict[str, Any]) -> str:
+    return ("learned", "diverged", "at_chance")[factors["seed"] % 3]
+
+
+STUDIES = {
+    "one seed": study(seeds=1),
+    "two seeds": study(seeds=2),
+    "one depth": study(depths=(4,)),
+    "one layer": study(depths=(1,)),
+    "one run": study(("relu",), (2,), 1),
+    "no sigmoid": study(("relu", "tanh")),
+    "no relu": study(("sigmoid", "tanh")),
+    "neither": study(("mine", "tanh")),
+    "without diagnostics": study(level="off"),
+    "diagnostics at the ends": study(level="summary"),
+    "failed and diverged": study(("relu", "leaky_relu", "sigmoid"), outcome=_diverges),
+    "all diverged": study(outcome=lambda factors: "diverged"),
+    "all at chance": study(outcome=lambda factors: "at_chance", accuracy=lambda factors: 0.1),
+    "facets": study(axes=_TWO_NORMS, seeds=3),
+    "settings of an activation": study(
+        ("relu", "leaky_relu"), axes=[{"activation.negative_slope": slope} for slope in (0.1, 0.2)], seeds=3
+    ),
+    "optimizers with settings": study(
+        axes=[
+            {"optimizer": "sgd"},
+            {"optimizer": "adam", "optimizer.eps": 1e-8},
+            {"optimizer": "adam", "optimizer.eps": 1e-12},
+        ],
+        seeds=3,
+    ),
+    "underflow": study(layers=lambda factors, found: {"gradient": 0.0, "update": 0.0}),
+    "different depths": {
+        **(first := study(("relu",), (2, 4), 3)),
+        **{
+            name: pd.concat([first[name], study(("sigmoid",), (8,), 3)[name]], ignore_index=True)
+            for name in ("runs", "layers", "theory", "functions", "convergence", "run_convergence")
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_claim_has_an_entry(name: str) -> None:
+    found = ledger(STUDIES[name])
+    assert [entry["id"] for entry in found.entries] == [f"C{i}" for i in range(1, 19)]
+    for entry in found.entries:
+        assert entry["verdict"] in VERDICTS
+        assert entry["evidence"] and "nan" not in entry["evidence"].replace("nans", "")
+        assert "None" not in entry["evidence"]
+        assert (entry["verdict"] == "not tested") == entry["evidence"].startswith("needs ")
+        if entry["verdict"] == "not tested":
+            assert entry["evidence"].count("`") == 2
+            assert entry["effect"] is None and entry["n"] is None
+        for number in (entry[key] for key in ("effect", "low", "high", "p", "p_adjusted")):
+            assert number is None or np.isfinite(number)
+        if entry["low"] is not None:
+            assert entry["low"] <= entry["effect"] <= entry["high"]
+    assert {name: str(kind) for name, kind in found.contrasts.dtypes.items()} == CONTRAST_COLUMNS
+    raised = found.contrasts.dropna(subset=["p", "p_adjusted"])
+    assert (raised["p_adjusted"] >= raised["p"] - 1e-12).all()
+
+
+@pytest.mark.parametrize("name", ["one seed", "all at chance", "all diverged"])
+def test_nothing_is_supported_by_runs_that_cannot_show_it(name: str) -> None:
+    supported = {entry["id"] for entry in ledger(STUDIES[name]).entries if entry["verdict"] == "supported"}
+    # what needs no runs, or is about init
+    assert supported <= {"C8", "C15"} | ({"C13", "C16"} if name != "one seed" else set())
+
+
+def test_same_bytes_again() -> None:
+    tables = study(("relu", "leaky_relu", "sigmoid"), outcome=_diverges)
+    tables["tuning"] = tuning_of(tables, [0.01, 0.1], lambda rate, seed: rate)
+    first, second = ledger(tables), ledger(tables)
+    assert first.entries == second.entries
+    pd.testing.assert_frame_equal(first.contrasts, second.contrasts, check_exact=True)
+
+
+def test_contrasts_do_not_change_when_an_activation_is_added() -> None:
+    small = ledger(study(level="off"), CLAIMS["C17"]).contrasts
+    large = ledger(study(("relu", "sigmoid", "tanh"), level="off"), CLAIMS["C17"]).contrasts
+    pair = large[large["comparison"] == "relu - sigmoid"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(small, pair, check_exact=True)
+
+
+def test_same_activation_under_two_names_is_never_better() -> None:
+    def accuracy(factors: Any) -> float:
+        return 0.9 + 0.02 * rng_of(factors).standard_normal()
+
+    contrasts = ledger(study(("relu", "torch.nn.ReLU"), (2, 4, 8, 16), level="off", accuracy=accuracy)).contrasts
+    of_accuracy = contrasts[contrasts["quantity"] == "test accuracy"]
+    assert len(of_accuracy) == 5
+    assert not of_accuracy["outcome"].isin(["better", "worse"]).any()
+
+
+def test_reference_facet() -> None:
+    axes = [{"init": init, "norm": norm} for init in ("pytorch", "critical") for norm in ("batch", "none")]
+    tables = study(axes=axes, seeds=2, level="off")
+    evidence = make_evidence(**tables)
+    assert evidence.reference == "init=critical, norm=none"
+    assert evidence.siblings("init") == {"critical": "init=critical, norm=none", "pytorch": "init=pytorch, norm=none"}
+    assert make_evidence(**study(axes=[{"norm": "batch"}, {"norm": "layer"}], level="off")).reference == "norm=batch"
+    assert make_evidence(**study(level="off")).reference == ""
+    accuracy = around(relu=0.9, sigmoid=0.8)
+    found = ledger(study(axes=axes, level="off", accuracy=accuracy), CLAIMS["C17"])
+    assert set(found.contrasts["facet"]) == {"init=critical, norm=none"}
+    assert found.entries[0]["evidence"].endswith("(at init=critical, norm=none)")
+
+
+def test_siblings_with_settings_of_their_own() -> None:
+    evidence = make_evidence(**STUDIES["optimizers with settings"])
+    assert list(evidence.siblings("optimizer")) == ["sgd", "adam (optimizer.eps=1e-12)", "adam (optimizer.eps=1e-08)"]
+
+
+def test_commands_keep_what_was_typed() -> None:
+    evidence = make_evidence(**study(level="off"))
+    assert (
+        evidence.command_for("tanh")
+        == "python src/train.py -m experiment=digits depth=2,4 activation=relu,sigmoid,tanh"
+    )
