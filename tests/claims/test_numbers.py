@@ -167,6 +167,14 @@ def test_factors_that_are_crossed() -> None:
     mixed = pd.concat([full.assign(optimizer="sgd"), part.assign(optimizer="adam")])
     found = crossed_factors(mixed, FACTORS, ["optimizer"])
     assert found is not None and found[1] == FACTORS and set(found[0]["optimizer"]) == {"sgd"} and len(found[0]) == 16
+    # two cells at another depth, named first: the factorial stays where it is
+    shallow = full[(full["init"] == "he") & (full["norm"] == "none")].assign(depth=2)
+    found = crossed_factors(pd.concat([shallow, full.assign(depth=8)]), FACTORS, ["depth"])
+    assert found is not None and set(found[0]["depth"]) == {8} and len(found[0]) == 16
+    # where most runs are, norm does not vary
+    assert (
+        crossed_factors(pd.concat([full[full["norm"] == "none"]] * 2 + [full]).assign(norm="none"), FACTORS, []) is None
+    )
     assert crossed_factors(full.iloc[2:], FACTORS, []) is None
     assert crossed_factors(full[full["init"] == "he"], FACTORS, []) is None
 

@@ -115,7 +115,7 @@ def crossed_factors(
     """The runs of the largest full factorial that holds some factors.
 
     A further factor takes part if its values occur in all combinations with the others; if not, only runs with its
-    reference value (the first, where that is not declared) are kept.
+    reference value (the most frequent, where that is not declared) are kept.
 
     Args:
         runs: with `series`, which stands for the activation.
@@ -142,13 +142,15 @@ def crossed_factors(
     for column in (column for column in own if not column.startswith("activation.")):
         usual = table[column].mode(dropna=False).iloc[0]
         table = table[table[column].isna() if pd.isna(usual) else table[column].isna() | (table[column] == usual)]
-    return (table, names) if _is_full(table, names) else None
+    # what was left out may have held all that varied
+    is_factorial = all(table[name].nunique() > 1 for name in factors) and _is_full(table, names)
+    return (table, names) if is_factorial else None
 
 
 def _at_reference(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     for name in names:
         value = REFERENCE.get(name)
-        table = table[table[name] == (value if (table[name] == value).any() else table[name].iloc[0])]
+        table = table[table[name] == (value if (table[name] == value).any() else table[name].mode().iloc[0])]
     return table
 
 

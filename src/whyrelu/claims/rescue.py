@@ -18,8 +18,11 @@ class _Cell(NamedTuple):
     facet: str
     depth: int
 
-    def __str__(self) -> str:
-        return f"depth {self.depth}" + (f" with {self.facet}" if self.facet else "")
+    def told(self, reference: str) -> str:
+        """The cell in words, as far as its facet is not as the reference."""
+        usual = set(reference.split(", "))
+        own = ", ".join(part for part in self.facet.split(", ") if part and part not in usual)
+        return f"depth {self.depth}" + (f" with {own}" if own else "")
 
 
 def decide(
@@ -73,8 +76,8 @@ def decide(
             verdict = REFUTED
         elif set(deciding.values()) == {"fails"}:
             verdict = SUPPORTED
-        parts = [_sentence(arm, outcomes[arm], counts[arm]) for arm in arms if outcomes[arm]]
-        where = listed(_told(cell, counts[activation]) for cell in failing)
+        parts = [_sentence(arm, outcomes[arm], counts[arm], evidence.reference) for arm in arms if outcomes[arm]]
+        where = listed(_told(cell, counts[activation], evidence.reference) for cell in failing)
         sentence = f"where {activation} fails ({where}), {'; '.join(parts)}"
         sentence += _saturation(evidence, activation, failing)
         own = split(found, comparison=f"{same_saturation} - {activation}")
@@ -85,8 +88,8 @@ def decide(
     return Findings(tests, conclude)
 
 
-def _told(cell: _Cell, counts: dict[_Cell, Count]) -> str:
-    return f"{counts[cell].successes} of {counts[cell].n} runs at {cell}"
+def _told(cell: _Cell, counts: dict[_Cell, Count], reference: str) -> str:
+    return f"{counts[cell].successes} of {counts[cell].n} runs at {cell.told(reference)}"
 
 
 def _outcomes(
@@ -103,12 +106,12 @@ def _outcomes(
     return outcomes
 
 
-def _sentence(arm: str, outcomes: dict[_Cell, str], counts: dict[_Cell, Count]) -> str:
+def _sentence(arm: str, outcomes: dict[_Cell, str], counts: dict[_Cell, Count], reference: str) -> str:
     words = {"learns": "learns", "fails": "fails too", "unclear": "is in between"}
     parts = []
     for outcome, word in words.items():
         if cells := [cell for cell, own in outcomes.items() if own == outcome]:
-            told = listed(_told(cell, counts) for cell in cells)
+            told = listed(_told(cell, counts, reference) for cell in cells)
             parts.append(f"{word} in {len(cells)} of {len(outcomes)} such settings (fails in {told})")
     return f"{arm} {listed(parts)}"
 

@@ -71,8 +71,7 @@ def decide(
     main = [test for test in tests if not test.family]
     if not main:
         return not_tested("two depths or more", evidence.train_command(depth="2,4,8,16"))
-    measured = {name.partition(" ")[0] for name in ends}
-    missing = [optimizer for optimizer in optimizers if optimizer not in measured]
+    missing = set(optimizers) - {name.partition(" ")[0] for name in ends}
 
     def conclude(found: Sequence[Test]) -> Verdict:
         own = [test for test in found if not test.family]
@@ -92,10 +91,7 @@ def decide(
         if none := _share_of_none(evidence, name):
             sentence += f"; {percent(none)} of its steps change no weight in float32 and count with the smallest change"
         if missing:
-            sentence += (
-                f"; not measured with {listed(missing)}: `make study STUDY=mechanisms` or "
-                f"`{evidence.train_command(optimizer=','.join(dict.fromkeys([*measured, *optimizers])))}`"
-            )
+            sentence += f"; not measured with {listed(sorted(missing))}: `make study STUDY=mechanisms`"
         return Verdict.of(verdict, sentence, own[0]).exponential("factor per doubling of depth")
 
     return Findings(tests, conclude)

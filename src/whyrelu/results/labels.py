@@ -62,12 +62,17 @@ def facet_columns(cells: pd.DataFrame) -> list[str]:
 def facet_labels(table: pd.DataFrame, facets: list[str]) -> pd.Series:
     """The values of the facets in words, e.g. "norm=batch, lr=0.1"; empty text without facets. Shape (rows,)."""
     return pd.Series(
-        [cell_name(dict(zip(facets, row, strict=True)), facets) for row in table[facets].itertuples(index=False)]
+        [_facet_name(dict(zip(facets, row, strict=True))) for row in table[facets].itertuples(index=False)]
         if facets
         else [""] * len(table),
         index=table.index,
         dtype="str",
     )
+
+
+def _facet_name(values: Mapping[str, Any]) -> str:
+    """A setting that belongs to another one, such as adam's epsilon, is not named where that one has none."""
+    return cell_name(values, [name for name, value in values.items() if "." not in name or not pd.isna(value)])
 
 
 def contrast_pair(series: list[str]) -> tuple[str, str] | None:
