@@ -18,7 +18,8 @@ SCRIPT = str(Path(__file__).resolve().parents[2] / "src" / "aggregate.py")
 FILES = {
     *(f"{name}.parquet" for name in ("runs", "history", "cells", "layers", "spectra", "profiles")),
     *(f"{name}.parquet" for name in ("theory", "functions")),
-    *("curves.csv", "metrics.json", "provenance.json"),
+    *(f"{name}.parquet" for name in ("convergence", "run_convergence", "contrasts", "shares")),
+    *("curves.csv", "metrics.json", "provenance.json", "claims.json"),
 }
 
 
@@ -160,13 +161,13 @@ def test_the_script_makes_tables_of_exactly_the_planned_runs(project, monkeypatc
     from whyrelu.runs.store import RunStore
 
     store = RunStore(project / "runs")
-    for run in plan(["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1,2"]):
+    for run in plan(["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1,2", "lr=0.05"]):
         config = run.config
         record, layers = inspected(
             make_record(config["activation"]["name"], config["depth"], config["seed"], study=config["study"])
         )
         store.write({**record, "run_id": run.run_id, "factors": factors(config)}, layers)
-    arguments = ["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
+    arguments = ["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1", "lr=0.05"]
     run_script(monkeypatch, *arguments, script=SCRIPT.replace("aggregate", "theory"), multirun=True)
     run_script(monkeypatch, *arguments)
     assert {path.name for path in (project / "results" / "digits").iterdir()} == FILES
@@ -177,6 +178,9 @@ def test_the_script_makes_tables_of_exactly_the_planned_runs(project, monkeypatc
     runs = pd.read_parquet(project / "results" / "digits" / "runs.parquet")
     assert list(runs["run_id"]) == [run.run_id for run in plan(arguments)]
     assert "8 runs" in capsys.readouterr().out
+    metrics = json.loads((project / "results" / "digits" / "metrics.json").read_text())
+    claims = json.loads((project / "results" / "digits" / "claims.json").read_text())
+    assert metrics["claims"]["C17"] == {key: claims[16][key] for key in ("verdict", "effect")}
 
 
 def test_the_script_says_what_is_missing(project, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from whyrelu.configuration.schema import PRECISIONS
 from whyrelu.data.arrays import load, write
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
-from whyrelu.results.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
+from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
 from whyrelu.theory.configured import Theory, scales
@@ -167,7 +167,7 @@ def test_the_tables_name_the_cells_of_the_study(root):
     assert table["layer"].tolist() == [1, 1, 1, 2, 3, 1, 2, 3] * 2
     assert (table.groupby(["activation", "depth", "init"])["xi"].nunique() <= 1).all()
     drawn = drawn_functions(configs, theory)
-    assert list(drawn.columns) == list(FUNCTION_COLUMNS)
+    assert list(drawn.columns) == [*FUNCTION_COLUMNS, *ACTIVE_COLUMNS]
     assert drawn["activation"].unique().tolist() == ["relu", "sigmoid"]
     at_zero = drawn[drawn["x"] == 0]
     assert at_zero["value"].tolist() == [0, 0.5]

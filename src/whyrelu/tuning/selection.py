@@ -68,9 +68,9 @@ def edges(chosen: pd.DataFrame, groups: Mapping[str, Hashable]) -> dict[tuple[Ha
         the last rate tried, by group and whether it is the upper end.
     """
     found: dict[tuple[Hashable, bool], float] = {}
-    for row in chosen[chosen["flag"] == EDGE].itertuples(index=False):
-        is_upper = row.lr == row.highest
-        found[groups[str(row.cell)], is_upper] = float(row.highest if is_upper else row.lowest)  # type: ignore[arg-type]
+    for _, row in chosen[chosen["flag"] == EDGE].iterrows():
+        rate = float(row["lr"])
+        found[groups[str(row["cell"])], rate == float(row["highest"])] = rate
     return found
 
 
