@@ -46,8 +46,12 @@ def tost(first: ArrayLike, second: ArrayLike, margin: float, alpha: float = 0.05
         p = 0.0 if is_equivalent else 1.0
     else:
         # from moments: a group that does not vary would get the spread of round-off by being shifted
-        own, others = (standard_deviation(a), len(a)), (mean(b), standard_deviation(b), len(b))
-        above = stats.ttest_ind_from_stats(mean(a) + margin, *own, *others, equal_var=False, alternative="greater")
-        below = stats.ttest_ind_from_stats(mean(a) - margin, *own, *others, equal_var=False, alternative="less")
+        means, spreads = (mean(a), mean(b)), (standard_deviation(a), standard_deviation(b))
+        above = stats.ttest_ind_from_stats(
+            means[0] + margin, spreads[0], len(a), means[1], spreads[1], len(b), equal_var=False, alternative="greater"
+        )
+        below = stats.ttest_ind_from_stats(
+            means[0] - margin, spreads[0], len(a), means[1], spreads[1], len(b), equal_var=False, alternative="less"
+        )
         p = float(max(above.pvalue, below.pvalue))
     return Equivalence(Interval(low, high), p, is_equivalent)
