@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from whyrelu.claims.declaration import read_claims
+from whyrelu.claims.study import decide_study
 from whyrelu.results.aggregation import aggregate
-from whyrelu.results.columns import FUNCTION_COLUMNS, LAYER_COLUMNS, THEORY_COLUMNS
+from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, LAYER_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.files import write_table
 from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
@@ -29,6 +31,8 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
     "leaky_relu": (lambda x: np.where(x > 0, x, 0.01 * x), lambda x: np.where(x > 0, 1, 0.01)),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (2 + np.exp(x) + np.exp(-x))),
 }
+# where the slope is above 5% of its maximum
+ACTIVE = {"relu": (0.0, np.inf), "leaky_relu": (0.0, np.inf), "sigmoid": (-4.357, 4.357)}
 
 
 def write_tables(
@@ -37,6 +41,7 @@ def write_tables(
     level: str = "full",
     overrides: Sequence[str] = (),
     change: Callable[[dict[str, Any], np.ndarray], np.ndarray] | None = None,
+    decided: bool = False,
 ) -> None:
     """Write all tables of a study, as src/theory.py and src/aggregate.py do.
 
@@ -46,11 +51,15 @@ def write_tables(
         level: "full", "summary" or "off", as in conf/diagnostics.
         overrides: of the sweep.
         change: what to make of the layers (epochs, layers, COLUMNS) of a record.
+        decided: whether the claims are decided, which takes seconds; if not, there are none.
     """
     factors = [record["factors"] for record in records]
     write_table(theory_table(factors), directory / "theory.parquet")
     write_table(functions_table(factors), directory / "functions.parquet")
-    aggregate([inspected(record, level, change) for record in records], list(overrides), directory)
+    runs = [inspected(record, level, change) for record in records]
+    claims = read_claims() if decided else []
+    aggregate(runs, list(overrides), directory, lambda data: (0.5, 0.8, 0.9))
+    decide_study(claims, directory)
 
 
 def inspected(
@@ -114,7 +123,9 @@ def functions_table(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         slopes = slope(x)
         saturated = np.abs(slopes) <= 0.05 * np.abs(slopes).max()
         data = {"activation": name, "x": x, "value": value(x), "slope": slopes, "saturated": saturated}
-        parts.append(pd.DataFrame(data).astype(FUNCTION_COLUMNS))
+        low, high = ACTIVE.get(name, (-2.2, 2.2))
+        data |= {"active_low": low, "active_high": high, "active_width": high - low}
+        parts.append(pd.DataFrame(data).astype(FUNCTION_COLUMNS | ACTIVE_COLUMNS))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -25,15 +25,23 @@ SAYS_ONLY = {
     "whyrelu.theory.printing",
     "whyrelu.tracking",
 }
-SCRIPTS = {name: name for name in ("prepare", "train", "theory", "aggregate", "report")}
+SCRIPTS = ("prepare", "tune", "train", "theory", "aggregate", "report")
 
 
 def script_modules(script: str) -> set[str]:
     """The project's modules that a script of src/ imports, directly or not, without what only says things."""
-    text = (ROOT / "src" / f"{script}.py").read_text()
+    # tune.py runs train.py with another sweeper
+    scripts = ("train", "tune") if script == "tune" else (script,)
+    text = "".join((ROOT / "src" / f"{name}.py").read_text() for name in scripts)
     direct = [module for module in re.findall(r"(?:from|import) (whyrelu[\w.]*)", text) if not says_only(module)]
     # what conf/ names in `_target_` is imported by nobody
-    named = {"train": TRAINING_MODULES, "theory": [name for name in TRAINING_MODULES if ".network." in name]}
+    claims = [yaml.safe_load(path.read_text())["_target_"] for path in (ROOT / "conf/claims").glob("*.yaml")]
+    named = {
+        "tune": (*TRAINING_MODULES, "whyrelu.tuning.rounds"),
+        "train": TRAINING_MODULES,
+        "theory": [name for name in TRAINING_MODULES if ".network." in name],
+        "aggregate": [target.rpartition(".")[0] for target in claims],
+    }
     closure = import_closure((*direct, *named.get(script, ())), leave_out=says_only)
     return {str(path.relative_to(ROOT)) for path in closure.values() if has_code(path)}
 
@@ -58,7 +66,7 @@ def expanded(deps: list[str]) -> set[str]:
 @pytest.mark.parametrize("stage", SCRIPTS)
 def test_a_stage_depends_on_the_code_that_it_imports(stage):
     named = {dep for dep in expanded(STAGES[stage]["deps"]) if dep.endswith(".py") and "$" not in dep}
-    assert named == script_modules(SCRIPTS[stage]) | {f"src/{SCRIPTS[stage]}.py"}
+    assert named == script_modules(stage) | {f"src/{stage}.py", *{"tune": ["src/train.py"]}.get(stage, [])}
 
 
 def test_every_dependency_exists():
@@ -70,12 +78,12 @@ def test_every_dependency_exists():
 
 def test_params_are_a_grid_that_conf_can_compose():
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    jobs = compose_grid(study_overrides(ROOT / "params.yaml"))
+    jobs = compose_grid(study_overrides(ROOT / "params.yaml"), look_up=False)
     assert {job.config["study"] for job in jobs} == {params["study"]}
     assert len({job.config["activation"]["name"] for job in jobs}) == len(params["grid"]["activation"].split(","))
 
 
-@pytest.mark.parametrize("stage", ["train", "theory", "aggregate"])
+@pytest.mark.parametrize("stage", ["tune", "train", "theory", "aggregate"])
 def test_stages_paste_every_parameter_of_the_grid(stage):
     command = STAGES[stage]["cmd"]
     for parameter in ("${study}", "${grid.activation}", "${grid.depth}", "${grid.seed}", "${grid.more}", "${data}"):
@@ -85,4 +93,5 @@ def test_stages_paste_every_parameter_of_the_grid(stage):
 @pytest.mark.parametrize("experiment", sorted(p.stem for p in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_an_experiment_is_named_after_its_study(experiment):
     """`dvc exp run -S study=<name>` finds its configuration, and its results, under one name."""
-    assert compose_grid([f"experiment={experiment}"])[0].config["study"] == experiment
+    jobs = compose_grid([f"experiment={experiment}"], look_up=False)
+    assert jobs[0].config["study"] == experiment

@@ -53,8 +53,8 @@ def test_the_answer_is_in_the_first_lines(usual):
     assert "- relu and tanh rise above chance at every depth tried (2, 4 and 8; mean test accuracy " in first
     assert re.search(r"sigmoid rises above chance at depth 2 \(mean test accuracy 8\d\.\d%\) but not at 4 or 8", first)
     assert "6 of 27 runs failed (6 ended at chance): sigmoid 6 of 9, first at depth 4; no run of another" in first
-    assert re.search(r"relu minus sigmoid .*Welch.*\*\*\+\d+\.\d\*\* \[\+\d+\.\d, \+\d+\.\d\] at depth 2", first)
-    assert re.search(r"- tanh minus relu in points of test accuracy \(95% interval by Welch's t\): \*\*", first)
+    assert re.search(r"relu minus sigmoid .*Welch.*\*\*\+\d+\.\d\*\* \[\+\d+\.\d, \+\d+\.\d\] at depth 2", page)
+    assert re.search(r"- tanh minus relu in points of test accuracy \(95% interval by Welch's t\): \*\*", page)
     assert "3 activations x 3 depths x 3 seeds" in first
     assert "Learning rate: 0.05, the same for every activation and depth, and tuned for none of them" in first
     assert len(first) < 2000
@@ -63,7 +63,7 @@ def test_the_answer_is_in_the_first_lines(usual):
 def test_every_figure_is_on_the_page_and_every_link_leads_to_one(usual):
     page, folder = usual
     linked = re.findall(r"!\[([^\]]+)\]\(figures/([^)]+)\.svg\)", page)
-    assert figures(folder) == {"accuracy", "learning-curves", "failures"}
+    assert figures(folder) == {"accuracy", "convergence", "learning-curves", "failures"}
     assert {name for _, name in linked} == figures(folder) | {"functions", "trainability"}
     assert all(len(alternative) > 20 for alternative, _ in linked)
 
@@ -173,9 +173,10 @@ def test_further_axes_are_answered_one_by_one(tmp_path):
     assert "**Mean test accuracy at depth 4 with norm=none: relu" in page
     assert "**Mean test accuracy at depth 4 with norm=batch: relu" in page
     assert "- relu and sigmoid rise above chance at every depth" in page
-    assert figures(tmp_path) == {"accuracy", "failures", "learning-curves-norm-none", "learning-curves-norm-batch"}
+    of_each = {f"{name}-norm-{norm}" for name in ("convergence", "learning-curves") for norm in ("none", "batch")}
+    assert figures(tmp_path) == {"accuracy", "failures"} | of_each
     assert "| norm | activation | depth | n |" in page
-    assert "only activation, depth, norm and seed were varied" in page
+    assert "Only activation, depth, norm and seed were varied" in page
 
 
 def outcomes(accuracies, depth=2):
@@ -237,7 +238,7 @@ def test_runs_that_coincide_are_drawn_side_by_side():
 def test_many_activations_get_a_panel_each(tmp_path):
     names = [f"activation_{i}" for i in range(8)]
     page = report_of(make_records(names, depths=[2], seeds=1), tmp_path)
-    assert figures(tmp_path) == {"accuracy", "failures", "learning-curves"}
+    assert figures(tmp_path) == {"accuracy", "convergence", "failures", "learning-curves"}
     assert "one panel per activation" in page
 
 
@@ -258,14 +259,15 @@ def test_learning_rates_that_differ_are_not_called_common(tmp_path):
 def test_figures_of_an_earlier_report_are_removed(tmp_path):
     report_of(make_records(["relu"], axes={"norm": ["none", "batch"]}), tmp_path)
     report_of(make_records(["relu"]), tmp_path)
-    assert figures(tmp_path) == {"accuracy", "learning-curves", "failures"}
+    assert figures(tmp_path) == {"accuracy", "convergence", "learning-curves", "failures"}
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *(f"{name}.parquet" for name in ("runs", "history", "cells", "profiles", "layers", "spectra", "theory")),
-        "functions.parquet",
+        *(f"{name}.parquet" for name in ("functions", "contrasts", "shares", "convergence")),
+        "claims.json",
         "provenance.json",
     ],
 )

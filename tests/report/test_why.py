@@ -7,7 +7,7 @@ import pytest
 from synthetic import make_record, make_records
 from synthetic_layers import COLUMNS, write_tables
 from whyrelu.report.page import write_report
-from whyrelu.report.study import read_study
+from whyrelu.report.reading import read_study
 from whyrelu.report.why.functions import sensitive_ranges
 from whyrelu.report.why.gradients import decades_sentence, training_sentence, within_sentence
 from whyrelu.report.why.moments import moment_epochs
@@ -56,8 +56,9 @@ def page_of(records, folder, level="full", change=None):
     assert not re.search(r"\bnan\b|\binf\b", page)
     for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         assert len({line.count("|") for line in block.splitlines()}) == 1
-    section = page[page.index("## Why") : page.index("## Learning curves")]
-    return section, {name for _, name in linked} - {"accuracy", "failures"}
+    section = page[page.index("## Why") : page.index("## Assumptions and limits")]
+    others = ("accuracy", "failures", "convergence", "learning-curves")
+    return section, {name for _, name in linked if not name.startswith(others)}
 
 
 def gradient_of(decades):
@@ -73,7 +74,7 @@ def usual(tmp_path_factory):
 
 def test_every_part_is_on_the_page_with_its_figures(usual):
     section, figures, _ = usual
-    assert figures == MEASURED | THEORETICAL | {"learning-curves"}
+    assert figures == MEASURED | THEORETICAL
     titles = re.findall(r"^### (.*)$", section, re.MULTILINE)
     assert len(titles) == 8
     assert titles[0] == "At a glance"
@@ -81,10 +82,10 @@ def test_every_part_is_on_the_page_with_its_figures(usual):
     assert "infinitely wide layers, at init only" in section
 
 
-def test_the_section_stands_after_the_answer(usual):
+def test_the_section_stands_after_the_tables(usual):
     _, _, folder = usual
     page = (folder / "report" / "README.md").read_text()
-    assert page.index("figures/accuracy.svg") < page.index("## Why") < page.index("## Learning curves")
+    assert page.index("figures/accuracy.svg") < page.index("## All cells") < page.index("## Why")
 
 
 def test_the_same_tables_give_the_same_bytes(usual, tmp_path, drawn):
@@ -259,7 +260,7 @@ def test_the_end_of_float32_is_marked_where_it_is_near(tmp_path):
 
 def test_nothing_measured_is_said_in_one_line_with_the_setting(tmp_path):
     section, figures = page_of(make_records(ACTIVATIONS, depths=[2, 4], seeds=1), tmp_path, level="off")
-    assert figures == THEORETICAL | {"learning-curves"}
+    assert figures == THEORETICAL
     assert section.count("diagnostics=full") == 1
     assert "Nothing was measured inside the networks of this study" in section
     assert re.findall(r"^### (.*)$", section, re.MULTILINE) == ["Depth against theory", "The activation functions"]
@@ -267,7 +268,7 @@ def test_nothing_measured_is_said_in_one_line_with_the_setting(tmp_path):
 
 def test_a_summary_has_both_ends_and_no_curvature(tmp_path):
     section, figures = page_of(make_records(ACTIVATIONS, depths=[2, 4], seeds=1), tmp_path, level="summary")
-    assert figures == MEASURED | THEORETICAL | {"learning-curves"}
+    assert figures == MEASURED | THEORETICAL
     assert "at init and after the last epoch only (`diagnostics=full`" in section
     assert "Curvature" not in section
     assert "came back to life" not in section
@@ -276,7 +277,7 @@ def test_a_summary_has_both_ends_and_no_curvature(tmp_path):
 
 def test_a_net_of_one_layer_has_no_ratio(tmp_path, drawn):
     section, figures = page_of([make_record("relu", 1)], tmp_path)
-    assert figures == {"functions", "saturation", "dead-channels", "learning-curves"}
+    assert figures == {"functions", "saturation", "dead-channels"}
     assert "### Gradients" not in section
     assert "Depth against theory" not in section
 
@@ -284,7 +285,7 @@ def test_a_net_of_one_layer_has_no_ratio(tmp_path, drawn):
 def test_facets_are_told_one_by_one(tmp_path, drawn):
     records = make_records(["relu", "sigmoid"], depths=[2, 4], seeds=1, axes={"norm": ["none", "batch"]})
     section, figures = page_of(records, tmp_path)
-    assert {name for name in figures if not name.startswith("learning")} == MEASURED | THEORETICAL
+    assert figures == MEASURED | THEORETICAL
     assert section.count("**norm=batch.** ") >= 5
     assert "per image are approximate with norm=batch." in section
     # theory knows no collapse ratio of batch norm
@@ -295,7 +296,7 @@ def test_facets_are_told_one_by_one(tmp_path, drawn):
 def test_many_activations_get_a_panel_each(tmp_path, drawn):
     names = ["relu", "sigmoid", *(f"activation_{i}" for i in range(6))]
     section, figures = page_of(make_records(names, depths=[2, 4], seeds=1), tmp_path)
-    assert figures == MEASURED | THEORETICAL | {"learning-curves"}
+    assert figures == MEASURED | THEORETICAL
     assert section.count("one panel per activation") >= 4
     decades = re.search(r"- At depth 4, decades of gradient lost.*: (.*)\.\n", section).group(1)
     assert "relu " in decades and "sigmoid " in decades and "others in between" in decades

@@ -19,6 +19,7 @@ from whyrelu.report.panels import (
     panel_grid,
     percent_axis,
 )
+from whyrelu.report.settings_figure import settings_accuracy_figure
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import FAINT, GRID, TEXT, chance_entry, legend_above, legend_height, series_entry, style_of
 from whyrelu.report.text import percent
@@ -33,7 +34,9 @@ _MOST_IN_WORDS = 12
 
 
 def accuracy_figures(study: Study) -> list[Illustration]:
-    """One figure with a panel per facet; with many activations one per facet, with a panel per activation."""
+    """One figure with a panel per facet, or a row for each of many; with many activations a figure per facet."""
+    if study.is_compact:
+        return [settings_accuracy_figure(study)]
     if len(study.series) <= MOST_SERIES_IN_A_PANEL:
         return [_by_facet(study)]
     return [_by_series(study, facet) for facet in study.facets]

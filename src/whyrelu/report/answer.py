@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from whyrelu.report.study import Facet, Study
+from whyrelu.report.study import Facet, Study, setting_rows
 from whyrelu.report.text import listing, number, percent, plural, points
 from whyrelu.results.cells import learns
 from whyrelu.results.labels import PAIR, contrast_pair
@@ -36,12 +36,12 @@ class FacetAnswer:
 
 
 def facet_answers(study: Study) -> list[FacetAnswer]:
-    """The answer of each facet."""
+    """The answer of each facet that is shown in detail."""
     return [
         FacetAnswer(
             accuracy_sentences(facet), learning_sentence(facet), difference_sentences(facet), failures_sentence(facet)
         )
-        for facet in study.facets
+        for facet in study.detailed
     ]
 
 
@@ -169,6 +169,34 @@ def failures_sentence(facet: Facet) -> str:
             parts.append(f"{name} {count} of {int(own['n'].sum())}{first}")
     rest = "; no run of another activation failed" if len(parts) < len(facet.series) else ""
     return f"{failed} of {plural(total, 'run')} failed ({how}): {'; '.join(parts)}{rest}."
+
+
+def settings_sentences(study: Study) -> list[str]:
+    """In which of many settings each activation rises above chance; none if all settings are told one by one."""
+    if not study.is_compact:
+        return []
+    rows = setting_rows(study)
+    sentences = [
+        f"There are {len(study.facets)} settings, and they are named by what differs from the reference, "
+        f"{study.reference.label}; only that one is told in detail."
+    ]
+    cells = "settings and depths" if len(study.depths) > 1 else "settings"
+    for name in study.series:
+        learned = {
+            row.name: bool(learns(own).iloc[0]) for row in rows if len(own := row.cells[row.cells["series"] == name])
+        }
+        yes, no = ([row for row, rises in learned.items() if rises is wanted] for wanted in (True, False))
+        if not no or not yes:
+            sentences.append(f"{name} {'rises above' if yes else 'stays at'} chance in all {len(learned)} {cells}.")
+        elif len(yes) < len(no):
+            sentences.append(
+                f"{name} rises above chance in {len(yes)} of {len(learned)} {cells} only: {'; '.join(yes)}."
+            )
+        else:
+            sentences.append(
+                f"{name} rises above chance in {len(yes)} of {len(learned)} {cells}, but not in: {'; '.join(no)}."
+            )
+    return sentences
 
 
 def best_sentence(study: Study) -> str:

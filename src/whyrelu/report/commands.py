@@ -8,6 +8,7 @@ import shlex
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
+from whyrelu.report.rates import is_tuned
 from whyrelu.report.study import Study
 
 # The settings that say which data to prepare, and where; beside them all that begin with "data.".
@@ -19,6 +20,7 @@ def commands(study: Study) -> list[str]:
     overrides = study.provenance["overrides"]
     arguments = [
         *(["src/prepare.py", *chosen] for chosen in _data_overrides(overrides)),
+        *([["src/tune.py", "-m", *overrides]] if is_tuned(study).any() else []),
         ["src/train.py", "-m", *overrides],
         ["src/theory.py", "-m", *overrides],
         ["src/aggregate.py", *overrides],

@@ -6,14 +6,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from whyrelu.report.cell_panels import sequence_colour
 from whyrelu.report.panels import (
     MOST_SERIES_IN_A_PANEL,
     Illustration,
@@ -41,9 +40,9 @@ _EXPLANATIONS: dict[Around, str] = {
 
 
 def curves_figures(study: Study) -> list[Illustration]:
-    """A figure per facet: a panel per depth, or with many activations a panel per activation."""
+    """A figure per facet shown in detail: a panel per depth, or with many activations a panel per activation."""
     draw = _by_depth if len(study.series) <= MOST_SERIES_IN_A_PANEL else _by_series
-    return [draw(facet) for facet in study.facets]
+    return [draw(facet) for facet in study.detailed]
 
 
 def _by_depth(facet: Facet) -> Illustration:
@@ -69,7 +68,7 @@ def _by_depth(facet: Facet) -> Illustration:
 
 def _by_series(facet: Facet) -> Illustration:
     columns = balanced_columns(len(facet.series), 4)
-    colours = {depth: _depth_colour(i, len(facet.depths)) for i, depth in enumerate(facet.depths)}
+    colours = {depth: sequence_colour(i, len(facet.depths)) for i, depth in enumerate(facet.depths)}
     legend = [Line2D([], [], color=colour, label=f"depth {depth}") for depth, colour in colours.items()]
     legend.append(chance_entry())
     extra_height = 0.2 + legend_height(legend)
@@ -139,10 +138,6 @@ def _draw_runs(axes: Axes, runs: pd.DataFrame, history: pd.DataFrame, colour: st
     epoch = np.arange(1, matrix.shape[1] + 1)
     segments = [np.column_stack([epoch, row * 100]) for row in matrix]
     axes.add_collection(LineCollection(segments, colors=colour, linewidths=0.5, alpha=0.25), autolim=False)
-
-
-def _depth_colour(index: int, count: int) -> str:
-    return to_hex(colormaps["viridis_r"](0.12 + 0.88 * index / max(1, count - 1)))
 
 
 def _illustration(facet: Facet, figure: Figure, around: Around, panels: str) -> Illustration:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from whyrelu.report.study import Study
+from whyrelu.report.study import Study, setting_rows
 from whyrelu.report.text import MISSING, number
 from whyrelu.results.labels import value_text
 from whyrelu.results.tables import factor_columns
@@ -29,7 +29,9 @@ class Grid:
 
 
 def accuracy_grid(study: Study) -> Grid:
-    """Mean test accuracy in percent, activation x depth, each with its failures."""
+    """Mean test accuracy in percent, activation x depth, with its failures; of many facets setting x activation."""
+    if study.is_compact:
+        return _settings_grid(study)
     facets = study.facet_columns
     rows = []
     for facet in study.facets:
@@ -39,6 +41,16 @@ def accuracy_grid(study: Study) -> Grid:
             rows.append([*_texts(own.iloc[0], facets), name, *values])
     header = [*facets, "activation", *(f"depth {depth}" for depth in study.depths)]
     return Grid(header, len(facets) + 1, rows)
+
+
+def _settings_grid(study: Study) -> Grid:
+    """Mean test accuracy in percent, a row per setting and depth and a column per activation."""
+    rows = []
+    for row in setting_rows(study):
+        cells = row.cells.set_index("series")
+        texts = [_mean_and_failures(cells.loc[name]) if name in cells.index else MISSING for name in study.series]
+        rows.append([row.name, *texts])
+    return Grid(["setting", *study.series], 1, rows)
 
 
 def cells_grid(study: Study) -> Grid:

@@ -8,22 +8,24 @@ from typing import Any
 import jinja2
 
 from whyrelu.report.accuracy_figure import accuracy_figures
-from whyrelu.report.answer import best_sentence, facet_answers
+from whyrelu.report.answer import best_sentence, facet_answers, settings_sentences
 from whyrelu.report.commands import commands
+from whyrelu.report.contrast_tables import contrast_grids
+from whyrelu.report.convergence_figure import convergence_figures
 from whyrelu.report.curves_figure import curves_figures
+from whyrelu.report.differences_figure import differences_figures
 from whyrelu.report.failures_figure import failures_figure
 from whyrelu.report.grid import accuracy_grid, cells_grid
+from whyrelu.report.ledger import counts_sentence, headline, ledger_rows
+from whyrelu.report.limits import limit_sentences
 from whyrelu.report.panels import Illustration
-from whyrelu.report.provenance import (
-    data_sentences,
-    interval_note,
-    learning_rate_text,
-    provenance_rows,
-    scope_sentence,
-    seeds_text,
-    size_text,
-)
-from whyrelu.report.study import Study, read_study
+from whyrelu.report.provenance import learning_rate_text, provenance_rows, size_text
+from whyrelu.report.rates import common_rates, rates_grid, rates_sentences
+from whyrelu.report.rates_figure import rates_figures
+from whyrelu.report.reading import read_study
+from whyrelu.report.settings_figure import settings_failures_figure
+from whyrelu.report.shares_figure import shares_figures
+from whyrelu.report.study import Study
 from whyrelu.report.style import drawing, save_svg
 from whyrelu.report.text import listing, plural
 from whyrelu.report.why.section import Section, why_section
@@ -31,6 +33,8 @@ from whyrelu.results.files import write_bytes
 from whyrelu.results.labels import value_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
+# Longer tables are folded.
+_MOST_ROWS = 32
 
 
 def write_report(results: Path, target: Path) -> Path:
@@ -52,7 +56,11 @@ def write_report(results: Path, target: Path) -> Path:
         figures = {
             "accuracy": accuracy_figures(study),
             "curves": curves_figures(study),
-            "failures": [failures_figure(study)],
+            "differences": differences_figures(study),
+            "failures": [settings_failures_figure(study) if study.is_compact else failures_figure(study)],
+            "convergence": convergence_figures(study),
+            "rates": rates_figures(study),
+            "shares": shares_figures(study),
         }
         why = why_section(study)
         drawn = {
@@ -78,6 +86,7 @@ def render(study: Study, figures: dict[str, list[Illustration]], why: Section) -
         figures: what there is to show, by the place where the template shows it.
         why: the section on what happens inside the networks.
     """
+    names = [illustration.name for place in (*figures.values(), why.illustrations) for illustration in place]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -87,28 +96,44 @@ def render(study: Study, figures: dict[str, list[Illustration]], why: Section) -
         autoescape=False,
     )
     environment.filters["cell"] = _table_text
-    return environment.get_template("report.md.jinja").render(**_context(study), figures=figures, why=why)
+    return environment.get_template("report.md.jinja").render(**_context(study, names), figures=figures, why=why)
 
 
-def _context(study: Study) -> dict[str, Any]:
+def _context(study: Study, figures: list[str]) -> dict[str, Any]:
+    common = common_rates(study.tuning)
+    is_rated = not study.rates.empty
     return {
         "study": study.name,
+        "headline": headline(study),
+        "counts": counts_sentence(study) if study.claims else "",
+        "ledger": ledger_rows(study, figures),
+        "ledger_note": _ledger_note(study),
         "answers": facet_answers(study),
+        "settings": settings_sentences(study),
         "best": best_sentence(study),
         "grid": accuracy_grid(study),
+        "rates": {
+            "sentences": rates_sentences(study, common) if is_rated else [],
+            "grid": rates_grid(study, common) if is_rated else None,
+        },
+        "contrasts": contrast_grids(study),
         "cells": cells_grid(study),
+        "most_rows": _MOST_ROWS,
         "runs": plural(len(study.runs), "run"),
         "size": size_text(study),
-        "data": "; ".join(data_sentences(study)),
         "data_names": listing([data["name"] for data in study.provenance["data"]]),
-        "seeds": seeds_text(study.provenance["seeds"]),
         "least_runs": int(study.cells["n"].min()),
         "learning_rate": learning_rate_text(study),
-        "interval_note": interval_note(study),
-        "scope": scope_sentence(study),
+        "limits": limit_sentences(study),
         "provenance": provenance_rows(study),
         "commands": commands(study),
     }
+
+
+def _ledger_note(study: Study) -> str:
+    if not study.reference.label:
+        return ""
+    return f" Claims about activations are decided with {study.reference.label}."
 
 
 def _table_text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from whyrelu.report.rates import is_tuned
 from whyrelu.report.study import Study
 from whyrelu.report.text import listing, plural
 from whyrelu.results.labels import value_text
@@ -25,8 +26,14 @@ def seeds_text(seeds: list[int]) -> str:
 def learning_rate_text(study: Study) -> str:
     """Which learning rates there were, and that common ones were not tuned for any activation."""
     rates = sorted(float(rate) for rate in study.cells["lr"].unique())
+    tuned = is_tuned(study)
+    if tuned.any():
+        count = "each cell" if tuned.all() else f"{int(tuned.sum())} of {plural(len(tuned), 'cell')}"
+        span = " to ".join(dict.fromkeys([value_text(rates[0]), value_text(rates[-1])]))
+        return f"tuned for {count} on the validation split ({span}; see [Learning rates](#learning-rates))"
     per_facet = [sorted(float(rate) for rate in facet.cells["lr"].unique()) for facet in study.facets]
-    untuned = "the same for every activation and depth, and tuned for none of them"
+    untuned = "the same for every activation and depth, and tuned for none of them; another one may suit an activation \
+better"
     if len(rates) == 1:
         return f"{value_text(rates[0])}, {untuned}"
     if "lr" in study.facet_columns:
@@ -34,7 +41,8 @@ def learning_rate_text(study: Study) -> str:
     if all(len(found) == 1 for found in per_facet):
         pairs = zip(per_facet, study.facets, strict=True)
         return f"{', '.join(f'{value_text(found[0])} with {facet.label}' for found, facet in pairs)}; {untuned}"
-    return f"{value_text(rates[0])} to {value_text(rates[-1])}, not the same in all cells: see the table of cells"
+    span = f"{value_text(rates[0])} to {value_text(rates[-1])}"
+    return f"{span}, not the same in all cells and not tuned: see the table of cells"
 
 
 def size_text(study: Study) -> str:
@@ -54,7 +62,7 @@ def interval_note(study: Study) -> str:
     """How the intervals were computed, given the numbers of runs there are."""
     kinds = []
     if (study.cells["n"] >= BOOTSTRAP_FROM).any():
-        kinds.append(f"BCa bootstrap from {BOOTSTRAP_FROM} runs on")
+        kinds.append(f"from {BOOTSTRAP_FROM} runs on what BCa bootstrap and Student's t hold together")
     if study.cells["n"].between(2, BOOTSTRAP_FROM - 1).any():
         kinds.append(f"Student's t below {BOOTSTRAP_FROM} runs")
     if (study.cells["n"] == 1).any():
@@ -72,7 +80,8 @@ def scope_sentence(study: Study) -> str:
     }
     varied = [name for name, count in counts.items() if count > 1]
     what = f"only {listing(varied)} {'was' if len(varied) == 1 else 'were'} varied" if varied else "nothing was varied"
-    return f"{what}; all else is as listed under Provenance, and may matter"
+    tuned = ", and the learning rate with them, which was tuned" if is_tuned(study).any() else ""
+    return f"{what}{tuned}; all else is as listed under Provenance, and may matter"
 
 
 def data_sentences(study: Study) -> list[str]:

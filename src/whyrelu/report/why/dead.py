@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from whyrelu.report.cell_panels import sequence_colour
 from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, Illustration, balanced_columns, named, panel_grid
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import SeriesStyle, legend_above, legend_height, series_entry, style_of
 from whyrelu.report.text import percent
 from whyrelu.report.why.moments import mean_over_layers, moment_words, moments_of, survivors_note
 from whyrelu.report.why.part import Part
-from whyrelu.report.why.sheets import sequence_colour
 from whyrelu.report.why.words import of, ranked, where
 
 _DEFINITION = (
@@ -71,7 +71,7 @@ def _figures(study: Study) -> list[Illustration]:
         return []
     if len(study.series) > MOST_SERIES_IN_A_PANEL:
         return [_by_series(facet) for facet in facets]
-    if len(study.facets) == 1:
+    if len(study.inspected) == 1:
         panels = [(f"depth {depth}", facets[0], depth) for depth in facets[0].depths]
         explanation = "one panel per depth"
     else:

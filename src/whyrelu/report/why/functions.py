@@ -46,8 +46,16 @@ def sensitive_ranges(curve: pd.DataFrame) -> list[tuple[float, float]]:
     return ranges
 
 
+def _exact(ranges: list[tuple[float, float]], curve: pd.DataFrame) -> list[tuple[float, float]]:
+    """The ends of a single range as they were found as roots, where functions.parquet has them."""
+    if len(ranges) != 1 or "active_low" not in curve.columns:
+        return ranges
+    low, high = (float(curve[name].iloc[0]) for name in ("active_low", "active_high"))
+    return ranges if np.isnan(low) or np.isnan(high) else [(low, high)]
+
+
 def _ranges_sentence(curves: dict[str, pd.DataFrame]) -> str:
-    parts = [f"{name} {_range_words(sensitive_ranges(curve))}" for name, curve in curves.items()]
+    parts = [f"{name} {_range_words(_exact(sensitive_ranges(curve), curve))}" for name, curve in curves.items()]
     reach = short_number(float(max(curve["x"].max() for curve in curves.values())))
     return f"Not saturated, for x between -{reach} and {reach}: {'; '.join(parts)}."
 

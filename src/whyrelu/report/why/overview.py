@@ -34,19 +34,19 @@ _COMPARED = {
 
 def glance_part(study: Study) -> Part | None:
     """The deepest nets: how many runs failed, and the main numbers of the other parts; None if nothing was measured."""
-    if not study.inspected:
+    if not study.measured:
         return None
     several = len(study.facets) > 1
     header = ["setting"] * several + ["activation"]
     header += ["failed", "decades of gradient lost at init (theory)", "collapse ratio at init (theory)"]
     header += ["saturated at init", "mean squared slope at init", "dead channels at the end"]
     rows = [
-        [facet.label] * several + [name, *_numbers(facet, name)]
-        for facet in study.inspected
+        [facet.short] * several + [name, *_numbers(facet, name)]
+        for facet in study.measured
         for name in facet.series
         if name in set(facet.cells[facet.cells["depth"] == facet.deepest]["series"])
     ]
-    depths = sorted({facet.deepest for facet in study.inspected})
+    depths = sorted({facet.deepest for facet in study.measured})
     means = "means over runs (geometric ones of gradients and collapse ratios)"
     caption = f"Nets of depth {listing(depths, 'or')}, {means}:"
     return Part("At a glance", _GLANCE, [], grid=Grid(header, 1 + several, rows), grid_caption=caption)
@@ -56,10 +56,10 @@ def failures_part(study: Study) -> Part | None:
     """Failed runs beside the others of the same cell; None where no cell has both."""
     several = len(study.facets) > 1
     rows = []
-    for facet in study.inspected:
+    for facet in study.measured:
         for (name, depth), runs in facet.runs.groupby(["series", "depth"], sort=False):
             if 0 < runs["failed"].sum() < len(runs):
-                rows.append([facet.label] * several + [str(name), str(depth), *_compared(runs)])
+                rows.append([facet.short] * several + [str(name), str(depth), *_compared(runs)])
     if not rows:
         return None
     header = ["setting"] * several + ["activation", "depth", "runs", *(title for title, _ in _COMPARED.values())]

@@ -62,15 +62,15 @@ def why_section(study: Study) -> Section:
 
 def measured_note(study: Study) -> str:
     """What was measured inside the networks: nothing, the ends, or every epoch."""
-    if not study.inspected:
+    if not study.measured:
         return (
             "Nothing was measured inside the networks of this study, so theory stands alone here; with "
             "`diagnostics=full` the runs measure gradients, saturation, dead channels and collapse."
         )
-    measured = sum(facet.layers["run_id"].nunique() for facet in study.inspected)
+    measured = sum(facet.layers["run_id"].nunique() for facet in study.measured)
     every = any(
         ((facet.profiles["epoch"] != 0) & (facet.profiles["epoch"] < facet.profiles["epochs"])).any()
-        for facet in study.inspected
+        for facet in study.measured
     )
     when = (
         "at init and after every epoch"
@@ -80,7 +80,16 @@ looks at every epoch)"
     )
     return (
         f"Measured {when}, in {measured} of {plural(len(study.runs), 'run')}, in each always on the same images of its "
-        f"validation split{_numbers_of_images(study)}."
+        f"validation split{_numbers_of_images(study)}.{_detail_note(study)}"
+    )
+
+
+def _detail_note(study: Study) -> str:
+    if not study.is_compact:
+        return ""
+    shown = "only its figures and numbers of layers are shown" if study.inspected else "of which nothing was measured"
+    return (
+        f" Of {len(study.facets)} settings the reference is {study.reference.label}: {shown}; tables have the others."
     )
 
 

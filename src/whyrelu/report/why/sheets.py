@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
+from whyrelu.report.cell_panels import sequence_colour
 from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, balanced_columns
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import TEXT, SeriesStyle, series_entry, style_of
@@ -62,7 +61,7 @@ def depth_sheets(study: Study, moment: Moment = "init") -> list[Sheet]:
     if len(study.series) > MOST_SERIES_IN_A_PANEL:
         return [_depths_by_series(facet, moment) for facet in facets]
     panels = []
-    if len(study.facets) == 1:
+    if len(study.inspected) == 1:
         for facet in facets:
             chosen = [depth for depth in facet.depths if depth > 1]
             panels = [Panel(f"depth {depth}", TEXT, _series_lines(facet, moment, depth)) for depth in chosen]
@@ -105,11 +104,6 @@ def moment_sheets(study: Study, wanted: Sequence[Moment] = MOMENTS) -> list[Shee
 def row_title(title: str, facet: Facet, first: bool) -> str:
     """The title of a panel in a row that belongs to a facet; the first one has the facet above it."""
     return f"{facet.label}\n{title}" if facet.label and first else title
-
-
-def sequence_colour(index: int, count: int) -> str:
-    """A colour for the index-th of so many lines that have an order."""
-    return to_hex(colormaps["viridis_r"](0.12 + 0.88 * index / max(1, count - 1)))
 
 
 def _series_lines(facet: Facet, moment: Moment, depth: int) -> list[Line]:

@@ -36,7 +36,10 @@ def trainability_part(study: Study) -> Part | None:
     if all(table.empty for table in tables):
         return None
     pairs = [(facet, table) for facet, table in zip(study.facets, tables, strict=True) if not table.empty]
-    sentences = [where(facet) + text for facet, table in pairs for text in [map_sentence(table)]]
+    if study.is_compact:
+        sentences = [map_sentence(pd.concat([table for _, table in pairs]))]
+    else:
+        sentences = [where(facet) + map_sentence(table) for facet, table in pairs]
     return Part("Depth against theory", _DEFINITION, sentences, [_figure(study, pairs)])
 
 
@@ -66,23 +69,25 @@ def map_sentence(cells: pd.DataFrame) -> str:
 
 
 def _figure(study: Study, pairs: list[tuple[Facet, pd.DataFrame]]) -> Illustration:
-    columns = balanced_columns(len(pairs), 2)
+    groups = [pairs] if study.is_compact else [[pair] for pair in pairs]
+    columns = balanced_columns(len(groups), 2)
     every = np.concatenate([table["scales"].to_numpy() for _, table in pairs])
     near_limit = bool(every.max() > _LIMIT / 2)
     legend = [*(_entry(name) for name in study.series), _run_entry(), *([_limit_entry()] if near_limit else [])]
     height = 3.4 if columns == 1 else 2.6
-    figure, panels = panel_grid(len(pairs), columns, height, 0.3 + legend_height(legend))
-    for i, ((facet, cells), axes) in enumerate(zip(pairs, panels, strict=True)):
-        axes.set_title(facet.label)
+    figure, panels = panel_grid(len(groups), columns, height, 0.3 + legend_height(legend))
+    for i, (group, axes) in enumerate(zip(groups, panels, strict=True)):
+        axes.set_title(group[0][0].label if len(group) == 1 else "")
         percent_axis(axes, 0)
         _scales_axis(axes, float(every.min()), float(every.max()))
-        draw_chance(axes, facet.chance, label=(i + 1) % columns == 0 or i + 1 == len(pairs))
+        draw_chance(axes, group[0][0].chance, label=(i + 1) % columns == 0 or i + 1 == len(groups))
         axes.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
         if near_limit:
             axes.axvline(_LIMIT, color=FAINT, linewidth=1, linestyle=":", zorder=1)
-        for name in facet.series:
-            _draw(axes, facet, cells, name)
-        if i + columns >= len(pairs):
+        for facet, cells in group:
+            for name in facet.series:
+                _draw(axes, facet, cells, name)
+        if i + columns >= len(groups):
             axes.set_xlabel(
                 "depth / xi  (below 0: gradients explode; above 0: they vanish)"
                 if columns == 1

@@ -1,0 +1,75 @@
+"""Assumptions and limits of a study in plain words."""
+
+from __future__ import annotations
+
+from whyrelu.claims.verdict import INCONCLUSIVE, NOT_TESTED
+from whyrelu.report.provenance import data_sentences, interval_note, scope_sentence, seeds_text, size_text
+from whyrelu.report.study import Study
+from whyrelu.report.text import listing, plural
+
+_FAILURES = (
+    "**Failures are results.** A run fails if it diverges (a loss that is not finite) or ends at chance (training loss "
+    "above ln C - 0.02 and validation accuracy below 1.2/C, with C classes). It counts in every mean, with the "
+    "accuracy that its weights reach. Where some runs learn and others fail, a mean and its interval describe the "
+    "split poorly: see the points in the figure."
+)
+_TESTS = (
+    "**Tests.** Hypothesis, rule and thresholds of each claim stand in conf/claims and do not depend on the data. "
+    "Accuracies are compared by permutation tests, failures by Barnard's exact test, times by the log-rank test, and "
+    "a mean with a bound by Student's t test. p is corrected for the several tests of one claim (Holm), not for there "
+    "being several claims: among many claims, one that comes out by chance has to be expected."
+)
+_WORDS = (
+    '**What the verdicts mean.** "Supported" and "refuted" are about the hypothesis that the claim was put into, by '
+    'its rule, in the nets and data of this study. "Inconclusive" means that these runs do not decide it; it does not '
+    "mean that there is no effect."
+)
+_PAIRING = (
+    "**Pairs.** Runs of one depth and seed share initial draws and batches across activations. Tests and intervals "
+    "treat them as independent, which is on the cautious side if they are alike."
+)
+
+
+def limit_sentences(study: Study) -> list[str]:
+    """What these numbers rest on, and what they do not say."""
+    untested = [claim["id"] for claim in study.claims if claim["verdict"] == NOT_TESTED]
+    open_ids = [claim["id"] for claim in study.claims if claim["verdict"] == INCONCLUSIVE]
+    runs = f"{plural(len(study.runs), 'run')}, {size_text(study)} ({seeds_text(study.provenance['seeds'])})"
+    scope = f"**Scope.** {_capital(scope_sentence(study))}."
+    if study.claims and study.reference.label:
+        scope += (
+            f" Claims about activations are decided with {study.reference.label}, unless their evidence names another "
+            "setting."
+        )
+    found = [f"**Runs.** {runs}, on {'; '.join(data_sentences(study))}.", scope]
+    found += _size_sentences(study)
+    if untested:
+        found.append(
+            f"**Not tested** here: {listing(untested)}. The ledger says what each of them needs; nothing on this page "
+            "speaks for or against them."
+        )
+    if open_ids:
+        found.append(f"**Not settled** here: {listing(open_ids)}.")
+    intervals = (
+        "**Intervals** tell how a number varies with the seed. They are conditional on this split and test set: other "
+        f"images would move all accuracies. Of means, {interval_note(study)}"
+    )
+    return [*found, _FAILURES, intervals, *([_TESTS, _WORDS] if study.claims else []), _PAIRING]
+
+
+def _size_sentences(study: Study) -> list[str]:
+    """How small the nets are, as far as all runs have it in common."""
+    common = study.provenance["common"]
+    width, epochs = common.get("width"), common.get("epochs")
+    if width is None or epochs is None:
+        return []
+    nets = f"plain convolutional nets of width {width} and at most {plural(max(study.depths), 'convolution')}"
+    images = listing([f"{data['train']:,}" for data in study.provenance["data"]], "or")
+    return [
+        f"**Size.** The nets are {nets}, trained for {plural(int(epochs), 'epoch')} on {images} images. Larger nets, "
+        "other architectures (with shortcuts, say), more data or longer training may behave otherwise."
+    ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

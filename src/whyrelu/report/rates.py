@@ -1,0 +1,176 @@
+"""Learning rates: which were chosen, and what choosing changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from whyrelu.report.grid import Grid
+from whyrelu.report.study import Study
+from whyrelu.report.text import MISSING, listing, number, percent, plural, points, tenths
+from whyrelu.results.labels import value_text
+
+_KEYS = ["series", "facet", "depth"]
+
+
+@dataclass(frozen=True)
+class CommonRates:
+    """The one rate for all cells of an optimizer, and what its tuning runs reached.
+
+    Attributes:
+        rates: by optimizer.
+        cells: one row per cell that tried it: series, facet, depth, `rate`, `common` (mean test accuracy), `tries`
+            (tuning runs) and `common_failed`.
+    """
+
+    rates: dict[str, float]
+    cells: pd.DataFrame
+
+
+def is_tuned(study: Study) -> pd.Series:
+    """Which cells were run at the rate that was chosen for them, shape (cells,)."""
+    chosen = study.rates.set_index(_KEYS)["lr"]
+    keys = pd.MultiIndex.from_frame(study.cells[_KEYS])
+    own = chosen.reindex(keys).to_numpy("float64") if len(chosen) else np.full(len(keys), np.nan)
+    return pd.Series(np.isclose(own, study.cells["lr"].to_numpy("float64"), rtol=1e-5), index=study.cells.index)
+
+
+def common_rates(tuning: pd.DataFrame) -> CommonRates:
+    """The rate, tried in all cells of an optimizer, with the highest mean validation accuracy over them.
+
+    Diverged runs count with what they reached, those that reached nothing with 0; of equal rates the smallest.
+
+    Args:
+        tuning: tuning.parquet with `series`, `facet` and `failed`; may have no rows.
+    """
+    rates: dict[str, float] = {}
+    parts = []
+    for optimizer, runs in tuning.groupby("optimizer", sort=False):
+        table = runs.assign(reached=runs["val_accuracy"].fillna(0.0)).pivot_table(
+            index="cell", columns="lr", values="reached", sort=True
+        )
+        everywhere = table.dropna(axis="columns").mean()
+        if everywhere.empty:
+            continue
+        rate = float(everywhere.index.to_numpy("float64")[int(everywhere.argmax())])
+        rates[str(optimizer)] = rate
+        parts.append(runs[runs["lr"] == rate])
+    if not parts:
+        return CommonRates({}, pd.DataFrame(columns=[*_KEYS, "rate", "common", "tries", "common_failed"]))
+    cells = (
+        pd.concat(parts)
+        .groupby(_KEYS, sort=False)
+        .agg(
+            rate=("lr", "first"),
+            common=("test_accuracy", "mean"),
+            tries=("run_id", "size"),
+            common_failed=("failed", "sum"),
+        )
+    )
+    return CommonRates(rates, cells.reset_index())
+
+
+def rates_grid(study: Study, common: CommonRates) -> Grid:
+    """Test accuracy of every cell at the tuned rate and, beside it, at the common one, each with failures of runs."""
+    several = len(study.facets) > 1
+    shorts = {facet.label: facet.short for facet in study.facets}
+    # of several rates each row says its own
+    told = set(common.rates.values())
+    beside = f"accuracy at lr {value_text(*told)}" if len(told) == 1 else "accuracy at the common lr"
+    header = ["setting"] * several + ["activation", "depth", "tuned lr", "tried", "accuracy at the tuned lr", "failed"]
+    header += [beside, "failed", "tuned minus common"]
+    rows = []
+    for cell in compared_cells(study, common).to_dict("records"):
+        name = [shorts[str(cell["facet"])]] * several + [str(cell["series"]), str(cell["depth"])]
+        interval = "" if pd.isna(cell["low"]) else f" [{number(cell['low'])}, {number(cell['high'])}]"
+        flag = f" ({cell['flag']})" if isinstance(cell["flag"], str) and cell["flag"] else ""
+        tried = MISSING if pd.isna(cell["lowest"]) else f"{value_text(cell['lowest'])} to {value_text(cell['highest'])}"
+        accuracy = f"{number(cell['mean'])}{interval}"
+        tuned = [f"{value_text(cell['lr'])}{flag}", tried, accuracy, f"{cell['failures']}/{cell['n']}"]
+        other = [MISSING] * 3
+        if not pd.isna(cell["rate"]):
+            where = "" if len(told) == 1 else f" (lr {value_text(cell['rate'])})"
+            failed = f"{int(cell['common_failed'])}/{int(cell['tries'])}"
+            other = [f"{number(cell['common'])}{where}", failed, points(cell["mean"] - cell["common"])]
+        rows.append([*name, *tuned, *other])
+    return Grid(header, 1 + several, rows)
+
+
+def compared_cells(study: Study, common: CommonRates) -> pd.DataFrame:
+    """The cells with what tuning chose for them and what the common rate gave them; missing where neither is known."""
+    chosen = study.rates[[*_KEYS, "rates", "lowest", "highest", "decades", "flag"]]
+    return study.cells.merge(chosen, on=_KEYS, how="left").merge(common.cells, on=_KEYS, how="left")
+
+
+def rates_sentences(study: Study, common: CommonRates) -> list[str]:
+    """How rates were chosen, which are at an end of their grid or chosen among failures, and what tuning changed."""
+    rates = study.rates
+    tried = _span(rates["rates"].tolist(), "rate")
+    seeds = _span(rates["n"].tolist(), "tuning seed")
+    sentences = [
+        f"For each of {plural(len(rates), 'cell')} {tried} a factor of about 3.16 apart were tried with {seeds}, none "
+        "of which is a seed of the results. The rate with the highest mean validation accuracy was taken. Cells that "
+        "differ in the activation only tried the same rates. The test images played no part."
+    ]
+    for flag, what in (
+        ("edge", "The best rate is the last one tried, so a better one may lie beyond, for"),
+        ("none learned", "No rate gave a run that did not fail, so the choice means nothing, for"),
+    ):
+        cells = rates[rates["flag"] == flag]
+        if not cells.empty:
+            sentences.append(f"{what} {_named(study, cells)}.")
+    widths = rates.loc[rates["flag"] == "", ["series", "decades"]].groupby("series", sort=False)["decades"].mean()
+    if not widths.empty:
+        told = ", ".join(f"{name} {width:.1f}" for name, width in widths.sort_values(ascending=False).items())
+        sentences.append(
+            "How much the choice matters: decades of rates within one point of the best (half a decade per rate, so "
+            f"0.5 is the best alone), mean over cells that learn: {told}."
+        )
+    cells = compared_cells(study, common).dropna(subset=["rate"])
+    if not cells.empty:
+        sentences += _change_sentences(study, common, cells)
+    return sentences
+
+
+def _change_sentences(study: Study, common: CommonRates, cells: pd.DataFrame) -> list[str]:
+    told = listing(
+        [
+            f"{value_text(rate)}" + (f" for {name}" if len(common.rates) > 1 else "")
+            for name, rate in common.rates.items()
+        ]
+    )
+    of_one, has = (" of an optimizer", "have") if len(common.rates) > 1 else ("", "has")
+    gain = cells["mean"] - cells["common"]
+    best, worst = cells.iloc[int(gain.argmax())], cells.iloc[int(gain.argmin())]
+    same = np.isclose(cells["lr"].to_numpy("float64"), cells["rate"].to_numpy("float64"))
+    chance = (
+        f" In the {plural(int(same.sum()), 'cell')} that chose this very rate the two numbers differ by the seeds "
+        f"alone, by up to {tenths(100 * float(gain[same].abs().max()))} points."
+        if same.any()
+        else ""
+    )
+    return [
+        f"One rate for all: of the rates that all cells{of_one} tried, {told} {has} the highest mean validation "
+        f"accuracy over them. With it the mean over cells of the test accuracy is {percent(cells['common'].mean())}, "
+        f"with tuned rates {percent(cells['mean'].mean())}; the difference goes from {points(gain.min())} points "
+        f"({_name(study, worst)}) to {points(gain.max())} ({_name(study, best)}). Numbers at the common rate come from "
+        f"the {_span([int(n) for n in cells['tries']], 'tuning seed')} of a cell alone, so they are rough.{chance}"
+    ]
+
+
+def _named(study: Study, cells: pd.DataFrame) -> str:
+    if len(cells) > 8:
+        return f"{plural(len(cells), 'cell')} (marked in the table)"
+    return listing([_name(study, cell) for _, cell in cells.iterrows()])
+
+
+def _name(study: Study, cell: pd.Series) -> str:
+    short = next(facet.short for facet in study.facets if facet.label == cell["facet"])
+    return f"{cell['series']} at depth {cell['depth']}" + (f" ({short})" if short else "")
+
+
+def _span(counts: list[int], noun: str) -> str:
+    least, most = min(counts), max(counts)
+    return plural(most, noun) if least == most else f"{least} to {plural(most, noun)}"
