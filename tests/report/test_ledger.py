@@ -97,8 +97,8 @@ def test_what_was_not_tested_says_what_it_needs(decided):
     lacking = [entry for entry in claims if entry["verdict"] == "not tested"]
     assert len(lacking) >= 5
     for entry in lacking:
-        assert rows[entry["id"]][3].startswith(entry["evidence"])
-        assert re.search(r"needs .*`.+`", rows[entry["id"]][3])
+        assert rows[entry["id"]][3].startswith(entry["evidence"].partition(": `")[0])
+        assert re.search(r"^needs .*(`.+`|\(\[command\]\(#c\d+\)\))$", rows[entry["id"]][3])
     ids = [entry["id"] for entry in lacking]
     assert f"- **Not tested** here: {', '.join(ids[:-1])} and {ids[-1]}." in page
 
@@ -193,7 +193,9 @@ def test_the_headline_of_what_is_not_settled(tmp_path):
 
 def test_without_such_tests_the_accuracies_are_the_headline(tmp_path):
     page = page_of(tmp_path, [claim("C1", figure="failures")])
-    assert headline_of(page).startswith("Mean test accuracy at depth 2: relu")
+    first = page.partition("## The ledger")[0]
+    assert "**Mean test accuracy at depth 2: relu" in first
+    assert "Of 1 claim: ✓ **1 supported** ([C1](#c1))." in first
     assert "## Differences" in page and "figures/differences.svg" not in page
 
 
@@ -223,7 +225,7 @@ def test_shares_of_variance_are_drawn(tmp_path, drawn):
         }
     )
     page = page_of(tmp_path, [claim("C2", figure="variance-shares")], shares=table)
-    assert "The largest are activation 50.0%, activation x norm 25.0% and norm 20.0%." in page
+    assert page.count("largest are activation 50.0%, activation x norm 25.0% and norm 20.0%.") == 2
     assert "[figure](#figure-variance-shares)" in page
     assert (tmp_path / "report" / "figures" / "variance-shares.svg").stat().st_size > 1000
 
@@ -247,7 +249,16 @@ def test_an_effect_is_said_to_be_of_the_test_whose_it_is(tmp_path):
     ],
 )
 def test_reasons_are_the_first_clauses(evidence, reason):
-    assert short_reason(evidence, "supported") == reason
+    assert short_reason(evidence, "supported", "c1") == reason
+
+
+def test_long_commands_stand_below_the_ledger(tmp_path):
+    evidence = f"needs runs of gelu: `python src/train.py -m activation={'relu,tanh,' * 9}gelu`"
+    page = page_of(tmp_path, [claim("C1", "not tested", evidence=evidence), claim("C2", "not tested")])
+    rows = ledger_of(page)
+    assert rows["C1"][3] == "needs runs of gelu ([command](#c1))"
+    assert rows["C2"][3] == "needs what C2 lacks: `make study STUDY=other`"
+    assert evidence[1:] in page.partition("## Evidence")[2]
 
 
 def test_a_pipe_in_a_claim_does_not_break_the_table(tmp_path):

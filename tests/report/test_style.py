@@ -6,7 +6,17 @@ import pytest
 
 from whyrelu.report.panels import balanced_columns, lowest_percent
 from whyrelu.report.style import style_of
-from whyrelu.report.text import listing, number, percent, plural, points
+from whyrelu.report.text import (
+    at_depths,
+    estimate,
+    listing,
+    number,
+    percent,
+    plural,
+    points,
+    probability,
+    sentence,
+)
 
 ACTIVATIONS = sorted(path.stem for path in Path(__file__).parents[2].glob("conf/activation/*.yaml"))
 HEADLINE = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu")
@@ -86,3 +96,27 @@ def test_numbers_in_words():
     assert (points(0.032), points(-0.1), points(0.00001), points(float("nan"))) == ("+3.2", "-10.0", "0.0", "-")
     assert (plural(1, "run"), plural(1200, "run")) == ("1 run", "1,200 runs")
     assert (listing([2]), listing([2, 4]), listing([2, 4, 8], "or")) == ("2", "2 and 4", "2, 4 or 8")
+
+
+NAN = float("nan")
+
+
+def test_effects_in_words():
+    assert estimate(67.04, 61.4, 72.68, "points") == "67.0 [61.4, 72.7] points"
+    assert estimate(0.35719, 0.355, 0.3598, "factor per layer") == "0.357 [0.355, 0.36] factor per layer"
+    assert estimate(8.713, NAN, NAN, "units of x") == "8.71 units of x"
+    assert estimate(NAN, NAN, NAN, "") == "-"
+    assert [probability(p) for p in (0.0002, 0.01234, 0.95, 1.0, 1e-7, NAN)] == [
+        "0.0002",
+        "0.012",
+        "0.95",
+        "1",
+        "<0.0001",
+        "-",
+    ]
+
+
+def test_depths_and_sentences():
+    assert (at_depths([2]), at_depths([2, 4], [2, 4, 8])) == ("at depth 2", "at depth 2 and 4")
+    assert (at_depths([2, 4], [2, 4]), at_depths([2], [2])) == ("at every depth tried (2 and 4)", "at depth 2")
+    assert (sentence("so it is"), sentence("relu wins", ["relu"])) == ("So it is.", "relu wins.")

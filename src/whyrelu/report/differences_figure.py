@@ -14,6 +14,8 @@ from whyrelu.report.style import FAINT, GRID, TEXT, legend_above, legend_height,
 
 _SPREAD = 0.7
 _POOLED = "all"
+# No difference of accuracies is larger, whatever Student's t says.
+_POSSIBLE = (-100, 100)
 
 
 def differences_figures(study: Study) -> list[Illustration]:
@@ -66,7 +68,7 @@ def _by_depth(axes: Axes, tests: pd.DataFrame, others: list[str], names: tuple[s
         own = tests[tests["second"] == name]
         place = [labels.index(_POOLED if pd.isna(depth) else str(depth)) for depth in own["depth"]]
         at = np.array(place) + (k - (len(others) - 1) / 2) * width
-        value, low, high = (own[column].to_numpy("float64") for column in names)
+        value, low, high = (np.clip(own[column].to_numpy("float64"), *_POSSIBLE) for column in names)
         style = style_of(name)
         axes.vlines(at, low, high, color=style.colour, linewidth=1.8)
         axes.plot(at, value, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=3)
@@ -87,7 +89,7 @@ def _by_series(axes: Axes, tests: pd.DataFrame, others: list[str], names: tuple[
     for k, name in enumerate(others):
         row = tests[tests["second"] == name].iloc[-1]
         style = style_of(name)
-        axes.hlines(k, row[names[1]], row[names[2]], color=style.colour, linewidth=1.8)
+        axes.hlines(k, *np.clip([row[names[1]], row[names[2]]], *_POSSIBLE), color=style.colour, linewidth=1.8)
         axes.plot(row[names[0]], k, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=3)
     axes.set_ylim(len(others) - 0.4, -0.6)
     axes.set_yticks(range(len(others)), others if not equal else [""] * len(others))

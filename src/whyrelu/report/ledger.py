@@ -22,6 +22,8 @@ DIFFERENCES = "differences"
 ACCURACY = "test accuracy"
 # A reason in the ledger is the beginning of the evidence, up to about so many characters.
 _REASON = 200
+# A command with a longer word stands below the ledger.
+_WORD = 36
 _RELATIONS = {
     "better": "is better than",
     "worse": "is worse than",
@@ -90,8 +92,8 @@ def _row(study: Study, claim: dict[str, Any], figures: list[str], tests: int) ->
         mark=MARKS[claim["verdict"]],
         effect=estimate(value, low, high, claim["unit"] or ""),
         counts=", ".join(counts),
-        reason=short_reason(claim["evidence"], claim["verdict"]),
-        figure=figure_on_page(claim["figure"], figures),
+        reason=short_reason(claim["evidence"], claim["verdict"], claim["id"].lower()),
+        figure="" if claim["verdict"] == NOT_TESTED else figure_on_page(claim["figure"], figures),
         evidence=sentence(claim["evidence"], study.series),
         numbers=_numbers(study, claim),
         hypothesis=claim["hypothesis"],
@@ -138,10 +140,20 @@ def figure_on_page(name: str | None, figures: list[str]) -> str:
     return next((figure for figure in figures if figure == name or figure.startswith(f"{name}-")), "")
 
 
-def short_reason(evidence: str, verdict: str) -> str:
-    """One line of the evidence: its first clauses without intervals and remarks; all of it if nothing was tested."""
+def short_reason(evidence: str, verdict: str, anchor: str) -> str:
+    """One line of the evidence: its first clauses without intervals and remarks.
+
+    All of it if nothing was tested, but for a command with long words, which would make the table too wide.
+
+    Args:
+        evidence: of the claim.
+        verdict: on it.
+        anchor: where all of the evidence is.
+    """
     if verdict == NOT_TESTED:
-        return evidence
+        need, _, command = evidence.partition(": `")
+        is_wide = any(len(word) > _WORD for word in command.split())
+        return f"{need} ([command](#{anchor}))" if is_wide else evidence
     bare = re.sub(r"\s*\([^()]*\)|(?<=[\d%])\s*\[[^\[\]]*\]|\s*\[[^\[\]]*%[^\[\]]*\]", "", evidence)
     first, *others = (re.sub(r":? `.*", "", clause).strip() for clause in bare.split(";"))
     reason = first

@@ -52,7 +52,7 @@ def limit_sentences(study: Study) -> list[str]:
         found.append(f"**Not settled** here: {listing(open_ids)}.")
     intervals = (
         "**Intervals** tell how a number varies with the seed. They are conditional on this split and test set: other "
-        f"images would move all accuracies. Of means, {interval_note(study)}"
+        f"images would move all accuracies. {interval_note(study)}"
     )
     return [*found, _FAILURES, intervals, *([_TESTS, _WORDS] if study.claims else []), _PAIRING]
 

@@ -24,7 +24,7 @@ from whyrelu.report.rates import common_rates, rates_grid, rates_sentences
 from whyrelu.report.rates_figure import rates_figures
 from whyrelu.report.reading import read_study
 from whyrelu.report.settings_figure import settings_failures_figure
-from whyrelu.report.shares_figure import shares_figures
+from whyrelu.report.shares_figure import shares_figures, shares_sentence
 from whyrelu.report.study import Study
 from whyrelu.report.style import drawing, save_svg
 from whyrelu.report.text import listing, plural
@@ -100,15 +100,16 @@ def render(study: Study, figures: dict[str, list[Illustration]], why: Section) -
 
 
 def _context(study: Study, figures: list[str]) -> dict[str, Any]:
-    common = common_rates(study.tuning)
+    common, answers = common_rates(study.tuning), facet_answers(study)
     is_rated = not study.rates.empty
     return {
         "study": study.name,
-        "headline": headline(study),
+        "headline": headline(study) or (answers[0].accuracies[0] if study.claims else ""),
+        "shares": shares_sentence(study),
         "counts": counts_sentence(study) if study.claims else "",
         "ledger": ledger_rows(study, figures),
         "ledger_note": _ledger_note(study),
-        "answers": facet_answers(study),
+        "answers": answers,
         "settings": settings_sentences(study),
         "best": best_sentence(study),
         "grid": accuracy_grid(study),

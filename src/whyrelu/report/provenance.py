@@ -62,12 +62,12 @@ def interval_note(study: Study) -> str:
     """How the intervals were computed, given the numbers of runs there are."""
     kinds = []
     if (study.cells["n"] >= BOOTSTRAP_FROM).any():
-        kinds.append(f"from {BOOTSTRAP_FROM} runs on what BCa bootstrap and Student's t hold together")
+        kinds.append(f"the span of BCa bootstrap and Student's t from {BOOTSTRAP_FROM} runs on")
     if study.cells["n"].between(2, BOOTSTRAP_FROM - 1).any():
         kinds.append(f"Student's t below {BOOTSTRAP_FROM} runs")
     if (study.cells["n"] == 1).any():
         kinds.append("none for a single run")
-    return f"95%: {'; '.join(kinds)}."
+    return f"95% intervals of means: {'; '.join(kinds)}."
 
 
 def scope_sentence(study: Study) -> str:

@@ -35,8 +35,7 @@ def shares_figures(study: Study) -> list[Illustration]:
     axes.grid(axis="x")
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("share of the variance of test accuracy, %")
-    ranked = sorted(zip(value, terms, strict=True), reverse=True)[:3]
-    told = listing([f"{term} {percent(share / 100)}" for share, term in ranked])
+    told = _largest(study)
     note = (
         f" {plural(len(left), 'term')} with at most {percent(left['share'].max())} each are left out."
         if len(left)
@@ -53,6 +52,18 @@ def shares_figures(study: Study) -> list[Illustration]:
             f"chance. The largest are {told}.{note}",
         )
     ]
+
+
+def shares_sentence(study: Study) -> str:
+    """What explains most of the variance, in a sentence; empty if the study is no factorial."""
+    if study.shares.empty:
+        return ""
+    return f"Of the variance of test accuracy over the full factorial, the largest shares are {_largest(study)}."
+
+
+def _largest(study: Study) -> str:
+    rows = study.shares.sort_values("share", ascending=False, kind="stable").iloc[:3]
+    return listing([f"{term} {percent(share)}" for term, share in zip(rows["term"], rows["share"], strict=True)])
 
 
 def is_interaction(term: str) -> bool:
