@@ -284,6 +284,18 @@ def test_rescue_looks_at_all_facets() -> None:
     assert "depth 4 with init=pytorch" in found["evidence"]
 
 
+def test_other_settings_that_rescue_are_told() -> None:
+    def outcome(factors: Mapping[str, Any]) -> str:
+        return "at_chance" if factors["activation"] == "sigmoid" and factors["norm"] == "none" else "learned"
+
+    axes = [{"norm": "none"}, {"norm": "batch"}]
+    found = entry("C12", study(("sigmoid", "rescaled_sigmoid"), depths=(4,), axes=axes, outcome=outcome))
+    told = (
+        "sigmoid itself, in other settings of these depths, learns (fails in 0 of 10 runs at depth 4 with norm=batch)"
+    )
+    assert told in found["evidence"]
+
+
 def _gradient(slope: float, spread: float = 0.05, bend: float = 0.0) -> Any:
     def change(factors: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
         layer = np.arange(factors["depth"])

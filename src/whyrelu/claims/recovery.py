@@ -55,7 +55,8 @@ def decide(evidence: Evidence, activation: str, stay: float, alpha: float) -> Fi
         return Verdict.of(
             verdict,
             sentence + (advice(own) if verdict == INCONCLUSIVE else ""),
-            own[-1],
+            # the depth that speaks most against the claim
+            max(own, key=lambda test: test.effect),
             n=sum(test.n for test in own),
         )
 

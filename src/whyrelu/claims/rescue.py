@@ -79,6 +79,7 @@ def decide(
         parts = [_sentence(arm, outcomes[arm], counts[arm], evidence.reference) for arm in arms if outcomes[arm]]
         where = listed(_told(cell, counts[activation], evidence.reference) for cell in failing)
         sentence = f"where {activation} fails ({where}), {'; '.join(parts)}"
+        sentence += _settings(evidence, activation, bound)
         sentence += _saturation(evidence, activation, failing)
         own = split(found, comparison=f"{same_saturation} - {activation}")
         # the clearest case stands for the claim
@@ -114,6 +115,19 @@ def _sentence(arm: str, outcomes: dict[_Cell, str], counts: dict[_Cell, Count], 
             told = listed(_told(cell, counts, reference) for cell in cells)
             parts.append(f"{word} in {len(cells)} of {len(outcomes)} such settings (fails in {told})")
     return f"{arm} {listed(parts)}"
+
+
+def _settings(evidence: Evidence, activation: str, bound: float) -> str:
+    """What other settings make of an activation at a depth at which it fails in the reference facet."""
+    reference = failures(evidence.runs_of(), activation)
+    outcomes: dict[str, list[str]] = {"learns": [], "is in between": [], "still fails": []}
+    for facet in (facet for facet in evidence.facets if facet != evidence.reference):
+        for depth, count in failures(evidence.runs_of(facet), activation).items():
+            if depth in reference and reference[depth].low > bound:
+                word = "learns" if count.high < bound else "still fails" if count.low > bound else "is in between"
+                outcomes[word].append(_told(_Cell(facet, depth), {_Cell(facet, depth): count}, evidence.reference))
+    parts = [f"{word} (fails in {listed(cells)})" for word, cells in outcomes.items() if cells]
+    return f"; {activation} itself, in other settings of these depths, {listed(parts)}" if parts else ""
 
 
 def _saturation(evidence: Evidence, activation: str, failing: Sequence[_Cell]) -> str:

@@ -44,7 +44,7 @@ def decide_op(evidence: Evidence, activation: str, reference: str, ratio: float,
             quantity = f"{name} time of {size} elements"
             tests.append(_ratio_test(pair, ratio, alpha, comparison=f"{activation} / {reference}", quantity=quantity))
     if not tests:
-        return _planned(f"times of the operation for {activation} and {reference}")
+        return _planned()
 
     def conclude(found: Sequence[Test]) -> Verdict:
         verdict = at_every_depth(found, "above", ("below",))
@@ -75,7 +75,7 @@ def decide_share(evidence: Evidence, activation: str, growth: float, alpha: floa
         at_depth.setdefault(entry["depth"], {})[entry["width"]] = np.array(entry["activation_share"], dtype=np.float64)
     groups = {depth: shares for depth, shares in sorted(at_depth.items()) if len(shares) > 1}
     if not groups:
-        return _planned(f"the share of {activation} in a training step at several widths")
+        return _planned()
     tests = []
     for depth, shares in groups.items():
         widths = sorted(shares)
@@ -120,7 +120,7 @@ def decide_step(evidence: Evidence, activation: str, reference: str, ratio: floa
     tests = _step_tests(evidence, (activation, reference), ratio, alpha, ("train", "inference"))
     kinds = {test.quantity.partition(" ")[0] for test in tests}
     if kinds != {"train", "inference"}:
-        return _planned(f"times of training steps and of inference for {activation} and {reference}")
+        return _planned()
 
     def conclude(found: Sequence[Test]) -> Verdict:
         verdict = at_every_depth(found, "above", ("below",))
@@ -151,7 +151,7 @@ def decide_total(
     """
     tests = _step_tests(evidence, (activation, reference), ratio, alpha, ("train",))
     if not tests:
-        return _planned(f"times of training steps for {activation} and {reference}")
+        return _planned()
     runs = evidence.runs_of()
     threshold = float(of_data(thresholds, str(runs["data"].iloc[0]))[-1])
     rows = runs.merge(evidence.convergence[evidence.convergence["threshold"] == threshold], on="run_id")
@@ -202,9 +202,9 @@ def common_horizon(arms: Sequence[Censored]) -> float:
     return min(ends) if ends else max(float(arm.times.max()) for arm in arms)
 
 
-def _planned(need: str) -> Findings:
+def _planned() -> Findings:
     """Not tested: the stage that times is planned and not there yet."""
-    return not_tested(f"{need} (timing.json of the stage timing, which is planned)", _COMMAND)
+    return not_tested("timing.json, which the planned stage timing will write", _COMMAND)
 
 
 def _entries(evidence: Evidence, kind: str) -> list[Mapping[str, Any]]:

@@ -124,7 +124,7 @@ def _half(counts: Mapping[int, Count], name: str) -> str:
     at = half_depth(counts)
     if at == float("inf"):
         return f"{name} at no depth tried"
-    return f"{name} from depth {number(at)} or less" if at == min(counts) else f"{name} from about depth {number(at)}"
+    return f"{name} from depth {number(at)} or less" if at == min(counts) else f"{name} from about depth {at:.2g}"
 
 
 def _open(worst: Count, best: Count, contrast: Test, grows: str, bound: float, names: tuple[str, str]) -> str:
