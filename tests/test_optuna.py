@@ -53,7 +53,8 @@ def test_a_search_finds_the_run_with_the_highest_validation_accuracy_and_repeats
     command = [SPACE, "run_root=tuned", "hydra.sweeper.n_trials=4", "hydra.sweeper.study_name=lr"]
     first = search(folder, *command)
     assert first.returncode == 0, first.stderr
-    assert first.stderr == ""
+    # nothing but, on a busy machine, that MLflow will be completed later
+    assert all(line.startswith("MLflow: ") for line in first.stderr.splitlines()), first.stderr
     made = records(folder / "tuned")
     accuracies = {record["config"]["lr"]: record["metrics"]["val_accuracy"] for record in made.values()}
     assert len(accuracies) == 4

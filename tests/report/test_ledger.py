@@ -187,7 +187,7 @@ def test_the_headline_of_what_is_not_settled(tmp_path):
     assert headline_of(page_of(tmp_path, [ACCURACY], tests)) == (
         "relu is not told apart from sigmoid at depth 2: the difference is 40.0 [39.0, 42.0] points of test accuracy "
         "(n = 20; about 7 seeds per arm would settle it); tanh is better than relu over all depths together, by 5.0 "
-        "[3.0, 6.0] points, though not at any single depth."
+        "[3.0, 6.0] points, though at no single depth by the same rule."
     )
 
 

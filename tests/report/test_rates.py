@@ -34,8 +34,8 @@ def test_tuned_and_common_rates_stand_side_by_side(tmp_path, drawn):
     mean = 100 * sum(r["metrics"]["test_accuracy"] for r in records[:3]) / 3
     assert rows[0][:4] == ["relu", "2", "0.05", "0.01 to 0.25"]
     assert rows[0][4].startswith(f"{mean:.1f} [")
-    assert rows[0][5:] == ["0/3", "90.0", "0/2", "0.0"]
-    assert header[6] == "accuracy at lr 0.05"
+    assert rows[0][5:] == ["0/3", "90.0", "90.0", "0/2", "0.0"]
+    assert header[7] == "lr 0.05, tuning seeds"
     assert (
         "Learning rate: tuned for each cell on the validation split (0.05; see [Learning rates](#learning-rates))"
         in page

@@ -88,7 +88,9 @@ def decide(
             [_together(test, split(later, depth=test.depth)) for test in by_depth], "faster", ("slower",)
         )
         main = split(found, quantity=_AREA)[-1]
-        sentence = (
+        in_seconds = any(test.unit == "seconds" for test in later)
+        sentence = "" if in_seconds else "in steps, as seconds need timing.json: "
+        sentence += (
             f"the area under {first}'s validation curve is {outcomes(by_depth, _WORDS)}, compared with {second}'s "
             f"({of_test(main)})"
         )
@@ -99,8 +101,6 @@ def decide(
                 f"; {listed(reached)} runs reach a validation accuracy of {number(threshold)}, "
                 f"{first} earlier by this many steps: {each_depth(own)}"
             )
-        if not any(test.unit == "seconds" for test in later):
-            sentence += "; seconds need timing.json"
         sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
         return Verdict.of(verdict, sentence + evidence.where, main)
 

@@ -40,7 +40,7 @@ def decide(evidence: Evidence, activation: str, reference: str) -> Findings:
     verdict = SUPPORTED if bounded == [True, False] else REFUTED
     sentence = (
         f"the slope of {names[0]} is above 5% of its maximum {_where(first)}, that of {names[1]} {_where(second)}; "
-        "this is exact, and how many units of a network lie outside is what C7 measures"
+        "this is exact; that it is bounded is all that is tested, and how many units lie outside is what C7 measures"
     )
     return concluded(Verdict(verdict, sentence, first.width, "units of x"), tests)
 

@@ -50,15 +50,11 @@ def decide(evidence: Evidence, activation: str, stay: float, alpha: float) -> Fi
         sentence = (
             f"of the saturated units of {name} ({percent(common)} of all) this share is no longer saturated one epoch "
             f"later: {each_depth(own, _percent)}; "
-            f"staying would be at most {percent(stay)}{evidence.where}"
+            f"the claim needs at most {percent(stay)}{evidence.where}"
         )
-        return Verdict.of(
-            verdict,
-            sentence + (advice(own) if verdict == INCONCLUSIVE else ""),
-            # the depth that speaks most against the claim
-            max(own, key=lambda test: test.effect),
-            n=sum(test.n for test in own),
-        )
+        sentence += advice(own) if verdict == INCONCLUSIVE else ""
+        # the depth that speaks most against the claim
+        return Verdict.of(verdict, sentence, max(own, key=lambda test: test.effect))
 
     return Findings(tests, conclude)
 

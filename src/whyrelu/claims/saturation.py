@@ -71,7 +71,10 @@ def decide(
                 f"{percent(means[second, column])} of {second} units ({outcomes(own, _WORDS)})"
             )
         main = split(found, quantity=_MOMENTS["training"])[-1]
-        sentence = f"{'; '.join(parts)}; difference over training {of_test(main)}{evidence.where}"
+        sentence = (
+            f"{'; '.join(parts)}; a unit counts if its slope is at most 5% of the maximum, as for every ReLU that is "
+            f"off; difference over training {of_test(main)}{evidence.where}"
+        )
         return Verdict.of(verdict, sentence + (advice(by_depth) if verdict == INCONCLUSIVE else ""), main)
 
     return Findings(tests, conclude)

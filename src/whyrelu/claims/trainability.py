@@ -18,13 +18,16 @@ from whyrelu.claims.words import number
 _QUANTITY = "failed runs"
 
 
-def decide(evidence: Evidence, activation: str, reference: str, bound: float, alpha: float) -> Findings:
+def decide(
+    evidence: Evidence, activation: str, reference: str, alike: list[str], bound: float, alpha: float
+) -> Findings:
     """Compare the shares of failed runs, depth by depth, and the deepest depth with the shallowest.
 
     Args:
         evidence: of the study.
         activation: that is said to fail.
         reference: that is said not to.
+        alike: others of the same shape, which are told beside and decide nothing.
         bound: most runs fail above this share, few below.
         alpha: level of Barnard's tests.
     """
@@ -87,8 +90,8 @@ def decide(evidence: Evidence, activation: str, reference: str, bound: float, al
             verdict = SUPPORTED
         sentence = (
             f"at depth {deep} {activation} fails in {worst} and {reference} in {best}; at depth {shallow} they fail in "
-            f"{first[shallow]} and {second[shallow]}; half of the runs fail: {_half(first, activation)}, "
-            f"{_half(second, reference)}{evidence.where}"
+            f"{first[shallow]} and {second[shallow]}{_alike(evidence, alike, deep)}; half of the runs fail: "
+            f"{_half(first, activation)}, {_half(second, reference)}{evidence.where}"
         )
         if verdict == INCONCLUSIVE:
             sentence += f"; open: {_open(worst, best, contrast, grows, bound, (activation, reference))}"
@@ -124,7 +127,21 @@ def _half(counts: Mapping[int, Count], name: str) -> str:
     at = half_depth(counts)
     if at == float("inf"):
         return f"{name} at no depth tried"
-    return f"{name} from depth {number(at)} or less" if at == min(counts) else f"{name} from about depth {at:.2g}"
+    if at == min(counts):
+        return f"{name} from depth {number(at)} or less"
+    deeper = [depth for depth in counts if depth >= at]
+    return f"{name} between depths {max(depth for depth in counts if depth < at)} and {min(deeper)}"
+
+
+def _alike(evidence: Evidence, names: Sequence[str], depth: int) -> str:
+    """How often others of the same shape fail at a depth, as far as the study has them."""
+    found = []
+    for name in names:
+        series = evidence.series(name)
+        counts = {} if series is None else failures(evidence.runs_of(), series)
+        if depth in counts:
+            found.append(f"{series}, S-shaped too, fails in {counts[depth]}")
+    return f" ({'; '.join(found)} at depth {depth})" if found else ""
 
 
 def _open(worst: Count, best: Count, contrast: Test, grows: str, bound: float, names: tuple[str, str]) -> str:

@@ -87,11 +87,10 @@ def decide(
                 f"with {optimizer} the relative update of {name}'s first layer is {ends[optimizer]}, "
                 f"multiplied by {number(math.exp(test.effect))} {interval} per doubling of depth"
             )
-        sentence = "; ".join(parts)
+        lacking = f"not measured with {listed(sorted(missing))} (`make study STUDY=mechanisms`); " if missing else ""
+        sentence = lacking + "; ".join(parts)
         if none := _share_of_none(evidence, name):
             sentence += f"; {percent(none)} of its steps change no weight in float32 and count with the smallest change"
-        if missing:
-            sentence += f"; not measured with {listed(sorted(missing))}: `make study STUDY=mechanisms`"
         return Verdict.of(verdict, sentence, own[0]).exponential("factor per doubling of depth")
 
     return Findings(tests, conclude)

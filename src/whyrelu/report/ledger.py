@@ -253,5 +253,5 @@ def _worse(tests: pd.DataFrame, first: str) -> str:
             for row in chosen.to_dict("records")
         ]
     )
-    though = ", though not at any single depth" if pooled else ""
+    though = ", though at no single depth by the same rule" if pooled else ""
     return f"{second} is better than {first} {where}, by {sizes} points{though}"

@@ -62,16 +62,26 @@ def limit_sentences(study: Study) -> list[str]:
 
 def _size_sentences(study: Study) -> list[str]:
     """How small the nets are, as far as all runs have it in common."""
+    nets = nets_text(study)
+    if not nets:
+        return []
+    return [
+        f"**Size.** The nets are {nets}. Larger nets, other architectures (with shortcuts, say), more data or longer "
+        "training may behave otherwise."
+    ]
+
+
+def nets_text(study: Study) -> str:
+    """What was trained, on how many images and for how long; empty if runs differ in it."""
     common = study.provenance["common"]
     width, epochs = common.get("width"), common.get("epochs")
     if width is None or epochs is None:
-        return []
-    nets = f"plain convolutional nets of width {width} and at most {plural(max(study.depths), 'convolution')}"
+        return ""
     images = listing([f"{data['train']:,}" for data in study.provenance["data"]], "or")
-    return [
-        f"**Size.** The nets are {nets}, trained for {plural(int(epochs), 'epoch')} on {images} images. Larger nets, "
-        "other architectures (with shortcuts, say), more data or longer training may behave otherwise."
-    ]
+    return (
+        f"plain convolutional nets of width {width} and at most {plural(max(study.depths), 'convolution')}, trained "
+        f"for {plural(int(epochs), 'epoch')} on {images} images"
+    )
 
 
 def _capital(text: str) -> str:

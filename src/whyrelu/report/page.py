@@ -17,7 +17,7 @@ from whyrelu.report.differences_figure import differences_figures
 from whyrelu.report.failures_figure import failures_figure
 from whyrelu.report.grid import accuracy_grid, cells_grid
 from whyrelu.report.ledger import counts_sentence, headline, ledger_rows
-from whyrelu.report.limits import limit_sentences
+from whyrelu.report.limits import limit_sentences, nets_text
 from whyrelu.report.panels import Illustration
 from whyrelu.report.provenance import learning_rate_text, provenance_rows, size_text
 from whyrelu.report.rates import common_rates, rates_grid, rates_sentences
@@ -122,6 +122,7 @@ def _context(study: Study, figures: list[str]) -> dict[str, Any]:
         "most_rows": _MOST_ROWS,
         "runs": plural(len(study.runs), "run"),
         "size": size_text(study),
+        "nets": nets_text(study),
         "data_names": listing([data["name"] for data in study.provenance["data"]]),
         "least_runs": int(study.cells["n"].min()),
         "learning_rate": learning_rate_text(study),

@@ -78,9 +78,9 @@ def rates_grid(study: Study, common: CommonRates) -> Grid:
     shorts = {facet.label: facet.short for facet in study.facets}
     # of several rates each row says its own
     told = set(common.rates.values())
-    beside = f"accuracy at lr {value_text(*told)}" if len(told) == 1 else "accuracy at the common lr"
-    header = ["setting"] * several + ["activation", "depth", "tuned lr", "tried", "accuracy at the tuned lr", "failed"]
-    header += [beside, "failed", "tuned minus common, same seeds"]
+    beside = f"lr {value_text(*told)}, tuning seeds" if len(told) == 1 else "common lr, tuning seeds"
+    header = ["setting"] * several + ["activation", "depth", "tuned lr", "tried", "accuracy, study's seeds", "failed"]
+    header += ["accuracy, tuning seeds", beside, "failed", "tuned minus common, tuning seeds"]
     rows = []
     for cell in compared_cells(study, common).to_dict("records"):
         name = [shorts[str(cell["facet"])]] * several + [str(cell["series"]), str(cell["depth"])]
@@ -89,11 +89,12 @@ def rates_grid(study: Study, common: CommonRates) -> Grid:
         tried = MISSING if pd.isna(cell["lowest"]) else f"{value_text(cell['lowest'])} to {value_text(cell['highest'])}"
         accuracy = f"{number(cell['mean'])}{interval}"
         tuned = [f"{value_text(cell['lr'])}{flag}", tried, accuracy, f"{cell['failures']}/{cell['n']}"]
-        other = [MISSING] * 3
+        other = [MISSING] * 4
         if not pd.isna(cell["rate"]):
             where = "" if len(told) == 1 else f" (lr {value_text(cell['rate'])})"
             failed = f"{int(cell['common_failed'])}/{int(cell['tries'])}"
-            other = [f"{number(cell['common'])}{where}", failed, points(cell["retried"] - cell["common"])]
+            change = points(cell["retried"] - cell["common"])
+            other = [number(cell["retried"]), f"{number(cell['common'])}{where}", failed, change]
         rows.append([*name, *tuned, *other])
     return Grid(header, 1 + several, rows)
 
