@@ -39,7 +39,8 @@ check: $(VENV)/installed
 	mypy
 
 # uv installs the lock in half a minute; it is used if it is there, and else put into .venv. One that is in .venv already
-# does not count: it would be removed with it.
+# does not count: it would be removed with it. Compiled at once, because where PYTHONDONTWRITEBYTECODE is set, as in many
+# containers, every process would compile torch, Lightning, MLflow or DVC anew, which more than doubles its start.
 $(VENV)/installed: requirements.lock
 	@uv=$$(command -v uv); \
 	case "$$uv" in ""|"$(CURDIR)/$(VENV)/"*) \
@@ -48,7 +49,7 @@ $(VENV)/installed: requirements.lock
 	  uv venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV);; \
 	esac
 	@echo "installing requirements.lock into $(VENV)"
-	@uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements.lock
+	@uv pip install --quiet --compile-bytecode --require-hashes --python $(VENV)/bin/python -r requirements.lock
 	@touch $@
 
 lock: $(VENV)/installed
