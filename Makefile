@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 # nothing here talks to anyone
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: reproduce study test check lock mlflow clean
+.PHONY: reproduce study test check lock bench mlflow clean
 .DEFAULT_GOAL := reproduce
 
 # what `make study` leaves if it is killed
@@ -54,6 +54,10 @@ $(VENV)/installed: requirements.lock
 
 lock: $(VENV)/installed
 	uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+# whyrelu's speed beside the common template way and a bare loop: about twenty minutes, with nothing else running
+bench: $(VENV)/installed
+	python benchmarks/run.py
 
 mlflow: $(VENV)/installed
 	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
