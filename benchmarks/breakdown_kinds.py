@@ -6,13 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+OPTIMIZER = "optimizer"
+# Operations that the optimizer is made of where it is neither fused nor works on lists.
+UPDATES = ("aten::add_", "aten::mul_")
 # The first that fits the name of an operation; what happens while a batch is made is data whatever it is called.
 KINDS = (
     ("convolution", r"conv"),
     ("linear layer", r"addmm|::mm$|linear"),
     ("pooling", r"max_pool"),
     ("activation", r"relu|threshold|clamp_min|tanh|sigmoid"),
-    ("optimizer", r"foreach|fused|sgd"),
+    (OPTIMIZER, r"foreach|fused|sgd"),
     ("conversion between formats", r"copy|::to$|contiguous|clone|cat$"),
     ("loss, mean and other small operations", r"^aten::"),
 )

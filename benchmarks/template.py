@@ -157,7 +157,7 @@ class Clock(pl.Callback):
 def build(depth: int, activation: str = "relu", seed: int = 0) -> LitModel:
     """Return the module; its network has the memory format that PyTorch gives by default."""
     net = network.build(depth, ACTIVATIONS[activation], seed)
-    return LitModel(net.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    return LitModel(net.to(memory_format=torch.contiguous_format))
 
 
 def trainer(folder: Path, epochs: int, precision: str, *callbacks: pl.Callback) -> pl.Trainer:
@@ -165,7 +165,7 @@ def trainer(folder: Path, epochs: int, precision: str, *callbacks: pl.Callback) 
     return pl.Trainer(
         accelerator="cpu",
         devices=1,
-        precision=precision,
+        precision=precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         logger=CSVLogger(folder),
         default_root_dir=folder,
