@@ -61,7 +61,7 @@ def measure(
             order = [*ALWAYS[repetition % 3 :], *ALWAYS[: repetition % 3], *(ONCE if repetition == 0 else ())]
             for name, precision in order:
                 target = Path(folder) / f"{name}-{precision}-{repetition}"
-                command = _command(name, data, target, precision, epochs, images, database)
+                command = command_of(name, data, target, precision, epochs, images, database)
                 seconds = _timed(command)
                 rows.append(
                     {
@@ -78,9 +78,10 @@ def measure(
     return rows
 
 
-def _command(
+def command_of(
     name: str, data: SyntheticSet, target: Path, precision: str, epochs: int, images: int, database: Path
 ) -> list[str]:
+    """Return the command of a sweep, which writes below `target`."""
     if name.startswith("ours"):
         return _whyrelu(data, target, precision, epochs, images, None if name == "ours_untracked" else database)
     command = [
