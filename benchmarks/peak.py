@@ -19,7 +19,7 @@ from benchmarks import network
 from benchmarks.setting import BATCH_SIZE, CLASSES, IMAGE_SHAPE, PRECISIONS
 
 DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
-SIZES = (512, 1024, 2048, 4096)
+SIZES = (256, 512, 1024, 2048)
 # Seconds of multiplications at each size.
 SECONDS = 1.0
 

@@ -19,8 +19,8 @@ VALIDATION_SIZE = 256
 PRECISIONS = ("32-true", "bf16-mixed")
 DEPTHS = (4, 8, 16)
 # Training images of an epoch by depth: a few seconds of training for the slowest implementation.
-IMAGES = {4: 5120, 8: 3840, 16: 2560}
-FALLBACK_IMAGES = 2560
+IMAGES = {4: 2048, 8: 1280, 16: 768}
+FALLBACK_IMAGES = 1280
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Setting:
         return self.epochs * -(-self.images // BATCH_SIZE)
 
     def warm_up(self) -> Setting:
-        """The same setting for four batches, which take the one-off costs of a process."""
-        return replace(self, images=4 * BATCH_SIZE, epochs=1)
+        """The same setting for two batches, which take the one-off costs of a process."""
+        return replace(self, images=2 * BATCH_SIZE, epochs=1)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
