@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from benchmarks import ours
 from benchmarks.breakdown_kinds import ALL, OF_DATA, OPTIMIZER, REST, UPDATES, kind_of
 from benchmarks.setting import BATCH_SIZE, DEPTHS, PRECISIONS, Setting
-from benchmarks.synthetic import SyntheticSet, make
+from benchmarks.synthetic import SyntheticSet, find
 from whyrelu.data.module import ImageDataModule
 
 DATA = "bench::data"
@@ -121,4 +121,4 @@ if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[2]))
     out = sys.stdout
     sys.stdout = sys.stderr
-    print(json.dumps(measure(make(Path(sys.argv[1])), int(sys.argv[2]))), file=out)
+    print(json.dumps(measure(find(Path(sys.argv[1])), int(sys.argv[2]))), file=out)

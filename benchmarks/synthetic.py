@@ -63,20 +63,32 @@ def make(root: Path, train: int = TRAIN, test: int = TEST) -> SyntheticSet:
         test: test images.
     """
     archive = root / ARCHIVE
-    facts = root / _FACTS
-    wanted = {"train": train, "test": test}
-    if facts.is_file():
-        known = json.loads(facts.read_text())
-        if known["sizes"] == wanted and archive.is_file():
-            return SyntheticSet(root, archive, known["md5"])
+    sizes = {"train": train, "test": test}
+    if _facts(root).get("sizes") == sizes and archive.is_file():
+        return find(root)
     pages = _pages(train, test)
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     for name, page in pages.items():
         (root / FOLDER / name).write_bytes(page)
     archive.write_bytes(_tar(pages))
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()
-    facts.write_text(json.dumps({"sizes": wanted, "md5": md5}))
-    return SyntheticSet(root, archive, md5)
+    (root / _FACTS).write_text(json.dumps({"sizes": sizes, "md5": md5}))
+    return find(root)
+
+
+def find(root: Path) -> SyntheticSet:
+    """Return the set that `make` wrote, whatever its size.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return SyntheticSet(root, root / ARCHIVE, _facts(root)["md5"])
+
+
+def _facts(root: Path) -> dict[str, Any]:
+    path = root / _FACTS
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
 
 
 def _pages(train: int, test: int) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.setting import Setting
-from benchmarks.synthetic import make
+from benchmarks.synthetic import find
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     implementation = importlib.import_module(f"benchmarks.{name}")
-    data = make(Path(root))
+    data = find(Path(root))
     print(json.dumps({"ready": name}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -72,7 +72,7 @@ def test_the_synthetic_set_is_read_alike_by_torchvision_and_whyrelu(data, tmp_pa
         ),
         tmp_path,
     )
-    assert (facts["train"], facts["test"], facts["shape"]) == (640, 20, [32, 32, 3])
+    assert (facts["train"], facts["test"], facts["shape"]) == (800, 20, [32, 32, 3])
     theirs = synthetic.SyntheticCIFAR10(data.root, train=True)
     own = np.load(tmp_path / "cifar10" / "train_images.npy")
     assert np.array_equal(theirs.data, own)
@@ -80,5 +80,5 @@ def test_the_synthetic_set_is_read_alike_by_torchvision_and_whyrelu(data, tmp_pa
 
 
 def test_the_synthetic_set_is_the_same_everywhere(data, tmp_path):
-    assert synthetic.make(tmp_path, train=640, test=20).md5 == data.md5
-    assert synthetic.make(tmp_path, train=640, test=40).md5 != data.md5
+    assert synthetic.make(tmp_path, train=800, test=20).md5 == data.md5
+    assert synthetic.make(tmp_path, train=800, test=40).md5 != data.md5

@@ -45,9 +45,10 @@ def test_the_network_is_the_one_that_whyrelu_trains(depth, data, tmp_path):
     assert repr(theirs) == repr(own) == repr(common)
     for name, weights in theirs.named_parameters():
         assert own.get_parameter(name).shape == weights.shape
-        # uniform with the same bound; 432 draws are the fewest of any weight
+        # uniform with the same bound; the classifier has the fewest draws, 160
         if weights.dim() > 1:
-            assert own.get_parameter(name).abs().max() == pytest.approx(weights.abs().max(), rel=0.05)
+            greatest = [float(each.abs().max()) for each in (own.get_parameter(name), weights)]
+            assert greatest[0] == pytest.approx(greatest[1], rel=0.05)
         assert torch.equal(own.get_parameter(name), common.get_parameter(name))
 
 
@@ -62,5 +63,5 @@ def test_a_worker_answers_what_is_measured_and_tells_why_it_died(data):
         worker.wait()
         found = worker.ask({"setting": SMALL.as_dict()})
         assert (found["steps"], found["samples"]) == (6, 600)
-        with pytest.raises(RuntimeError, match=r"worker of bare died.*unknown_key"):
+        with pytest.raises(RuntimeError, match=r"(?s)worker of bare died.*unknown_key"):
             worker.ask({"setting": SMALL.as_dict() | {"unknown_key": 1}})
