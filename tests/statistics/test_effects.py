@@ -70,6 +70,12 @@ def test_hedges_g_with_equal_spreads_is_that_of_hedges():
     assert hedges_g(first, second) == pytest.approx(-1 / np.sqrt(2.5) * (1 - 3 / 31), rel=2e-3)
 
 
+def test_hedges_g_of_one_degree_of_freedom_is_unknown():
+    # there is no correction for it, and nothing to tell the spread from
+    assert np.isnan(hedges_g([1.0, 1.0], [2.0, 4.0]))
+    assert np.isfinite(hedges_g([1.0, 1.1], [2.0, 4.0]))
+
+
 def test_pooling_one_stratum_changes_nothing():
     single = contrast(FIRST, SECOND, seed=0)
     assert pooled_difference([(FIRST, SECOND)]) == pytest.approx(single.difference)

@@ -11,6 +11,7 @@ from scipy import special, stats
 
 from whyrelu.statistics.samples import Sample, all_equal, as_sample, mean, standard_deviation, without_rounding
 from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
+from whyrelu.statistics.welch import combine, satterthwaite
 
 # Numbers that resampling holds in memory at once.
 _CHUNK = 4_000_000
@@ -91,17 +92,7 @@ def mean_difference(first: ArrayLike, second: ArrayLike, confidence: float = CON
         second: shape (runs of the other group,).
         confidence: level of the interval.
     """
-    a, b = as_sample(first), as_sample(second)
-    difference = mean(a) - mean(b)
-    if min(len(a), len(b)) < 2:
-        return Estimate(difference, _NAN, _NAN)
-    if all_equal(a) and all_equal(b):
-        return Estimate(difference, difference, difference)
-    variances = np.array([standard_deviation(a) ** 2 / len(a), standard_deviation(b) ** 2 / len(b)])
-    total = float(variances.sum())
-    freedom = total**2 / float(np.sum(variances**2 / [len(a) - 1, len(b) - 1]))
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * total**0.5
-    return Estimate(difference, difference - half, difference + half)
+    return combine((first, second), (1, -1)).estimate(confidence)
 
 
 def hedges_g(first: ArrayLike, second: ArrayLike) -> float:
@@ -115,20 +106,20 @@ def hedges_g(first: ArrayLike, second: ArrayLike) -> float:
         second: shape (runs of the other group,).
 
     Returns:
-        nan if either group has a single run; infinite with its sign, or 0, if neither varies.
+        nan if either group has a single run, or one degree of freedom is left, for which there is no correction;
+        infinite with its sign, or 0, if neither varies.
     """
     a, b = as_sample(first), as_sample(second)
     if min(len(a), len(b)) < 2:
         return _NAN
-    scale_a, scale_b = (group - 1.0 for group in (len(a), len(b)))
-    variance_a, variance_b = standard_deviation(a) ** 2, standard_deviation(b) ** 2
-    if variance_a + variance_b == 0:
+    variances = np.array([standard_deviation(group) ** 2 for group in (a, b)])
+    if variances.sum() == 0:
         return 0.0 if all_equal(np.concatenate([a, b])) else math.copysign(math.inf, mean(a) - mean(b))
-    # relative to the larger, for squares of tiny variances underflow
-    share_a, share_b = (variance / max(variance_a, variance_b) for variance in (variance_a, variance_b))
-    freedom = scale_a * scale_b * (share_a + share_b) ** 2 / (scale_b * share_a**2 + scale_a * share_b**2)
+    freedom = float(satterthwaite(variances, [len(a) - 1, len(b) - 1]))
+    if freedom <= 1:
+        return _NAN
     correction = math.exp(special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2)) / math.sqrt(freedom / 2)
-    return (mean(a) - mean(b)) / math.sqrt((variance_a + variance_b) / 2) * correction
+    return (mean(a) - mean(b)) / math.sqrt(variances.mean()) * correction
 
 
 def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RESAMPLES) -> NDArray[np.float64]:
@@ -188,9 +179,8 @@ def welch_p(
         shape (...); where the variance is zero, 0 for a difference and 1 for none.
     """
     varies = variance > 0
-    total = np.where(varies, variance, 1.0)
-    freedom = total**2 / np.where(varies, np.sum(parts**2 / freedoms, axis=-1), 1.0)
-    p = 2 * stats.t.sf(np.abs(difference) / np.sqrt(total), freedom)
+    freedom = np.where(varies, satterthwaite(parts, freedoms), 1.0)
+    p = 2 * stats.t.sf(np.abs(difference) / np.sqrt(np.where(varies, variance, 1.0)), freedom)
     return np.asarray(np.where(varies, p, np.where(difference == 0, 1.0, 0.0)), dtype=np.float64)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
-from whyrelu.statistics.contrasts import mean_difference
-from whyrelu.statistics.samples import all_equal, as_sample, mean, standard_deviation
 from whyrelu.statistics.summaries import Interval
+from whyrelu.statistics.welch import Combination, combine
 
 
 class Equivalence(NamedTuple):
@@ -18,7 +17,7 @@ class Equivalence(NamedTuple):
     Attributes:
         interval: of the difference of means, at level 1 - 2 alpha.
         p: the larger one of both tests.
-        is_equivalent: whether the interval lies within the margin.
+        is_equivalent: whether it is below alpha, which is to say that the interval lies within the margin.
     """
 
     interval: Interval
@@ -29,7 +28,8 @@ class Equivalence(NamedTuple):
 def tost(first: ArrayLike, second: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
     """Two one-sided Welch tests (Schuirmann 1987): are the means less than a margin apart?
 
-    Never equivalent if either group has a single run, for nothing is then known of its spread.
+    Never equivalent if either group has a single run, for nothing is then known of its spread, nor if few runs are all
+    the same: see `whyrelu.statistics.welch.Combination.p_above`.
 
     Args:
         first: shape (runs,).
@@ -37,21 +37,12 @@ def tost(first: ArrayLike, second: ArrayLike, margin: float, alpha: float = 0.05
         margin: above 0, in the unit of the values.
         alpha: level of each test.
     """
-    a, b = as_sample(first), as_sample(second)
-    _, low, high = mean_difference(a, b, 1 - 2 * alpha)
-    is_equivalent = -margin < low and high < margin
-    if min(len(a), len(b)) < 2:
-        p = float("nan")
-    elif all_equal(a) and all_equal(b):
-        p = 0.0 if is_equivalent else 1.0
-    else:
-        # from moments: a group that does not vary would get the spread of round-off by being shifted
-        means, spreads = (mean(a), mean(b)), (standard_deviation(a), standard_deviation(b))
-        above = stats.ttest_ind_from_stats(
-            means[0] + margin, spreads[0], len(a), means[1], spreads[1], len(b), equal_var=False, alternative="greater"
-        )
-        below = stats.ttest_ind_from_stats(
-            means[0] - margin, spreads[0], len(a), means[1], spreads[1], len(b), equal_var=False, alternative="less"
-        )
-        p = float(max(above.pvalue, below.pvalue))
-    return Equivalence(Interval(low, high), p, is_equivalent)
+    difference = combine((first, second), (1, -1))
+    p = equivalence_p(difference, margin)
+    _, low, high = difference.estimate(1 - 2 * alpha)
+    return Equivalence(Interval(low, high), p, p < alpha)
+
+
+def equivalence_p(difference: Combination, margin: float) -> float:
+    """P of two one-sided tests: the larger one; nan without a standard error."""
+    return float(np.max([difference.p_above(-margin), difference.p_below(margin)]))

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from whyrelu.statistics.contrasts import bounded, difference_and_variance, superiority, welch_p, within_reach
-from whyrelu.statistics.samples import Sample, all_equal, as_sample, mean, standard_deviation, without_rounding
+from whyrelu.statistics.samples import Sample, as_sample, without_rounding
 from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
+from whyrelu.statistics.welch import Combination, combine
 
 # The runs of the first and of the second group at one depth, shapes (runs,).
 Pair = tuple[Sample, Sample]
@@ -25,17 +26,13 @@ def pooled_difference(pairs: Sequence[Pair], confidence: float = CONFIDENCE) -> 
         pairs: one per stratum; arms of two runs or more, otherwise the interval is nan.
         confidence: level of the interval.
     """
-    arms = [as_sample(arm) for pair in pairs for arm in pair]
-    value = float(np.mean([mean(a) - mean(b) for a, b in zip(arms[::2], arms[1::2], strict=True)]))
-    if min(len(arm) for arm in arms) < 2:
-        return Estimate(value, float("nan"), float("nan"))
-    if all(all_equal(arm) for arm in arms):
-        return Estimate(value, value, value)
-    variances = np.array([standard_deviation(arm) ** 2 / len(arm) for arm in arms]) / len(pairs) ** 2
-    total = float(variances.sum())
-    freedom = total**2 / float(np.sum(variances**2 / [len(arm) - 1 for arm in arms]))
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * total**0.5
-    return Estimate(value, value - half, value + half)
+    return pooled(pairs).estimate(confidence)
+
+
+def pooled(pairs: Sequence[Pair]) -> Combination:
+    """The mean over strata of the differences of means, for its tests."""
+    arms = [arm for pair in pairs for arm in pair]
+    return combine(arms, np.tile([1.0, -1.0], len(pairs)) / len(pairs))
 
 
 def pooled_superiority(pairs: Sequence[Pair], seed: int, resamples: int = RESAMPLES) -> Estimate:

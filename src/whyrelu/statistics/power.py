@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from whyrelu.statistics.samples import as_sample, mean, standard_deviation
+from whyrelu.statistics.welch import satterthwaite
 
 POWER = 0.8
 
@@ -72,6 +73,35 @@ def seeds_for_equivalence(
     return _least(reached, most)
 
 
+def seeds_for_non_inferiority(
+    first: ArrayLike, second: ArrayLike, margin: float, alpha: float, most: int, power: float = POWER
+) -> int | None:
+    """Seeds per arm with which a one-sided Welch test shows that the first is no more than a margin below the second.
+
+    Means and spreads are taken for the true ones.
+
+    Args:
+        first: shape (runs,), two or more.
+        second: shape (runs of the other group,), two or more.
+        margin: in the unit of the values.
+        alpha: level of the test.
+        most: None if it takes more, or if the mean of the first is further below.
+        power: probability of showing it.
+    """
+    _, spreads = _seen(first, second)
+    distance = mean(as_sample(first)) - mean(as_sample(second)) + margin
+    if distance <= 0:
+        return None
+    if max(spreads) == 0:
+        return 2
+
+    def reached(n: int) -> bool:
+        error, freedom = _error(spreads, n)
+        return bool(stats.nct.sf(stats.t.ppf(1 - alpha, freedom), freedom, min(distance / error, 1e3)) >= power)
+
+    return _least(reached, most)
+
+
 def _seen(first: ArrayLike, second: ArrayLike) -> tuple[float, tuple[float, float]]:
     """Absolute difference of means, and both standard deviations."""
     a, b = as_sample(first), as_sample(second)
@@ -81,8 +111,7 @@ def _seen(first: ArrayLike, second: ArrayLike) -> tuple[float, tuple[float, floa
 def _error(spreads: tuple[float, float], n: int) -> tuple[float, float]:
     """Standard error of the difference with n runs per arm, and Welch's degrees of freedom."""
     shares = np.array(spreads) / max(spreads)
-    freedom = (n - 1) * np.sum(shares**2) ** 2 / np.sum(shares**4)
-    return float(np.hypot(*spreads) / np.sqrt(n)), float(freedom)
+    return float(np.hypot(*spreads) / np.sqrt(n)), float(satterthwaite(shares**2, n - 1))
 
 
 def _least(reached: Callable[[int], bool], most: int) -> int | None:
