@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -21,7 +21,12 @@ _Values = NDArray[np.float64]
 
 
 def variance_shares(
-    table: pd.DataFrame, response: str, factors: Sequence[str], seed: int, confidence: float = CONFIDENCE
+    table: pd.DataFrame,
+    response: str,
+    factors: Sequence[str],
+    seed: int,
+    confidence: float = CONFIDENCE,
+    totals: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Shares of the total sum of squares in a balanced full factorial (Fisher 1925): eta squared of every term.
 
@@ -37,10 +42,11 @@ def variance_shares(
         factors: names of columns; each combination of their values has the same number of rows, at least two.
         seed: of the resampling.
         confidence: level of the intervals.
+        totals: sums of terms, by a name for each, whose interval comes from the same resamples.
 
     Returns:
         columns term, share, low, high. Terms are factors and products such as "activation x norm", in the order of
-        `factors`, small ones first, and last `RESIDUAL`. Shares add up to 1.
+        `factors`, small ones first, and `RESIDUAL`; their shares add up to 1. The totals come last.
 
     Raises:
         ValueError: the factorial is not full and balanced, or the response does not vary.
@@ -49,7 +55,14 @@ def variance_shares(
     if np.ptp(cells) == 0:
         raise ValueError(f"{response} is the same in all rows")
     terms = [names for size in range(1, len(factors) + 1) for names in combinations(range(len(factors)), size)]
-    shares = _shares(cells[None], terms)[0]
+    names = [*(" x ".join(factors[i] for i in term) for term in terms), RESIDUAL]
+    totals = totals or {}
+    parts = np.array([[name in terms_of for name in names] for terms_of in totals.values()], dtype=np.float64)
+
+    def with_totals(of_terms: _Values) -> _Values:
+        return np.concatenate([of_terms, of_terms @ parts.reshape(len(totals), len(names)).T], axis=-1)
+
+    shares = with_totals(_shares(cells[None], terms))[0]
     means, n = cells.mean(axis=-1, keepdims=True), cells.shape[-1]
     residuals = (cells - means) * math.sqrt(n / (n - 1))
     rng = np.random.default_rng(seed)
@@ -57,14 +70,13 @@ def variance_shares(
     for start in range(0, _RESAMPLES, size):
         count = min(size, _RESAMPLES - start)
         runs = rng.integers(n, size=(count, *cells.shape))
-        drawn.append(_shares(means + np.take_along_axis(residuals[None], runs, axis=-1), terms))
+        drawn.append(with_totals(_shares(means + np.take_along_axis(residuals[None], runs, axis=-1), terms)))
     resampled = np.concatenate(drawn)
     bias = resampled.mean(axis=0) - shares
     low, high = np.quantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0) - bias
-    names = [" x ".join(factors[i] for i in term) for term in terms]
     return pd.DataFrame(
         {
-            "term": [*names, RESIDUAL],
+            "term": [*names, *totals],
             "share": shares,
             "low": np.minimum(low, shares),
             "high": np.minimum(np.maximum(high, shares), 1.0),

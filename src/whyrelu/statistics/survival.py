@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,6 +42,12 @@ class Censored:
     def data(self) -> stats.CensoredData:
         """The same as SciPy takes it."""
         return stats.CensoredData(uncensored=self.times[self.reached], right=self.times[~self.reached])
+
+
+def common_horizon(arms: Sequence[Censored]) -> float:
+    """Up to when all groups were followed: the earliest end of one with runs that never reached the threshold."""
+    ends = [float(arm.times.max()) for arm in arms if not np.all(arm.reached)]
+    return min(ends) if ends else max(float(arm.times.max()) for arm in arms)
 
 
 class Curve(NamedTuple):
