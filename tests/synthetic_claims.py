@@ -35,9 +35,15 @@ def claim(id: str = "C1", verdict: str = "supported", **changed: Any) -> dict[st
         "evidence": f"so it is with {id}",
         "figure": None,
         "rule": f"The rule of {id}.",
+        "runs": None,
+        "comparison": "relu - sigmoid",
+        "quantity": "test accuracy",
+        "depth": 4,
+        "facet": "",
     }
     if verdict == "not tested":
-        entry |= dict.fromkeys(("effect", "unit", "low", "high", "n", "p", "p_adjusted"))
+        numbers = ("effect", "unit", "low", "high", "n", "p", "p_adjusted")
+        entry |= dict.fromkeys((*numbers, "comparison", "quantity", "depth", "facet"))
         entry["evidence"] = f"needs what {id} lacks: `make study STUDY=other`"
     return entry | changed
 

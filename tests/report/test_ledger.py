@@ -231,11 +231,28 @@ def test_shares_of_variance_are_drawn(tmp_path, drawn):
 
 
 def test_an_effect_is_said_to_be_of_the_test_whose_it_is(tmp_path):
-    tests = [contrast(PAIR, 2, 40.0, "better"), contrast(PAIR, 4, 60.0, "better")]
-    page = page_of(tmp_path, [claim("C17", effect=60.0, low=59.0, high=62.0, p_adjusted=0.004)], tests)
+    # equal effects: nothing but the claim itself can tell which of them stands for it
+    tests = [contrast(PAIR, 2, 60.0, "better"), contrast("relu - tanh", 2, 60.0, "better")]
+    shown = {"effect": 60.0, "low": 59.0, "high": 62.0, "p_adjusted": 0.004}
+    page = page_of(tmp_path, [claim("C17", comparison=PAIR, depth=2, **shown)], tests)
     assert (
-        "- Effect: 60.0 [59.0, 62.0] points (test accuracy, relu - sigmoid, depth 4); n = 20; p 0.01, adjusted" in page
+        "- Effect: 60.0 [59.0, 62.0] points (test accuracy, relu - sigmoid, depth 2); n = 20; p 0.01, adjusted" in page
     )
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ({"depth": None}, "(test accuracy, relu - sigmoid, all depths)"),
+        ({"comparison": "sigmoid: depth 16 - depth 2", "depth": None}, "(test accuracy, sigmoid: depth 16 - depth 2)"),
+        ({"facet": "norm=batch"}, "(test accuracy, relu - sigmoid, depth 4, with norm=batch)"),
+        ({"runs": 80}, "depth 4); n = 20 of 80;"),
+        ({"comparison": None, "quantity": None, "depth": None}, "points; n = 20;"),
+    ],
+)
+def test_what_is_told_of_an_effect(tmp_path, subject, said):
+    page = page_of(tmp_path, [claim("C1", **subject)])
+    assert said in re.findall("- Effect: .*", page)[0]
 
 
 @pytest.mark.parametrize(

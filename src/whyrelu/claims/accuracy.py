@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whyrelu.claims.comparison import Question, at_every_depth, compare, split, strata
+from whyrelu.claims.comparison import Question, at_every_depth, compare, split, strata, telling
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.verdict import INCONCLUSIVE, Findings, Test, Verdict, not_tested
+from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, each_depth, of_test, outcomes, percent, signed
 from whyrelu.statistics.decision import Rule
 
@@ -56,22 +56,23 @@ def decide(
 
 def _conclude(evidence: Evidence, found: Sequence[Test]) -> Verdict:
     by_depth = [test for test in found if test.depth is not None]
-    verdict = at_every_depth(by_depth, "better", ("worse", "equivalent"))
-    main = found[-1]
-    first, _, second = main.comparison.partition(" - ")
+    verdict = at_every_depth(by_depth, "better", ("worse", EQUIVALENT))
+    last = found[-1]
+    first, _, second = last.comparison.partition(" - ")
     sentence = f"{first} against {second} is {outcomes(by_depth, _WORDS)}; "
     sentence += f"difference in points: {each_depth(by_depth, signed)}"
-    if main.depth is None:
-        chance = percent(main.superiority)
-        sentence += f"; over all depths {of_test(main)}, and a {first} run beats a {second} run in {chance} of pairs"
+    if last.depth is None:
+        chance = percent(last.superiority)
+        sentence += f"; over all depths {of_test(last)}, and a {first} run beats a {second} run in {chance} of pairs"
     if verdict == INCONCLUSIVE:
         sentence += advice(by_depth)
-    return Verdict.of(verdict, sentence + evidence.where, main)
+    main = telling(verdict, by_depth, "better", ("worse", EQUIVALENT), pooled=last)
+    return Verdict.of(verdict, sentence + evidence.where, main, runs=sum(test.n for test in by_depth))
 
 
 _WORDS = {
     "better": "better",
     "worse": "worse",
-    "equivalent": "equal within the margin",
-    "inconclusive": "not told apart",
+    EQUIVALENT: "equal within the margin",
+    INCONCLUSIVE: "not told apart",
 }

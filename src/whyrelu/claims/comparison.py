@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from whyrelu.claims.evidence import by_depth
-from whyrelu.claims.verdict import INCONCLUSIVE, NAN, REFUTED, SUPPORTED, Test
-from whyrelu.statistics.contrasts import Contrast, contrast, mirrored
+from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, NAN, NOT_WORSE, REFUTED, SUPPORTED, Test
+from whyrelu.statistics.contrasts import Contrast, contrast, mirrored, within_reach
 from whyrelu.statistics.decision import Rule, is_better
-from whyrelu.statistics.equivalence import tost
-from whyrelu.statistics.pooling import pooled_difference, pooled_permutation_p, pooled_superiority
-from whyrelu.statistics.power import seeds_for_equivalence, seeds_needed
-from whyrelu.statistics.summaries import mean_interval, seed_of
+from whyrelu.statistics.equivalence import equivalence_p
+from whyrelu.statistics.pooling import pooled, pooled_permutation_p, pooled_superiority
+from whyrelu.statistics.power import seeds_for_equivalence, seeds_for_non_inferiority, seeds_needed
+from whyrelu.statistics.summaries import Estimate, mean_interval, seed_of
+from whyrelu.statistics.welch import Combination, combine
 
 Values = NDArray[np.float64]
 # More seeds than this are not a piece of advice.
@@ -44,6 +44,7 @@ class Question:
         second: of the second.
         rule: when one counts as larger, in the unit of the values.
         margin: within which they count as equal, in the unit of the values.
+        one_sided: whether it is enough that the first is no more than the margin below the second ("not worse").
         words: for a first arm that is larger, and smaller.
         unit: of the effect.
         scale: what values are multiplied by to be in the unit.
@@ -61,6 +62,7 @@ class Question:
     scale: float = 100.0
     facet: str = ""
     family: str = ""
+    one_sided: bool = False
 
     @property
     def comparison(self) -> str:
@@ -73,7 +75,7 @@ class Question:
 
 
 def strata(runs: pd.DataFrame, column: str, first: str, second: str) -> list[Stratum]:
-    """The depths, ascending, at which two series have numbers in a column; runs without one are left out."""
+    """The depths, ascending, at which two series have numbers in a column; `left_out` tells of runs without one."""
     known = runs[runs[column].notna()]
     arms = [
         {depth: group[column].to_numpy("float64") for depth, group in by_depth(known[known["series"] == name]).items()}
@@ -82,9 +84,25 @@ def strata(runs: pd.DataFrame, column: str, first: str, second: str) -> list[Str
     return [Stratum(depth, arms[0][depth], arms[1][depth]) for depth in sorted(set(arms[0]) & set(arms[1]))]
 
 
-def compare(question: Question, groups: Sequence[Stratum]) -> list[Test]:
-    """One test per depth, and one of all depths together if there are several, last and with `depth` None."""
-    tests = [_at_depth(question, group, len(groups)) for group in groups]
+def left_out(runs: pd.DataFrame, column: str, *series: str) -> str:
+    """Which runs have no number in a column, as the end of a sentence; empty if all of some series have one."""
+    own = runs[runs["series"].isin(series)]
+    missing = own[own[column].isna()]
+    if missing.empty:
+        return ""
+    diverged = int((missing["status"] == "diverged").sum())
+    return f"; {len(missing)} of {len(own)} runs have no such number and are left out ({diverged} of them diverged)"
+
+
+def compare(question: Question, groups: Sequence[Stratum], families: int = 1) -> list[Test]:
+    """One test per depth, and one of all depths together if there are several, last and with `depth` None.
+
+    Args:
+        question: that is asked.
+        groups: depths.
+        families: how many such sets of depths are corrected together, for advice on seeds.
+    """
+    tests = [_at_depth(question, group, families * len(groups)) for group in groups]
     return [*tests, _pooled(question, groups)] if len(groups) > 1 else tests
 
 
@@ -105,17 +123,19 @@ def _at_depth(question: Question, group: Stratum, family_size: int) -> Test:
     if min(n_first, n_second) < 2:
         return dataclasses.replace(base, seeds_needed=least_seeds(level))
     found = contrast(group.first, group.second, question.seed(group.depth))
-    same = tost(group.first, group.second, question.margin, question.rule.alpha).is_equivalent
-    return _with(base, question, found, same, _seeds_to_settle(question, group, found, level))
+    difference = combine((group.first, group.second), (1, -1))
+    return _with(base, question, found, difference, _seeds_to_settle(question, group, found, level))
 
 
 def _seeds_to_settle(question: Question, group: Stratum, found: Contrast, level: float) -> int | None:
     """Seeds with which what was seen would be equality, or else a difference, if the rule allows either at all."""
-    rule, difference = question.rule, abs(found.difference.value)
-    if difference < question.margin:
-        return seeds_for_equivalence(group.first, group.second, question.margin, rule.alpha, MOST_SEEDS)
+    rule, difference = question.rule, found.difference.value
+    if question.one_sided and difference > -question.margin:
+        return seeds_for_non_inferiority(group.first, group.second, question.margin, level, MOST_SEEDS)
+    if abs(difference) < question.margin:
+        return seeds_for_equivalence(group.first, group.second, question.margin, level, MOST_SEEDS)
     reached = max(found.superiority.value, 1 - found.superiority.value)
-    if difference <= rule.difference or reached < rule.superiority:
+    if abs(difference) <= rule.difference or reached < rule.superiority:
         return None
     needed = seeds_needed(group.first, group.second, level, MOST_SEEDS)
     return None if needed is None else max(needed, least_seeds(level))
@@ -138,27 +158,30 @@ def _pooled(question: Question, groups: Sequence[Stratum]) -> Test:
         return base
     seed = question.seed(None)
     superiority, p = pooled_superiority(pairs, seed), pooled_permutation_p(pairs, seed)
-    difference = pooled_difference(pairs)
-    found = Contrast(n_first=counts[0], n_second=counts[1], difference=difference, g=NAN, superiority=superiority, p=p)
-    # the 90% interval, as in a test of equivalence at one depth
-    narrow = pooled_difference(pairs, confidence=1 - 2 * question.rule.alpha)
-    return _with(base, question, found, -question.margin < narrow.low and narrow.high < question.margin, None)
+    difference = pooled(pairs)
+    found = Contrast(counts[0], counts[1], difference=difference.estimate(), g=NAN, superiority=superiority, p=p)
+    return _with(base, question, found, difference, None)
 
 
-def _with(base: Test, question: Question, found: Contrast, is_same: bool, needed: int | None) -> Test:
-    def decide(p_adjusted: float) -> str:
+def _with(base: Test, question: Question, found: Contrast, difference: Combination, needed: int | None) -> Test:
+    def decide(p_adjusted: float, p_equality: float) -> str:
         if is_better(found, p_adjusted, question.rule):
             return question.words[0]
         if is_better(mirrored(found), p_adjusted, question.rule):
             return question.words[1]
-        return "equivalent" if is_same else INCONCLUSIVE
+        if p_equality < question.rule.alpha:
+            return NOT_WORSE if question.one_sided else EQUIVALENT
+        return INCONCLUSIVE
 
+    margin = question.margin
+    p_equality = difference.p_above(-margin) if question.one_sided else equivalence_p(difference, margin)
     return dataclasses.replace(
         base,
         effect=question.scale * found.difference.value,
         low=question.scale * found.difference.low,
         high=question.scale * found.difference.high,
         p=found.p,
+        p_equality=p_equality,
         hedges_g=found.g,
         superiority=found.superiority.value,
         superiority_low=found.superiority.low,
@@ -169,9 +192,13 @@ def _with(base: Test, question: Question, found: Contrast, is_same: bool, needed
 
 
 def least_seeds(level: float) -> int:
-    """Seeds per arm below which a permutation test can never be significant: its smallest p is 2 / C(2n, n)."""
+    """Seeds per arm below which no difference can be found, however large.
+
+    The smallest p of a permutation test is 2 / C(2n, n), and the interval of P(first > second) ends no higher than
+    `within_reach` allows, which has to be above one half.
+    """
     n = 2
-    while 2 / math.comb(2 * n, n) >= level:
+    while 2 / math.comb(2 * n, n) >= level or within_reach(Estimate(1.0, 1.0, 1.0), n).low <= 0.5:
         n += 1
     return n
 
@@ -192,9 +219,9 @@ def against_bound(values: Values, bound: float, alpha: float, family_size: int =
     if len(values) < 2:
         return Test(effect=mean, n_first=len(values), seeds_needed=2, **named)
     interval = mean_interval(values, seed_of(", ".join(str(value) for value in named.values())))
-    p = _one_sample_p(values, bound)
+    p = combine([values], [1.0]).p(bound)
 
-    def decide(p_adjusted: float) -> str:
+    def decide(p_adjusted: float, _: float) -> str:
         if p_adjusted < alpha and interval.low > bound:
             return "above"
         return "below" if p_adjusted < alpha and interval.high < bound else INCONCLUSIVE
@@ -213,18 +240,47 @@ def against_bound(values: Values, bound: float, alpha: float, family_size: int =
     )
 
 
-def _one_sample_p(values: Values, bound: float) -> float:
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
-        return 1.0 if math.isclose(float(values[0]), bound) else 0.0
-    return float(stats.ttest_1samp(values, bound).pvalue)
-
-
 def at_every_depth(tests: Sequence[Test], supporting: str, refuting: Sequence[str]) -> str:
     """The verdict on what is claimed for every depth: one clear counterexample refutes it."""
     outcomes = [test.outcome for test in tests]
     if any(outcome in refuting for outcome in outcomes):
         return REFUTED
     return SUPPORTED if outcomes and all(outcome == supporting for outcome in outcomes) else INCONCLUSIVE
+
+
+def telling(verdict: str, tests: Sequence[Test], supporting: str, refuting: Sequence[str], pooled: Test | None) -> Test:
+    """The test whose effect stands for a verdict of `at_every_depth`.
+
+    The clearest counterexample if it is refuted; the one that is furthest from being settled if it is open; if it is
+    supported, all depths together, or the depth where support is weakest.
+
+    Args:
+        verdict: on the claim.
+        tests: that it was made of.
+        supporting: outcome of those that support it.
+        refuting: outcomes of those that refute it.
+        pooled: of all depths together, None if there is no such test.
+    """
+    if verdict == REFUTED:
+        return clearest([test for test in tests if test.outcome in refuting])
+    if verdict == SUPPORTED:
+        return pooled or weakest(tests)
+    return weakest([test for test in tests if test.outcome != supporting])
+
+
+def clearest(tests: Sequence[Test]) -> Test:
+    """The test with the smallest p after correction; of equal ones that with the largest effect."""
+    return min(tests, key=_doubt)
+
+
+def weakest(tests: Sequence[Test]) -> Test:
+    """The test with the largest p after correction, or without any; of equal ones that with the smallest effect."""
+    return max(tests, key=_doubt)
+
+
+def _doubt(test: Test) -> tuple[float, float]:
+    _, p = test.deciding_p
+    return (math.inf if math.isnan(p) else p, -abs(test.effect))
 
 
 def split(tests: Sequence[Test], **wanted: Any) -> list[Test]:

@@ -17,6 +17,8 @@ from whyrelu.statistics.multiplicity import holm
 
 _HEAD = ("id", "claim", "hypothesis")
 _NUMBERS = ("effect", "unit", "low", "high", "n", "p", "p_adjusted")
+# The test that the numbers are of, and how many runs all tests of the verdict rest on, if they are more than its own.
+_SUBJECT = ("runs", "comparison", "quantity", "depth", "facet")
 # Numbers of claims.json have so many significant digits: the last ones differ between processors.
 _DIGITS = 6
 
@@ -67,10 +69,13 @@ def _adjusted(owners: Sequence[tuple[Claim, Test]]) -> list[Test]:
     for i, (claim, test) in enumerate(owners):
         families.setdefault((claim.family, test.family), []).append(i)
     for members in families.values():
-        for i, p in zip(members, holm([tests[i].p for i in members]), strict=True):
+        ps, equalities = (holm([getattr(tests[i], name) for i in members]) for name in ("p", "p_equality"))
+        for i, p, p_equality in zip(members, ps, equalities, strict=True):
             test = tests[i]
-            outcome = test.outcome if test.decide is None else test.decide(float(p))
-            tests[i] = dataclasses.replace(test, p_adjusted=float(p), outcome=outcome)
+            outcome = test.outcome if test.decide is None else test.decide(float(p), float(p_equality))
+            tests[i] = dataclasses.replace(
+                test, p_adjusted=float(p), p_equality_adjusted=float(p_equality), outcome=outcome
+            )
     return tests
 
 
@@ -78,7 +83,8 @@ def _entry(claim: Claim, verdict: Verdict) -> dict[str, Any]:
     """One entry of claims.json; numbers that are not finite are null."""
     entry: dict[str, Any] = {name: getattr(claim, name) for name in _HEAD} | {"verdict": verdict.verdict}
     entry |= {name: _plain(getattr(verdict, name)) for name in _NUMBERS}
-    return entry | {"evidence": verdict.evidence, "figure": claim.figure, "rule": claim.rule}
+    entry |= {"evidence": verdict.evidence, "figure": claim.figure, "rule": claim.rule}
+    return entry | {name: getattr(verdict, name) for name in _SUBJECT}
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from whyrelu.claims.comparison import against_bound, at_every_depth
+from whyrelu.claims.comparison import against_bound, at_every_depth, telling
 from whyrelu.claims.evidence import Evidence, by_depth
 from whyrelu.claims.verdict import INCONCLUSIVE, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, each_depth, percent
@@ -53,8 +53,8 @@ def decide(evidence: Evidence, activation: str, stay: float, alpha: float) -> Fi
             f"the claim needs at most {percent(stay)}{evidence.where}"
         )
         sentence += advice(own) if verdict == INCONCLUSIVE else ""
-        # the depth that speaks most against the claim
-        return Verdict.of(verdict, sentence, max(own, key=lambda test: test.effect))
+        main = telling(verdict, own, "below", ("above",), pooled=None)
+        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in own))
 
     return Findings(tests, conclude)
 

@@ -19,13 +19,20 @@ INCONCLUSIVE = "inconclusive"
 NOT_TESTED = "not tested"
 VERDICTS = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTED)
 
+# Outcomes of tests that rest on `Test.p_equality`.
+EQUIVALENT = "equivalent"
+NOT_WORSE = "not worse"
+EQUAL = (EQUIVALENT, NOT_WORSE)
+
 
 @dataclass(frozen=True)
 class Test:
     """One row of contrasts.parquet, whose columns are described in `whyrelu.results.columns.CONTRAST_COLUMNS`.
 
     Attributes:
-        decide: turns p after Holm's correction into `outcome`, where that depends on it.
+        p_equality: of a second test in the same comparison: that the two are equal within a margin, or the first no
+            more than the margin below the second.
+        decide: turns both p after Holm's correction into `outcome`, where that depends on them.
         family: tests of one name are corrected together; each claim has its own families unless conf/claims names one
             that it shares.
     """
@@ -45,6 +52,8 @@ class Test:
     facet: str = ""
     p: float = NAN
     p_adjusted: float = NAN
+    p_equality: float = NAN
+    p_equality_adjusted: float = NAN
     hedges_g: float = NAN
     superiority: float = NAN
     superiority_low: float = NAN
@@ -52,12 +61,19 @@ class Test:
     outcome: str = INCONCLUSIVE
     seeds_needed: int | None = None
     family: str = ""
-    decide: Callable[[float], str] | None = field(default=None, compare=False, repr=False)
+    decide: Callable[[float, float], str] | None = field(default=None, compare=False, repr=False)
 
     @property
     def n(self) -> int:
         """Runs that took part."""
         return (self.n_first or 0) + (self.n_second or 0)
+
+    @property
+    def deciding_p(self) -> tuple[float, float]:
+        """The p that `outcome` rests on, as it is and corrected."""
+        if self.outcome in EQUAL:
+            return self.p_equality, self.p_equality_adjusted
+        return self.p, self.p_adjusted
 
 
 @dataclass(frozen=True)
@@ -71,9 +87,14 @@ class Verdict:
         unit: of the effect.
         low: end of its 95% interval.
         high: the other end.
-        n: runs it rests on.
-        p: of its test.
+        n: runs of the test whose effect this is.
+        p: of that test; of the test of equality where that decided.
         p_adjusted: after Holm's correction within the family.
+        runs: that all tests of the verdict rest on, if these are more than `n`.
+        comparison: of that test, as in contrasts.parquet, as are the next ones.
+        quantity: what the effect is of.
+        depth: None for all depths together.
+        facet: what is the same in all its runs.
     """
 
     verdict: str
@@ -85,14 +106,32 @@ class Verdict:
     n: int | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    runs: int | None = None
+    comparison: str | None = None
+    quantity: str | None = None
+    depth: int | None = None
+    facet: str | None = None
 
     @classmethod
-    def of(cls, verdict: str, evidence: str, test: Test | None = None, n: int | None = None) -> Verdict:
-        """A verdict whose numbers are those of a test; `n` if it rests on more runs than that one."""
-        if test is None:
-            return cls(verdict, evidence, n=n)
-        numbers = test.effect, test.unit, test.low, test.high
-        return cls(verdict, evidence, *numbers, test.n if n is None else n, test.p, test.p_adjusted)
+    def of(cls, verdict: str, evidence: str, test: Test, runs: int | None = None) -> Verdict:
+        """A verdict whose numbers are those of a test; `runs` if it rests on more runs than that one."""
+        p, p_adjusted = test.deciding_p
+        return cls(
+            verdict,
+            evidence,
+            effect=test.effect,
+            unit=test.unit,
+            low=test.low,
+            high=test.high,
+            n=test.n,
+            p=p,
+            p_adjusted=p_adjusted,
+            runs=runs if runs is not None and runs > test.n else None,
+            comparison=test.comparison,
+            quantity=test.quantity,
+            depth=test.depth,
+            facet=test.facet,
+        )
 
     def exponential(self, unit: str, sign: int = 1) -> Verdict:
         """The same verdict on exp(sign * effect): a ratio, of a test on logarithms."""

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from whyrelu.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED, VERDICTS
@@ -82,7 +81,7 @@ def ledger_rows(study: Study, figures: list[str]) -> list[Row]:
 
 def _row(study: Study, claim: dict[str, Any], figures: list[str], tests: int) -> Row:
     value, low, high, p = (_float(claim[name]) for name in ("effect", "low", "high", "p_adjusted"))
-    counts = [f"n = {claim['n']:,}"] if claim["n"] is not None else []
+    counts = _counts(claim)
     counts += [] if math.isnan(p) else [f"p {probability(p)}"]
     return Row(
         id=claim["id"],
@@ -106,27 +105,31 @@ def _numbers(study: Study, claim: dict[str, Any]) -> str:
     value, low, high, p, adjusted = (_float(claim[name]) for name in ("effect", "low", "high", "p", "p_adjusted"))
     if math.isnan(value):
         return ""
-    of = _subject(study.contrasts[study.contrasts["claim"] == claim["id"]], value, adjusted)
+    of = _subject(claim, study.reference.label)
     parts = [estimate(value, low, high, claim["unit"] or "") + (f" ({of})" if of else "")]
-    parts += [f"n = {claim['n']:,}"] if claim["n"] is not None else []
+    parts += _counts(claim)
     parts += [] if math.isnan(p) else [f"p {probability(p)}, adjusted {probability(adjusted)}"]
     return "; ".join(parts)
 
 
-def _subject(tests: pd.DataFrame, value: float, adjusted: float) -> str:
-    """What an effect is of: that of the test whose estimate it is, or its exponential; empty if it is no test's own."""
-    effects = tests["effect"].to_numpy("float64")
-    with np.errstate(over="ignore"):
-        candidates = (effects, np.exp(effects), np.exp(-effects))
-    same = np.any([np.isclose(found, value, rtol=1e-5, atol=0) for found in candidates], axis=0)
-    same &= np.isclose(tests["p_adjusted"].to_numpy("float64"), adjusted, rtol=1e-4, atol=0, equal_nan=True)
-    if not same.any():
+def _subject(claim: dict[str, Any], reference: str) -> str:
+    """What an effect is of: quantity, comparison, depth, and the setting if not the reference; empty if unsaid."""
+    if claim["quantity"] is None:
         return ""
-    # of equal ones the last, which is the deepest
-    test = tests[same].iloc[-1]
-    depth = "all depths" if pd.isna(test["depth"]) else f"depth {test['depth']}"
-    over = [] if ":" in test["comparison"] else [depth]
-    return ", ".join([test["quantity"], test["comparison"], *over])
+    parts = [claim["quantity"], *([claim["comparison"]] if claim["comparison"] else [])]
+    # a comparison of depths names them itself
+    if ":" not in (claim["comparison"] or ""):
+        parts.append("all depths" if claim["depth"] is None else f"depth {claim['depth']}")
+    if claim["facet"] not in (None, "", reference):
+        parts.append(f"with {claim['facet']}")
+    return ", ".join(parts)
+
+
+def _counts(claim: dict[str, Any]) -> list[str]:
+    """How many runs the effect is of, and of how many that the verdict rests on."""
+    if claim["n"] is None:
+        return []
+    return [f"n = {claim['n']:,}" + (f" of {claim['runs']:,}" if claim["runs"] is not None else "")]
 
 
 def _float(value: float | None) -> float:

@@ -31,7 +31,7 @@ from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RU
 
 _PROVENANCE_KEYS = ("study", "overrides", "runs", "seeds", "common", "implied", "data", "libraries")
 _CLAIM_KEYS = ("id", "claim", "hypothesis", "verdict", "effect", "unit", "low", "high", "n", "p", "p_adjusted")
-_CLAIM_TEXTS = ("evidence", "figure", "rule")
+_CLAIM_TEXTS = ("evidence", "figure", "rule", "runs", "comparison", "quantity", "depth", "facet")
 _THEORY_WRITER = "python src/theory.py -m with the settings of the sweep"
 _TUNING_WRITER = "python src/tune.py -m with the settings of the sweep"
 

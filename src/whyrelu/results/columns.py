@@ -161,14 +161,17 @@ CONTRAST_COLUMNS = {
     # as the test gives it, and after Holm's correction within its family
     "p": "float64",
     "p_adjusted": "float64",
+    # the same of a test that the two are equal within a margin (or the first not worse), where the claim has one
+    "p_equality": "float64",
+    "p_equality_adjusted": "float64",
     "hedges_g": "float64",
     # P(first > second) + P(first = second) / 2
     "superiority": "float64",
     "superiority_low": "float64",
     "superiority_high": "float64",
-    # what the rule makes of it: better, worse, higher, lower, faster, slower, equivalent, inconclusive; of a single
-    # activation above, below (a bound), inside, outside; of exact numbers bounded, unbounded, some, none, reached,
-    # not reached
+    # what the rule makes of it: better, worse, higher, lower, faster, slower, equivalent, not worse, inconclusive; of a
+    # single activation above, below (a bound), inside, outside; of exact numbers bounded, unbounded, some, none,
+    # reached, not reached
     "outcome": "str",
     # seeds per arm with which an inconclusive one would be settled with a power of 80%, if the estimate is right
     "seeds_needed": "Int64",
