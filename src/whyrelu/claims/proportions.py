@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from whyrelu.claims.evidence import by_depth
-from whyrelu.claims.verdict import Test
+from whyrelu.claims.verdict import INCONCLUSIVE, Test
 from whyrelu.claims.words import percent
-from whyrelu.statistics.proportions import barnard_p, wilson_interval
+from whyrelu.statistics.proportions import barnard_p, difference_of_proportions, wilson_interval
 
 
 class Count(NamedTuple):
@@ -26,6 +24,10 @@ class Count(NamedTuple):
     def fraction(self) -> float:
         """The proportion."""
         return self.successes / self.n
+
+    def side(self, bound: float) -> str:
+        """On which side of a bound the interval lies: above, below or inconclusive."""
+        return "above" if self.low > bound else "below" if self.high < bound else INCONCLUSIVE
 
     def __str__(self) -> str:
         return f"{self.successes} of {self.n} runs [{percent(self.low)}, {percent(self.high)}]"
@@ -43,10 +45,27 @@ def failures(runs: pd.DataFrame, series: str) -> dict[int, Count]:
     return {depth: counted(int(group["failed"].sum()), len(group)) for depth, group in groups.items()}
 
 
-def difference_of(first: Count, second: Count, alpha: float, **named: object) -> Test:
-    """Two proportions compared: Barnard's exact test; the interval of the difference is Newcombe's hybrid score one.
+def share_of(count: Count, bound: float, **named: object) -> Test:
+    """A proportion against a bound, by its interval alone.
 
-    Newcombe 1998, method 10: it stays sane where none or all failed, and needs no equal variances.
+    Args:
+        count: of the arm.
+        bound: fraction of 1.
+        named: attributes of the test.
+    """
+    return Test(
+        effect=100 * count.fraction,
+        unit="points",
+        low=100 * count.low,
+        high=100 * count.high,
+        n_first=count.n,
+        outcome=count.side(bound),
+        **named,  # type: ignore[arg-type]
+    )
+
+
+def difference_of(first: Count, second: Count, alpha: float, **named: object) -> Test:
+    """Two proportions compared by Barnard's exact test, with Newcombe's interval of the difference.
 
     Args:
         first: of the first arm.
@@ -54,46 +73,22 @@ def difference_of(first: Count, second: Count, alpha: float, **named: object) ->
         alpha: level of the test.
         named: attributes of the test.
     """
-    difference = first.fraction - second.fraction
-    below = np.hypot(first.fraction - first.low, second.high - second.fraction)
-    above = np.hypot(first.high - first.fraction, second.fraction - second.low)
+    counts = first.successes, first.n, second.successes, second.n
+    difference = difference_of_proportions(*counts)
 
-    def decide(p_adjusted: float) -> str:
+    def decide(p_adjusted: float, _: float) -> str:
         if not p_adjusted < alpha:
-            return "inconclusive"
-        return "higher" if difference > 0 else "lower"
+            return INCONCLUSIVE
+        return "higher" if difference.value > 0 else "lower"
 
     return Test(
-        effect=100 * difference,
+        effect=100 * difference.value,
         unit="points",
-        low=100 * float(difference - below),
-        high=100 * float(difference + above),
+        low=100 * difference.low,
+        high=100 * difference.high,
         n_first=first.n,
         n_second=second.n,
-        p=barnard_p(first.successes, first.n, second.successes, second.n),
+        p=barnard_p(*counts),
         decide=decide,
         **named,  # type: ignore[arg-type]
     )
-
-
-def seeds_to_tell(fraction: float, bound: float, power: float = 0.8, most: int = 1000) -> int | None:
-    """Seeds with which Wilson's interval of a proportion lies on its side of a bound, with a power of 80%.
-
-    Args:
-        fraction: the true proportion.
-        bound: not the same.
-        power: probability of an interval on its side.
-        most: None if it takes more.
-    """
-    if fraction == bound:
-        return None
-    z = stats.norm.ppf(0.975)
-    for n in range(2, most + 1):
-        counts = np.arange(n + 1)
-        share = counts / n
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        told = centre - half > bound if fraction > bound else centre + half < bound
-        if stats.binom.pmf(counts, n, fraction)[told].sum() >= power:
-            return n
-    return None

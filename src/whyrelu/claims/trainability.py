@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
-from scipy.optimize import isotonic_regression
-
-from whyrelu.claims.comparison import split
+from whyrelu.claims.comparison import MOST_SEEDS, split
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.proportions import Count, difference_of, failures, seeds_to_tell
+from whyrelu.claims.proportions import Count, difference_of, failures, share_of
 from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import number
+from whyrelu.statistics.proportions import Half, half_position, seeds_to_tell
 
 _QUANTITY = "failed runs"
 
@@ -40,33 +39,20 @@ def decide(
     if len(depths) < 2:
         return not_tested("two depths or more", evidence.train_command(depth="2,4,8,16"))
     shallow, deep = depths[0], depths[-1]
-    needed = [seeds_to_tell(counts[deep].fraction, bound) for counts in (first, second)]
+    named: dict[str, Any] = {"quantity": _QUANTITY, "facet": facet}
+    pair = f"{activation} - {reference}"
     tests = [
-        difference_of(
-            first[depth],
-            second[depth],
-            alpha,
-            comparison=f"{activation} - {reference}",
-            quantity=_QUANTITY,
-            depth=depth,
-            facet=facet,
-        )
-        for depth in depths
+        difference_of(first[depth], second[depth], alpha, comparison=pair, depth=depth, **named) for depth in depths
     ]
-    tests[-1] = dataclasses.replace(tests[-1], seeds_needed=None if None in needed else max(n for n in needed if n))
-    growth = difference_of(
-        first[deep],
-        first[shallow],
-        alpha,
-        comparison=f"{activation}: depth {deep} - depth {shallow}",
-        quantity=_QUANTITY,
-        facet=facet,
-        family="growth",
-    )
-    tests.append(growth)
+    grown = f"{activation}: depth {deep} - depth {shallow}"
+    tests.append(difference_of(first[deep], first[shallow], alpha, comparison=grown, family="growth", **named))
+    for name, counts in zip(names, (first, second), strict=True):
+        share = share_of(counts[deep], bound, comparison=name, depth=deep, **named)
+        needed = seeds_to_tell(counts[deep].fraction, bound, MOST_SEEDS)
+        tests.append(dataclasses.replace(share, seeds_needed=needed if share.outcome == INCONCLUSIVE else None))
     for name in dict.fromkeys(runs["series"]):
         counts = failures(runs, name)
-        half = half_depth(counts)
+        half = _half(counts).position
         tests.append(
             Test(
                 comparison=name,
@@ -80,57 +66,47 @@ def decide(
         )
 
     def conclude(found: Sequence[Test]) -> Verdict:
-        contrast = split(found, comparison=f"{activation} - {reference}", depth=deep)[0]
-        grows = split(found, family="growth")[0].outcome
-        worst, best = first[deep], second[deep]
-        verdict = INCONCLUSIVE
-        if worst.high < bound or best.low > bound:
-            verdict = REFUTED
-        elif worst.low > bound and best.high < bound and contrast.outcome == "higher" and grows == "higher":
-            verdict = SUPPORTED
+        contrast = split(found, comparison=pair, depth=deep)[0]
+        growth = split(found, family="growth")[0]
+        worst, best = (split(found, comparison=name, quantity=_QUANTITY)[0] for name in names)
+        # what has to hold, with the test that says whether it does; the first that is open stands for an open claim
+        limit = f"{100 * bound:.0f}%"
+        needs = [
+            (worst, "above", f"whether {activation} fails in more than {limit} of runs"),
+            (best, "below", f"whether {reference} fails in fewer than {limit} of runs"),
+            (contrast, "higher", "whether the two differ"),
+            (growth, "higher", f"whether {activation} fails more at larger depth"),
+        ]
+        missing = [(test, question) for test, wanted, question in needs if test.outcome != wanted]
+        verdict, main = (INCONCLUSIVE, missing[0][0]) if missing else (SUPPORTED, contrast)
+        if worst.outcome == "below" or best.outcome == "above":
+            verdict, main = REFUTED, worst if worst.outcome == "below" else best
         sentence = (
-            f"at depth {deep} {activation} fails in {worst} and {reference} in {best}; at depth {shallow} they fail in "
-            f"{first[shallow]} and {second[shallow]}{_alike(evidence, alike, deep)}; half of the runs fail: "
-            f"{_half(first, activation)}, {_half(second, reference)}{evidence.where}"
+            f"at depth {deep} {activation} fails in {first[deep]} and {reference} in {second[deep]}; "
+            f"at depth {shallow} they fail in {first[shallow]} and {second[shallow]}{_alike(evidence, alike, deep)}; "
+            f"half of the runs fail: {_half_text(first, activation)}, {_half_text(second, reference)}{evidence.where}"
         )
         if verdict == INCONCLUSIVE:
-            sentence += f"; open: {_open(worst, best, contrast, grows, bound, (activation, reference))}"
-            if contrast.seeds_needed:
-                sentence += f"; about {contrast.seeds_needed} seeds per arm would tell, if these are the true shares"
-        return Verdict.of(verdict, sentence, contrast, n=sum(test.n for test in tests[: len(depths)]))
+            sentence += f"; open: {', '.join(question for _, question in missing)}"
+            if seeds := [test.seeds_needed for test, _ in missing if test.seeds_needed]:
+                sentence += f"; about {max(seeds)} seeds per arm would tell the shares, if these are the true ones"
+        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in split(found, comparison=pair)))
 
     return Findings(tests, conclude)
 
 
-def half_depth(counts: Mapping[int, Count]) -> float:
-    """L50, the depth at which half of the runs fail: interpolated over log depth where shares never fall with depth.
-
-    Args:
-        counts: by depth, ascending; at least one.
-
-    Returns:
-        the shallowest depth if half fail there already, infinity if half fail at none.
-    """
-    depths = np.array(list(counts), dtype=np.float64)
-    weights = np.array([count.n for count in counts.values()], dtype=np.float64)
-    shares = isotonic_regression([count.fraction for count in counts.values()], weights=weights).x
-    if shares[-1] < 0.5:
-        return float("inf")
-    i = int(np.argmax(shares >= 0.5))
-    if i == 0:
-        return float(depths[0])
-    part = (0.5 - shares[i - 1]) / (shares[i] - shares[i - 1])
-    return float(np.exp(np.interp(part, [0, 1], np.log(depths[i - 1 : i + 1]))))
+def _half(counts: Mapping[int, Count]) -> Half:
+    """L50, the depth at which half of the runs fail, from counts by depth, ascending."""
+    return half_position([count.successes for count in counts.values()], [c.n for c in counts.values()], list(counts))
 
 
-def _half(counts: Mapping[int, Count], name: str) -> str:
-    at = half_depth(counts)
-    if at == float("inf"):
+def _half_text(counts: Mapping[int, Count], name: str) -> str:
+    half = _half(counts)
+    if half.upto is None:
         return f"{name} at no depth tried"
-    if at == min(counts):
-        return f"{name} from depth {number(at)} or less"
-    deeper = [depth for depth in counts if depth >= at]
-    return f"{name} between depths {max(depth for depth in counts if depth < at)} and {min(deeper)}"
+    if half.above is None:
+        return f"{name} from depth {number(half.upto)} or less"
+    return f"{name} between depths {number(half.above)} and {number(half.upto)}"
 
 
 def _alike(evidence: Evidence, names: Sequence[str], depth: int) -> str:
@@ -142,14 +118,3 @@ def _alike(evidence: Evidence, names: Sequence[str], depth: int) -> str:
         if depth in counts:
             found.append(f"{series}, S-shaped too, fails in {counts[depth]}")
     return f" ({'; '.join(found)} at depth {depth})" if found else ""
-
-
-def _open(worst: Count, best: Count, contrast: Test, grows: str, bound: float, names: tuple[str, str]) -> str:
-    limit = f"{100 * bound:.0f}%"
-    reasons = [
-        *[f"whether {names[0]} fails in more than {limit} of runs"] * (worst.low <= bound),
-        *[f"whether {names[1]} fails in fewer than {limit} of runs"] * (best.high >= bound),
-        *["whether the two differ"] * (contrast.outcome != "higher"),
-        *[f"whether {names[0]} fails more at larger depth"] * (grows != "higher"),
-    ]
-    return ", ".join(reasons)
