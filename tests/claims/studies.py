@@ -92,6 +92,7 @@ def study(
         "tuning": None,
         "timing": None,
         "overrides": OVERRIDES,
+        "common": tables.common,
     }
 
 

@@ -33,6 +33,7 @@ class Evidence:
         timing: timing.json as `whyrelu.claims.timing` describes it, None if there is none.
         facet_columns: the factors that tell facets apart.
         overrides: of the sweep, as typed.
+        common: settings that are the same in all runs and no columns of `runs`.
     """
 
     runs: pd.DataFrame
@@ -45,6 +46,7 @@ class Evidence:
     timing: Mapping[str, Any] | None = None
     facet_columns: Sequence[str] = ()
     overrides: Sequence[str] = field(default=())
+    common: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def facets(self) -> list[str]:
@@ -126,6 +128,7 @@ def make_evidence(
     tuning: pd.DataFrame | None = None,
     timing: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
+    common: Mapping[str, Any] | None = None,
 ) -> Evidence:
     """Evidence from tables as they are in their files.
 
@@ -139,6 +142,7 @@ def make_evidence(
         tuning: tuning.parquet, None if there is none.
         timing: timing.json, None if there is none.
         overrides: of the sweep.
+        common: settings that are the same in all runs, as in provenance.json.
     """
     columns = facet_columns(runs.drop_duplicates(factor_columns(runs)))
     runs = _labelled(runs, columns).assign(failed=is_failure(runs))
@@ -156,6 +160,7 @@ def make_evidence(
         timing=timing,
         facet_columns=columns,
         overrides=overrides,
+        common=common or {},
     )
 
 

@@ -54,6 +54,7 @@ def read_evidence(directory: Path) -> Evidence:
     Raises:
         UserError: a table is missing or damaged.
     """
+    provenance = read_json(directory / "provenance.json")
     tuning, timing = directory / "tuning.parquet", directory / "timing.json"
     return make_evidence(
         runs=read_table(directory / "runs.parquet", RUN_COLUMNS),
@@ -64,5 +65,6 @@ def read_evidence(directory: Path) -> Evidence:
         run_convergence=read_table(directory / "run_convergence.parquet", RUN_CONVERGENCE_COLUMNS),
         tuning=read_table(tuning, RUN_COLUMNS, "python src/tune.py") if tuning.is_file() else None,
         timing=read_json(timing) if timing.is_file() else None,
-        overrides=read_json(directory / "provenance.json")["overrides"],
+        overrides=provenance["overrides"],
+        common=provenance["common"],
     )

@@ -19,11 +19,11 @@ import numpy as np
 from whyrelu.claims.comparison import Values, at_every_depth
 from whyrelu.claims.declaration import of_data
 from whyrelu.claims.evidence import Evidence, by_depth
-from whyrelu.claims.updates import welch_trend
 from whyrelu.claims.verdict import INCONCLUSIVE, NAN, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import between, each_depth, listed, number, percent
 from whyrelu.statistics.summaries import seed_of, t_interval
-from whyrelu.statistics.survival import Censored, restricted_mean_ratio
+from whyrelu.statistics.survival import Censored, common_horizon, restricted_mean_ratio
+from whyrelu.statistics.welch import welch_trend
 
 _COMMAND = "python src/timing.py"
 
@@ -194,12 +194,6 @@ def step_seconds(timing: Mapping[str, Any] | None, activation: str, depth: int, 
         if (entry["activation"], entry["depth"], entry["width"], entry["kind"]) == (activation, depth, width, "train"):
             return float(np.median(entry["seconds"]))
     return None
-
-
-def common_horizon(arms: Sequence[Censored]) -> float:
-    """Up to when all arms were followed: the earliest end of one with runs that never reached the threshold."""
-    ends = [float(arm.times.max()) for arm in arms if not np.all(arm.reached)]
-    return min(ends) if ends else max(float(arm.times.max()) for arm in arms)
 
 
 def _planned() -> Findings:

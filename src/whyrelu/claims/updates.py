@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from numpy.typing import ArrayLike
 
-from whyrelu.claims.comparison import Values
+from whyrelu.claims.comparison import Values, clearest, weakest
 from whyrelu.claims.evidence import Evidence, by_depth
-from whyrelu.claims.verdict import INCONCLUSIVE, NAN, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
+from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import between, listed, number, percent
-from whyrelu.statistics.summaries import Estimate
+from whyrelu.statistics.equivalence import equivalence_p
+from whyrelu.statistics.welch import trend
 
-_QUANTITY = "relative update of the first layer, per doubling of depth"
+_QUANTITY = "relative update of the first layer per unit of learning rate, per doubling of depth"
+_RAW = "relative update of the first layer as it is, per doubling of depth"
 
 
-def decide(
-    evidence: Evidence, activation: str, optimizers: list[str], change: float, alpha: float, confidence: float
-) -> Findings:
-    """Fit ln(norm(update) / norm(W)) of the first layer, mean over the epochs of a run, over log2 depth.
+def decide(evidence: Evidence, activation: str, optimizers: list[str], change: float, alpha: float) -> Findings:
+    """Fit ln(norm(update) / norm(W) / lr) of the first layer, mean over the steps of a run, over log2 depth.
+
+    An update is proportional to the learning rate, which is tuned for each depth and falls over the steps: lr is the
+    one in effect at the step that was measured. Without the division the trend would be that of tuning as well; it is
+    tested beside.
 
     Args:
         evidence: of the study.
@@ -30,139 +35,158 @@ def decide(
         change: the update is the same at all depths if it is multiplied per doubling by a number between its inverse
             and it.
         alpha: level of the tests.
-        confidence: of the interval that has to lie within that margin.
     """
     if evidence.lacking(activation):
         return not_tested(f"runs of {activation}", evidence.command_for(activation))
     name = str(evidence.series(activation))
-    first = _mean_log_updates(evidence.layers)
+    first = _mean_log_updates(evidence)
     if first[first["facet"] == evidence.reference].empty:
         return not_tested("diagnostics of training", evidence.train_command(diagnostics="full"))
     margin = math.log(change)
     tests: list[Test] = []
-    ends: dict[str, str] = {}
+    arms: list[_Arm] = []
     for optimizer, facet in evidence.siblings("optimizer").items():
         rows = first[first["facet"] == facet]
         for series in dict.fromkeys([name, *rows["series"]]):
-            groups = _groups(rows[rows["series"] == series])
-            if len(groups) < 2:
+            own = rows[rows["series"] == series]
+            if own["depth"].nunique() < 2:
                 continue
-            trend, p = welch_trend(list(groups.values()), np.log2(list(groups)))
-            narrow, _ = welch_trend(list(groups.values()), np.log2(list(groups)), confidence)
-            shallow, deep = min(groups), max(groups)
+            named = {"comparison": f"{series}, optimizer={optimizer}", "facet": facet}
+            further = "" if series == name else "others"
+            tests.append(_trend_test(own, "update", margin, alpha, quantity=_QUANTITY, family=further, **named))
+            tests.append(_trend_test(own, "raw", margin, alpha, quantity=_RAW, family=f"{further} raw", **named))
             if series == name:
-                values = [number(math.exp(groups[depth].mean())) for depth in (shallow, deep)]
-                ends[optimizer] = f"{values[0]} at depth {shallow} and {values[1]} at depth {deep}"
-            tests.append(
-                Test(
-                    comparison=f"{series}, optimizer={optimizer}",
-                    quantity=_QUANTITY,
-                    effect=trend.value,
-                    unit="ln ratio",
-                    low=trend.low,
-                    high=trend.high,
-                    n_first=sum(len(group) for group in groups.values()),
-                    facet=facet,
-                    p=p,
-                    family="" if series == name else "others",
-                    decide=_Decision(trend, narrow, margin, alpha),
-                )
-            )
-    main = [test for test in tests if not test.family]
-    if not main:
+                arms.append(_Arm(optimizer, own, int((evidence.runs_of(facet)["series"] == series).sum())))
+    if not arms:
         return not_tested("two depths or more", evidence.train_command(depth="2,4,8,16"))
-    missing = set(optimizers) - {name.partition(" ")[0] for name in ends}
+    missing = set(optimizers) - {arm.optimizer.partition(" ")[0] for arm in arms}
 
     def conclude(found: Sequence[Test]) -> Verdict:
         own = [test for test in found if not test.family]
-        outcomes = {test.outcome for test in own}
-        verdict = SUPPORTED if outcomes == {"lower"} else INCONCLUSIVE
-        if outcomes & {"higher", "equivalent"}:
-            verdict = REFUTED
-        parts = []
-        for test in own:
-            optimizer = test.comparison.partition(", optimizer=")[2]
-            interval = between(math.exp(test.low), math.exp(test.high))
-            parts.append(
-                f"with {optimizer} the relative update of {name}'s first layer is {ends[optimizer]}, "
-                f"multiplied by {number(math.exp(test.effect))} {interval} per doubling of depth"
-            )
-        lacking = f"not measured with {listed(sorted(missing))} (`make study STUDY=mechanisms`); " if missing else ""
-        sentence = lacking + "; ".join(parts)
-        if none := _share_of_none(evidence, name):
-            sentence += f"; {percent(none)} of its steps change no weight in float32 and count with the smallest change"
-        return Verdict.of(verdict, sentence, own[0]).exponential("factor per doubling of depth")
+        refuting = [test for test in own if test.outcome in ("higher", EQUIVALENT)]
+        unsettled = [test for test in own if test.outcome == INCONCLUSIVE]
+        verdict = REFUTED if refuting else INCONCLUSIVE if unsettled else SUPPORTED
+        main = clearest(refuting) if refuting else weakest(unsettled or own)
+        raw = [test for test in found if test.family == " raw"]
+        parts = [_sentence(name, arm, *pair) for arm, *pair in zip(arms, own, raw, strict=True)]
+        sentence = f"not measured with {listed(sorted(missing))} (`make study STUDY=mechanisms`); " if missing else ""
+        sentence += "; ".join(parts)
+        verdict_of = Verdict.of(verdict, sentence, main, runs=sum(test.n for test in own))
+        return verdict_of.exponential("factor per doubling of depth")
 
     return Findings(tests, conclude)
 
 
-class _Decision:
-    """The outcome of a trend: lower or higher by its interval, equivalent if a narrower one is within the margin."""
+class _Arm(NamedTuple):
+    """The runs with one optimizer: rows of `_mean_log_updates`, and how many were trained."""
 
-    def __init__(self, trend: Estimate, narrow: Estimate, margin: float, alpha: float) -> None:
-        self._trend, self._narrow, self._margin, self._alpha = trend, narrow, margin, alpha
-
-    def __call__(self, p_adjusted: float) -> str:
-        if p_adjusted < self._alpha and self._trend.high < 0:
-            outcome = "lower"
-        elif p_adjusted < self._alpha and self._trend.low > 0:
-            outcome = "higher"
-        else:
-            outcome = INCONCLUSIVE
-        # a difference that is sure to be smaller than the margin is none
-        is_small = -self._margin < self._narrow.low and self._narrow.high < self._margin
-        return "equivalent" if is_small else outcome
+    optimizer: str
+    rows: pd.DataFrame
+    runs: int
 
 
-def welch_trend(groups: Sequence[Values], positions: Values, confidence: float = 0.95) -> tuple[Estimate, float]:
-    """Slope of a line through the means of groups, which may differ in spread, and p of no slope.
+def _trend_test(rows: pd.DataFrame, column: str, margin: float, alpha: float, **named: Any) -> Test:
+    groups = {depth: group[column].to_numpy("float64") for depth, group in by_depth(rows).items()}
+    slope = trend(list(groups.values()), np.log2(list(groups)))
+    estimate, has_none = slope.estimate(), bool((rows["none"] > 0).any())
 
-    A linear contrast of means with the variance and the degrees of freedom of Welch 1951 and Satterthwaite 1946.
+    def decide(p_adjusted: float, p_equality: float) -> str:
+        if p_adjusted < alpha and estimate.high < 0:
+            return "lower"
+        # steps that changed nothing count with more than they were, and could make a rise or equality of a fall
+        if has_none:
+            return INCONCLUSIVE
+        if p_adjusted < alpha and estimate.low > 0:
+            return "higher"
+        return EQUIVALENT if p_equality < alpha else INCONCLUSIVE
+
+    return Test(
+        effect=estimate.value,
+        unit="ln ratio",
+        low=estimate.low,
+        high=estimate.high,
+        n_first=len(rows),
+        p=slope.p(),
+        p_equality=equivalence_p(slope, margin),
+        decide=decide,
+        **named,
+    )
+
+
+def _sentence(name: str, arm: _Arm, test: Test, raw: Test) -> str:
+    """What was measured with one optimizer."""
+    rows, epochs = arm.rows, sorted(set(arm.rows["epochs"]))
+    when = "the last epoch" if epochs == [1] else f"{epochs[-1]} epochs"
+    told = (
+        f"with {arm.optimizer}, per unit of the learning rate in effect (in the middle of {when}), the relative update "
+        f"of {name}'s first layer is {_ends(rows, 'update')}, multiplied by {_factor(test)} per doubling of depth; "
+        f"as it is, tuned rates and all, it is {_ends(rows, 'raw')}, multiplied by {_factor(raw)}"
+    )
+    if none := float(rows["none"].mean()):
+        told += f"; {percent(none)} of these steps change no weight and count with the smallest change"
+    if unseen := arm.runs - len(rows):
+        told += f"; {unseen} of {arm.runs} runs have no such step (they diverged before) and are left out"
+    return told
+
+
+def _ends(rows: pd.DataFrame, column: str) -> str:
+    groups = by_depth(rows)
+    values = [
+        f"{number(math.exp(groups[depth][column].mean()))} at depth {depth}" for depth in (min(groups), max(groups))
+    ]
+    return " and ".join(values)
+
+
+def _factor(test: Test) -> str:
+    return " ".join(filter(None, [number(math.exp(test.effect)), between(math.exp(test.low), math.exp(test.high))]))
+
+
+def rate_in_effect(lr: ArrayLike, schedule: str, step: ArrayLike, steps: ArrayLike) -> Values:
+    """The learning rate of a training step, as `whyrelu.training.classifier` schedules it.
 
     Args:
-        groups: one array of runs each, shapes (runs,), at least two.
-        positions: shape (groups,), not all the same.
-        confidence: level of the interval.
+        lr: of the run, any shape.
+        schedule: "constant" or "cosine".
+        step: from 0, of the same shape.
+        steps: that the run has if it is not stopped, of the same shape.
+    """
+    rate = np.asarray(lr, dtype=np.float64)
+    if schedule == "constant":
+        return rate
+    passed = np.asarray(step, dtype=np.float64) / np.asarray(steps, dtype=np.float64)
+    return np.asarray(rate * (1 + np.cos(np.pi * passed)) / 2, dtype=np.float64)
+
+
+def _mean_log_updates(evidence: Evidence) -> pd.DataFrame:
+    """Per run, means over the epochs that were looked at of ln of the relative update of layer 1.
+
+    Steps below the resolution of the weights change none of them. To leave them out would keep just the largest, so
+    they count with the smallest update of the study.
 
     Returns:
-        interval and p are nan if a group has a single run.
+        columns run_id, series, facet, depth, `update` (per unit of the learning rate in effect), `raw` (as it is),
+        `none` (share of steps that change no weight), `epochs` (how many were looked at).
     """
-    centred = np.asarray(positions, dtype=np.float64) - np.mean(positions)
-    weights = centred / np.sum(centred**2)
-    slope = float(np.sum(weights * [np.mean(group) for group in groups]))
-    if min(len(group) for group in groups) < 2:
-        return Estimate(slope, NAN, NAN), NAN
-    parts = np.array([w**2 * np.var(group, ddof=1) / len(group) for w, group in zip(weights, groups, strict=True)])
-    total = float(parts.sum())
-    if total == 0:
-        return Estimate(slope, slope, slope), 0.0 if slope else 1.0
-    freedom = total**2 / float(np.sum(parts**2 / [len(group) - 1 for group in groups]))
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(total)
-    p = 2 * float(stats.t.sf(abs(slope) / math.sqrt(total), freedom))
-    return Estimate(slope, slope - half, slope + half), p
-
-
-def _groups(rows: pd.DataFrame) -> dict[int, Values]:
-    return {depth: group["update"].to_numpy("float64") for depth, group in by_depth(rows).items()}
-
-
-def _share_of_none(evidence: Evidence, name: str) -> float:
-    """The share of the steps measured in the first layer that left all weights as they were."""
-    layers = evidence.layers
-    updates = layers.loc[(layers["series"] == name) & (layers["layer"] == 1), "update"].dropna()
-    return float((updates == 0).mean()) if len(updates) else 0.0
-
-
-def _mean_log_updates(layers: pd.DataFrame) -> pd.DataFrame:
-    """Per run, the mean over epochs of ln of the relative update of layer 1.
-
-    Steps below the resolution of float32 change no weight. To leave them out would keep just the largest, so they count
-    with the smallest update of the study, which makes a fall with depth look smaller than it is.
-    """
+    layers, runs = evidence.layers, evidence.runs
+    runs = runs if "schedule" in runs else runs.assign(schedule=evidence.common["schedule"])
     first = layers[(layers["layer"] == 1) & (layers["update"] >= 0)]
+    first = first.merge(runs[["run_id", "lr", "epochs", "steps", "schedule"]], on="run_id")
     updates = first["update"].to_numpy("float64")
     least = updates[updates > 0].min(initial=np.inf)
     if not np.isfinite(least):
         first, updates = first.iloc[:0], updates[:0]
-    logs = first.assign(update=np.log(np.maximum(updates, least)))
-    return logs.groupby(["run_id", "series", "facet", "depth"], sort=False)["update"].mean().reset_index()
+    # a run that diverged stopped early: its steps are those of the epochs that it was looked at
+    trained = first["run_id"].map(layers.groupby("run_id")["epoch"].max()).to_numpy("int64")
+    per_epoch = first["steps"].to_numpy("int64") // trained
+    # the middle step of the epoch, as whyrelu.diagnostics.callback has it
+    step = (first["epoch"].to_numpy("int64") - 1) * per_epoch + per_epoch // 2
+    total = first["epochs"].to_numpy("int64") * per_epoch
+    rates = np.empty(len(first))
+    for schedule in first["schedule"].unique():
+        own = (first["schedule"] == schedule).to_numpy("bool")
+        rates[own] = rate_in_effect(first["lr"].to_numpy("float64")[own], schedule, step[own], total[own])
+    raw = np.log(np.maximum(updates, least))
+    table = first.assign(raw=raw, update=raw - np.log(rates), none=(updates == 0).astype("float64"))
+    groups = table.groupby(["run_id", "series", "facet", "depth"], sort=False)
+    means = groups[["update", "raw", "none"]].mean()
+    return means.assign(epochs=groups["epoch"].nunique()).reset_index()
