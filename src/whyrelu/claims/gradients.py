@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.comparison import against_bound, at_every_depth, split
+from whyrelu.claims.comparison import against_bound, at_every_depth, split, telling, weakest
 from whyrelu.claims.evidence import Evidence, by_depth
-from whyrelu.claims.verdict import INCONCLUSIVE, Findings, Test, Verdict, not_tested
+from whyrelu.claims.verdict import INCONCLUSIVE, SUPPORTED, Findings, Test, Verdict, concluded, not_tested
 from whyrelu.claims.words import advice, depths, listed, number
 
 _SLOPE = "slope of ln gradient norm over layers at init"
 _LINEARITY = "R^2 of ln gradient norm against the layer at init"
 _RATIO = "ln of first over last gradient norm at init"
+# What is said of runs without a fit.
+_NO_LINE = "too few layers have a gradient that is not zero for a line"
+# And of those with a gradient that underflowed.
+_COUNTS = "counts with the smallest one measured"
+# Below this float32 has nothing but zero.
+_UNDERFLOW = float(np.finfo(np.float32).smallest_subnormal)
 
 
 def decide_shrinkage(
@@ -36,11 +42,18 @@ def decide_shrinkage(
     if evidence.lacking(activation):
         return not_tested(f"runs of {activation}", evidence.command_for(activation))
     name, facet = str(evidence.series(activation)), evidence.reference
-    fits = line_fits(evidence.layers_of(), least_layers)
-    if fits[fits["series"] == name].empty:
+    layers = evidence.layers_of()
+    fits = line_fits(layers, least_layers)
+    fitted = fits[fits["series"] == name]
+    seen = _runs_at_init(layers, name, least_layers)
+    if fitted.empty:
         if evidence.runs_of().loc[lambda runs: runs["series"] == name, "depth"].max() < least_layers:
             return not_tested(f"a depth of at least {least_layers}", evidence.train_command(depth="4,8,16"))
-        return not_tested("diagnostics", evidence.train_command(diagnostics="summary"))
+        if not seen:
+            return not_tested("diagnostics", evidence.train_command(diagnostics="summary"))
+        return concluded(Verdict(INCONCLUSIVE, f"in {seen} of {seen} runs of {name} {_NO_LINE}{evidence.where}"))
+    unfitted = seen - len(fitted)
+    without = f"; in {unfitted} of {seen} runs of {name} {_NO_LINE}, and they are left out" if unfitted else ""
     tests = []
     for series in dict.fromkeys([name, *fits["series"]]):
         groups = by_depth(fits[fits["series"] == series])
@@ -65,12 +78,15 @@ def decide_shrinkage(
             parts.append(f"{_factor(test)} at depth {test.depth} ({said}R^2 {number(line.effect)})")
         sentence = (
             f"gradients of {name} are multiplied per layer, on their way back, by {listed(parts)}; "
-            f"1 would be no change{evidence.where}"
+            f"1 would be no change{without}{evidence.where}"
         )
-        main = split(own, quantity=_SLOPE)[-1]
         sentence += advice(own) if verdict == INCONCLUSIVE else ""
-        n = sum(test.n for test in split(own, quantity=_SLOPE))
-        return Verdict.of(verdict, sentence, main, n=n).exponential("factor per layer", sign=-1)
+        main = telling(verdict, own, "above", ("below",), pooled=None)
+        if verdict == SUPPORTED:
+            main = weakest(split(own, quantity=_SLOPE))
+        found_out = Verdict.of(verdict, sentence, main, runs=sum(test.n for test in split(own, quantity=_SLOPE)))
+        # R^2 is shown as it is
+        return found_out.exponential("factor per layer", sign=-1) if main.quantity == _SLOPE else found_out
 
     return Findings(tests, conclude)
 
@@ -89,10 +105,18 @@ def decide_ratio(evidence: Evidence, activation: str, ratio: float, alpha: float
     name, bound = str(evidence.series(activation)), math.log(ratio)
     ratios = _log_ratios(evidence.layers)
     main_rows = ratios[(ratios["series"] == name) & (ratios["facet"] == evidence.reference)]
+    seen = _runs_at_init(evidence.layers_of(), name, 2)
     if main_rows.empty:
         if evidence.runs_of().loc[lambda runs: runs["series"] == name, "depth"].max() < 2:
             return not_tested("a depth of at least 2", evidence.train_command(depth="2,4,8,16"))
-        return not_tested("diagnostics", evidence.train_command(diagnostics="summary"))
+        if not seen:
+            return not_tested("diagnostics", evidence.train_command(diagnostics="summary"))
+        nothing = f"in {seen} of {seen} runs of {name} the gradient of the last layer is zero, so there is no ratio"
+        return concluded(Verdict(INCONCLUSIVE, nothing + evidence.where))
+    zeros = int((main_rows["gradient"] == 0).sum())
+    told = f"; in {zeros} of {seen} runs the gradient of the first layer is zero and {_COUNTS}" if zeros else ""
+    undefined = seen - len(main_rows)
+    told += f"; {undefined} of {seen} runs have no such ratio and are left out" if undefined else ""
     tests = []
     for init, facet in evidence.siblings("init").items():
         for series in dict.fromkeys([name, *ratios["series"]]):
@@ -114,15 +138,16 @@ def decide_ratio(evidence: Evidence, activation: str, ratio: float, alpha: float
             parts.append(f"{_ratio_text(test)} at depth {test.depth} ({kept} of {test.n_first} runs within)")
         sentence = (
             f"the gradient norm of the first layer over that of the last is, for {name} at init, {listed(parts)}; "
-            f"within [1/{number(ratio)}, {number(ratio)}] counts as neither too small nor too large{evidence.where}"
+            f"within [1/{number(ratio)}, {number(ratio)}] counts as neither too small nor too large{told}"
+            f"{evidence.where}"
         )
         for init in dict.fromkeys(test.comparison.partition(", init=")[2] for test in found):
             further = [test for test in found if test.comparison == f"{name}, init={init}" and test.family]
             if outside := split(further, outcome="outside"):
                 sentence += f"; with init={init} it is outside at {depths(test.depth for test in outside)}"
         sentence += advice(own) if verdict == INCONCLUSIVE else ""
-        worst = max(own, key=lambda test: abs(test.effect))
-        return Verdict.of(verdict, sentence, worst, n=sum(test.n for test in own)).exponential("ratio")
+        main = telling(verdict, own, "inside", ("outside",), pooled=None)
+        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in own)).exponential("ratio")
 
     return Findings(tests, conclude)
 
@@ -132,30 +157,47 @@ def line_fits(layers: pd.DataFrame, least_layers: int) -> pd.DataFrame:
 
     Args:
         layers: rows of layers.parquet with `series` and `depth`.
-        least_layers: runs with fewer have no row, nor have runs with a gradient that is zero or missing.
+        least_layers: runs with fewer layers of a gradient above zero have no row. A gradient that underflowed to zero
+            cannot be on the line, and says nothing against it.
 
     Returns:
         columns run_id, series, depth, slope (per layer; positive where gradients shrink on their way back), linearity.
     """
-    start = layers[(layers["epoch"] == 0) & (layers["depth"] >= least_layers)]
+    start = layers[(layers["epoch"] == 0) & (layers["gradient"] > 0)]
     rows = []
     for (run_id, series, depth), group in start.groupby(["run_id", "series", "depth"], sort=False):
-        gradient = group["gradient"].to_numpy("float64")
-        if len(gradient) == depth and np.all(gradient > 0) and np.all(np.isfinite(gradient)):
-            line, residuals, *_ = np.polyfit(group["layer"], np.log(gradient), 1, full=True)
-            total = float(np.sum((np.log(gradient) - np.log(gradient).mean()) ** 2))
-            linearity = 1 - float(residuals[0]) / total if len(residuals) and total > 0 else math.nan
-            rows.append((run_id, series, depth, float(line[0]), linearity))
-    table = pd.DataFrame(rows, columns=["run_id", "series", "depth", "slope", "linearity"])
-    return table[table["linearity"].notna()]
+        if len(group) < least_layers:
+            continue
+        layer, logs = group["layer"].to_numpy("float64"), np.log(group["gradient"].to_numpy("float64"))
+        line = np.polyfit(layer, logs, 1)
+        total = float(np.sum((logs - logs.mean()) ** 2))
+        # where nothing changes a line explains nothing
+        linearity = 1 - float(np.sum((logs - np.polyval(line, layer)) ** 2)) / total if total > 0 else 0.0
+        rows.append((run_id, series, depth, float(line[0]), linearity))
+    return pd.DataFrame(rows, columns=["run_id", "series", "depth", "slope", "linearity"])
+
+
+def _runs_at_init(layers: pd.DataFrame, series: str, least_layers: int) -> int:
+    """How many runs of a series with enough layers were looked at before training."""
+    start = layers[(layers["epoch"] == 0) & (layers["series"] == series) & (layers["depth"] >= least_layers)]
+    return int(start["run_id"].nunique())
 
 
 def _log_ratios(layers: pd.DataFrame) -> pd.DataFrame:
-    """Per run of at least two layers, ln of the gradient norm of the first layer over that of the last, at init."""
-    start = layers[(layers["epoch"] == 0) & (layers["depth"] > 1) & (layers["gradient"] > 0)]
-    first, last = start[start["layer"] == 1], start[start["layer"] == start["depth"]]
+    """Per run of at least two layers, ln of the gradient norm of the first layer over that of the last, at init.
+
+    A gradient of the first layer that underflowed to zero is too small, whatever it was: it counts with the smallest
+    one that was measured, which is nearer to the bound than the truth.
+    """
+    start = layers[(layers["epoch"] == 0) & (layers["depth"] > 1) & (layers["gradient"] >= 0)]
+    positive = start.loc[start["gradient"] > 0, "gradient"].to_numpy("float64")
+    least = max(positive.min(initial=np.inf), _UNDERFLOW)
+    first = start[start["layer"] == 1]
+    last = start[(start["layer"] == start["depth"]) & (start["gradient"] > 0)]
     both = first.merge(last[["run_id", "gradient"]], on="run_id", suffixes=("", "_last"))
-    return both.assign(ratio=np.log((both["gradient"] / both["gradient_last"]).to_numpy("float64")))
+    gradient = both["gradient"].to_numpy("float64")
+    ratio = np.log(np.where(gradient > 0, gradient, least) / both["gradient_last"].to_numpy("float64"))
+    return both.assign(ratio=ratio)
 
 
 def _near(values: np.ndarray, bound: float, alpha: float, family_size: int, named: dict[str, Any]) -> Test:
@@ -166,8 +208,8 @@ def _near(values: np.ndarray, bound: float, alpha: float, family_size: int, name
     words = {inner: "inside", outer: "outside"}
     reached = test.decide
 
-    def decide(p_adjusted: float) -> str:
-        outcome = words.get(reached(p_adjusted) if reached else INCONCLUSIVE, INCONCLUSIVE)
+    def decide(p_adjusted: float, p_equality: float) -> str:
+        outcome = words.get(reached(p_adjusted, p_equality) if reached else INCONCLUSIVE, INCONCLUSIVE)
         # the whole interval has to be, not only the end that the mean is near to
         is_within = -bound < test.low and test.high < bound
         return INCONCLUSIVE if outcome == "inside" and not is_within else outcome
