@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
-from whyrelu.claims.comparison import Question, at_every_depth, compare, split, strata
+from whyrelu.claims.comparison import Question, at_every_depth, clearest, compare, split, strata, weakest
 from whyrelu.claims.declaration import of_data
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.timing import common_horizon, step_seconds
-from whyrelu.claims.verdict import INCONCLUSIVE, Findings, Test, Verdict, not_tested
+from whyrelu.claims.timing import step_seconds
+from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, REFUTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, each_depth, listed, number, of_test, outcomes, percent
+from whyrelu.results.convergence import censored
 from whyrelu.statistics.decision import Rule
 from whyrelu.statistics.summaries import seed_of
-from whyrelu.statistics.survival import Censored, logrank_p, restricted_mean_difference
+from whyrelu.statistics.survival import Censored, common_horizon, logrank_p, restricted_mean_difference
 
 _WORDS = {
     "better": "larger",
     "worse": "smaller",
-    "equivalent": "equal within the margin",
+    EQUIVALENT: "equal within the margin",
     INCONCLUSIVE: "not told apart",
 }
 _AREA = "area under the validation curve"
@@ -52,7 +51,7 @@ def decide(
     """
     if lacking := evidence.lacking(activation, reference):
         return not_tested(f"runs of {' and '.join(lacking)}", evidence.command_for(activation, reference))
-    first, second = str(evidence.series(activation)), str(evidence.series(reference))
+    names = first, second = str(evidence.series(activation)), str(evidence.series(reference))
     facet, rule = evidence.reference, Rule(superiority, difference, alpha)
     runs = evidence.runs_of().merge(evidence.run_convergence, on="run_id")
     question = Question(_AREA, first, second, rule, margin, ("better", "worse"), facet=facet)
@@ -65,69 +64,73 @@ def decide(
     for threshold in declared:
         own = runs.merge(evidence.convergence[evidence.convergence["threshold"] == threshold], on="run_id")
         for depth in [test.depth for test in areas if test.depth is not None]:
-            arms = _censored(own[own["depth"] == depth], (first, second))
-            times.append(_time_test((first, second), arms, threshold, depth, facet, alpha))
-            seconds = [step_seconds(evidence.timing, name, depth, runs["width"].iloc[0]) for name in (first, second)]
+            at_depth = own[(own["depth"] == depth) & own["series"].isin(names)]
+            arms = [censored(at_depth[at_depth["series"] == name], at_depth["step"].max()) for name in names]
+            times.append(_time_test(names, arms, threshold, depth, facet, alpha))
+            seconds = [step_seconds(evidence.timing, name, depth, runs["width"].iloc[0]) for name in names]
             if all(value is not None for value in seconds):
                 scaled = [
                     Censored(arm.times * float(value or 0), arm.reached)
                     for arm, value in zip(arms, seconds, strict=True)
                 ]
-                times.append(_time_test((first, second), scaled, threshold, depth, facet, alpha, "seconds"))
+                times.append(_time_test(names, scaled, threshold, depth, facet, alpha, "seconds"))
     shares = {
         name: evidence.convergence[evidence.convergence["run_id"].isin(runs.loc[runs["series"] == name, "run_id"])]
         .groupby("threshold")["reached"]
         .mean()
-        for name in (first, second)
+        for name in names
     }
 
     def conclude(found: Sequence[Test]) -> Verdict:
         by_depth = [test for test in split(found, quantity=_AREA) if test.depth is not None]
         later = [test for test in found if test.quantity != _AREA]
-        verdict = at_every_depth(
-            [_together(test, split(later, depth=test.depth)) for test in by_depth], "faster", ("slower",)
-        )
-        main = split(found, quantity=_AREA)[-1]
-        in_seconds = any(test.unit == "seconds" for test in later)
-        sentence = "" if in_seconds else "in steps, as seconds need timing.json: "
+        # the claim is decided in steps; seconds are told beside
+        steps = split(later, unit="steps")
+        together = [_together(test, split(steps, depth=test.depth)) for test in by_depth]
+        verdict = at_every_depth([test for test, _ in together], "faster", ("slower",))
+        overall = split(found, quantity=_AREA)[-1]
+        in_seconds = split(later, unit="seconds")
+        sentence = "decided in steps; " if in_seconds else "in steps, as seconds need timing.json: "
         sentence += (
             f"the area under {first}'s validation curve is {outcomes(by_depth, _WORDS)}, compared with {second}'s "
-            f"({of_test(main)})"
+            f"({of_test(overall)})"
         )
         for threshold in declared:
             own = split(later, quantity=_STEPS.format(number(threshold)))
-            reached = [f"{percent(float(shares[name][threshold]))} of {name}" for name in (first, second)]
+            reached = [f"{percent(float(shares[name][threshold]))} of {name}" for name in names]
             sentence += (
                 f"; {listed(reached)} runs reach a validation accuracy of {number(threshold)}, "
                 f"{first} earlier by this many steps: {each_depth(own)}"
             )
+            if timed := split(in_seconds, quantity=_SECONDS.format(number(threshold))):
+                sentence += f" (and by this many seconds: {each_depth(timed)})"
         sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
-        return Verdict.of(verdict, sentence + evidence.where, main)
+        main = overall
+        if verdict == REFUTED:
+            main = clearest([shown for test, shown in together if test.outcome == "slower"])
+        elif verdict == INCONCLUSIVE:
+            main = weakest([shown for test, shown in together if test.outcome == INCONCLUSIVE])
+        return Verdict.of(verdict, sentence + evidence.where, main, runs=sum(test.n for test in by_depth))
 
     return Findings([*areas, *times], conclude)
 
 
-def _together(area: Test, times: Sequence[Test]) -> Test:
-    """One depth: "faster" if the area is larger, and some threshold is reached earlier and none later."""
-    outcomes = {test.outcome for test in times}
-    outcome = INCONCLUSIVE
-    if area.outcome == "better" and "faster" in outcomes and "slower" not in outcomes:
+def _together(area: Test, steps: Sequence[Test]) -> tuple[Test, Test]:
+    """One depth: "faster" if the area is larger, and some threshold is reached earlier and none later.
+
+    Returns:
+        the area with that outcome, and the test that decided: if the area is larger, and it is open still, that of
+        steps which stands in the way.
+    """
+    earlier, later = split(steps, outcome="faster"), split(steps, outcome="slower")
+    outcome, shown = INCONCLUSIVE, area
+    if area.outcome == "better" and earlier and not later:
         outcome = "faster"
-    elif area.outcome in ("worse", "equivalent") and "faster" not in outcomes:
+    elif area.outcome in ("worse", EQUIVALENT) and not earlier:
         outcome = "slower"
-    return dataclasses.replace(area, outcome=outcome)
-
-
-def _censored(runs: pd.DataFrame, names: tuple[str, str]) -> list[Censored]:
-    """Times of two arms at one depth; a run that diverged has reached nothing until the last step of the others."""
-    last = runs.loc[runs["series"].isin(names), "step"].max()
-    arms = []
-    for name in names:
-        own = runs[runs["series"] == name]
-        arms.append(
-            Censored(own["step"].where(own["reached"], last).to_numpy("float64"), own["reached"].to_numpy("bool"))
-        )
-    return arms
+    elif area.outcome == "better":
+        shown = clearest(later or steps)
+    return dataclasses.replace(area, outcome=outcome), shown
 
 
 def _time_test(
@@ -157,7 +160,7 @@ def _time_test(
         second, first, common_horizon(arms), seed_of(f"{facet}, {quantity}, {base.comparison}, {depth}")
     )
 
-    def decide(p_adjusted: float) -> str:
+    def decide(p_adjusted: float, _: float) -> str:
         if not p_adjusted < alpha:
             return INCONCLUSIVE
         return "faster" if saved.low > 0 else "slower" if saved.high < 0 else INCONCLUSIVE

@@ -21,7 +21,8 @@ from whyrelu.report.panels import (
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import TEXT, legend_above, legend_height
 from whyrelu.report.text import at_depths, listing, percent, plural
-from whyrelu.statistics.survival import Censored, kaplan_meier
+from whyrelu.results.convergence import censored
+from whyrelu.statistics.survival import kaplan_meier
 
 # Depths beside each other; of more of them so many are shown, both ends among them.
 _MOST_DEPTHS = 5
@@ -77,12 +78,12 @@ def _prepare(axes: Axes, last: int) -> None:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, line: CellLine, index: int, count: int, last: int) -> None:
-    """The share of runs that have reached a threshold, with its interval, and where the others were last seen."""
+    """The share of runs that have reached a threshold, with its interval, and up to when the others were followed."""
     own = rows[(rows["series"] == line.series) & (rows["depth"] == line.depth)]
     if own.empty:
         return
     style = line.style
-    times = Censored(own["step"].to_numpy("float64"), own["reached"].to_numpy(bool))
+    times = censored(own, last)
     curve = kaplan_meier(times)
     share = 100 * (1 - curve.survival)
     known = np.isfinite(curve.low) & np.isfinite(curve.high)
@@ -125,7 +126,7 @@ def _censored_entry() -> Line2D:
         markerfacecolor="white",
         markersize=5,
         linestyle="",
-        label="not reached when last seen (censored)",
+        label="not reached in the end (censored)",
     )
 
 
@@ -143,7 +144,7 @@ def _illustration(
         f"Share of runs that have reached a validation accuracy of {levels}, against the training step{where}.",
         f"Share of runs that have reached a validation accuracy of {levels} on two evaluations in a row, against the "
         f"training step{where}, {sheet.explanation}{rows} (Kaplan and Meier's estimate; bands: pointwise 95% "
-        f"intervals). Runs that never get there are counted: an open marker shows where they were last seen.{note} "
+        f"intervals). Runs that never get there are counted to the end, those that diverged too: an open marker.{note} "
         f"{_reached_sentence(facet, shown[-1])}",
     )
 

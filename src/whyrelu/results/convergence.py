@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from whyrelu.results.cells import validation_matrix
 from whyrelu.results.columns import CONVERGENCE_COLUMNS, RUN_CONVERGENCE_COLUMNS
+from whyrelu.statistics.survival import Censored
 
 # A network whose train loss is within this of that of guessing, ln(classes) nats, is on a plateau.
 PLATEAU = 0.02
@@ -46,6 +47,19 @@ def first_reached(accuracy: ArrayLike, steps: ArrayLike, threshold: float) -> Re
     above = values >= threshold
     twice = np.flatnonzero(above[:-1] & above[1:])
     return Reached(int(when[twice[0]]), True) if len(twice) else Reached(int(when[-1]), False)
+
+
+def censored(rows: pd.DataFrame, last: float) -> Censored:
+    """Times to a threshold of one group of runs.
+
+    A run that diverged will never reach it: it counts as followed until the last step, and not as one that might have
+    reached it had it been followed for longer.
+
+    Args:
+        rows: of convergence.parquet, at one threshold.
+        last: step until which the runs are followed.
+    """
+    return Censored(rows["step"].where(rows["reached"], last).to_numpy("float64"), rows["reached"].to_numpy("bool"))
 
 
 def area_under_curve(accuracy: ArrayLike) -> float:
