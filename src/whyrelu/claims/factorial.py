@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import pandas as pd
 
 from whyrelu.claims.evidence import REFERENCE, Evidence
-from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
+from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, concluded, not_tested
 from whyrelu.claims.words import listed, percent
 from whyrelu.results.columns import SHARE_COLUMNS
 from whyrelu.statistics.factorial import RESIDUAL, variance_shares
 from whyrelu.statistics.summaries import seed_of
 
 _COMMAND = "make study STUDY=mechanisms"
+_TOTAL = "all interactions"
 
 
 class _Share(NamedTuple):
@@ -50,17 +51,16 @@ def decide(
     if counts.nunique() > 1 or counts.iloc[0] < least_seeds:
         return not_tested(f"{need} with at least {least_seeds} seeds, the same number in each cell", _COMMAND)
     if table[response].nunique() < 2:
-        same = Verdict(
-            INCONCLUSIVE, f"{response} is the same in all {len(table)} runs: there is no variance to explain"
-        )
-        return Findings([], lambda _: same)
-    shares = variance_shares(table, response, names, seed_of(f"shares of {response}: {', '.join(names)}"))
-    rows = [_Share(*row) for row in shares[list(SHARE_COLUMNS)].to_numpy().tolist()]
-    terms = {row.term: _factors_of(row.term, names) for row in rows}
-    interactions = [row for row in rows if len(terms[row.term] & set(factors)) > 1]
-    total = sum(row.share for row in interactions)
-    residual = sum(row.share for row in rows if row.term == RESIDUAL)
-    chance = {term: residual * _freedom_share(table, names, within) for term, within in terms.items()}
+        same = f"{response} is the same in all {len(table)} runs: there is no variance to explain"
+        return concluded(Verdict(INCONCLUSIVE, same))
+    among = [name for name in names if name in factors]
+    terms = [" x ".join(term) for size in range(2, len(among) + 1) for term in combinations(among, size)]
+    seed = seed_of(f"shares of {response}: {', '.join(names)}")
+    shares = variance_shares(table, response, names, seed, totals={_TOTAL: terms})
+    found_shares = {str(row[0]): _Share(*row) for row in shares[list(SHARE_COLUMNS)].to_numpy().tolist()}
+    residual = found_shares[RESIDUAL].share
+    chance = {term: residual * _freedom_share(table, names, frozenset(term.split(" x "))) for term in terms}
+    chance[_TOTAL] = sum(chance.values())
     tests = [
         Test(
             comparison=row.term,
@@ -72,37 +72,53 @@ def decide(
             n_first=len(table),
             outcome=_side(row.low - chance[row.term], row.high - chance[row.term], share),
         )
-        for row in interactions
+        for row in (found_shares[term] for term in (*terms, _TOTAL))
     ]
 
     def conclude(found: Sequence[Test]) -> Verdict:
+        single, total = found[:-1], found[-1]
         # the ends of a sum are not the sums of the ends, but lie within them
-        largest = max(found, key=lambda test: test.effect)
-        highest = sum(max(test.high / 100 - chance[test.comparison], 0) for test in found)
-        is_small = highest < share
-        verdict = SUPPORTED if any(test.outcome == "above" for test in found) else INCONCLUSIVE
-        if is_small:
+        highest = sum(max(test.high / 100 - chance[test.comparison], 0) for test in single)
+        verdict = SUPPORTED if any(test.outcome == "above" for test in single) else INCONCLUSIVE
+        if highest < share:
             verdict = REFUTED
-        by_chance = percent(sum(chance[test.comparison] for test in found))
+        of_terms = [row for term, row in found_shares.items() if term != _TOTAL]
         main = ", ".join(
             f"{row.term} {percent(row.share)} [{percent(max(row.low, 0))}, {percent(row.high)}]"
-            for row in sorted(rows, key=lambda row: -row.share)[:6]
+            for row in sorted(of_terms, key=lambda row: -row.share)[:6]
         )
         sentence = (
-            f"interactions among {listed(factors)} explain {percent(total)} of the variance of "
-            f"{response.replace('_', ' ')} over {len(table)} runs, where seeds alone would give them {by_chance}; "
-            f"the largest is {largest.comparison}; shares: {main}"
+            f"interactions among {listed(factors)} explain {percent(total.effect / 100)} of the variance of "
+            f"{response.replace('_', ' ')} over {len(table)} runs, where seeds alone would give them "
+            f"{percent(chance[_TOTAL])}; the largest is {max(single, key=lambda test: test.effect).comparison}; "
+            f"shares: {main}{_budgets(evidence, table)}"
         )
-        return Verdict(verdict, sentence, 100 * total, "points", n=len(table))
+        return Verdict.of(verdict, sentence, total)
 
-    return Findings(tests, conclude, shares[list(SHARE_COLUMNS)].astype(SHARE_COLUMNS))
+    kept = shares[shares["term"] != _TOTAL]
+    return Findings(tests, conclude, kept[list(SHARE_COLUMNS)].astype(SHARE_COLUMNS))
+
+
+def _budgets(evidence: Evidence, runs: pd.DataFrame) -> str:
+    """How many learning rates the compared cells tried, where that differs; empty if it does not."""
+    keys = ["series", "facet", "depth"]
+    # tuning knows no facets that differ in the rate, which is all that may be missing there
+    tried = evidence.tuning.groupby(keys)["lr"].nunique()
+    cells = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    counts = tried.reindex(cells).dropna()
+    if counts.empty or counts.min() == counts.max():
+        return ""
+    return (
+        f"; these cells tried {int(counts.min())} to {int(counts.max())} learning rates each, the same number where "
+        "they differ in the activation only"
+    )
 
 
 def _freedom_share(table: pd.DataFrame, names: Sequence[str], term: frozenset[str]) -> float:
     """Degrees of freedom of a term over those within cells.
 
-    So much of the residual share would a term have if seeds alone made the difference (Fisher 1925), which omega
-    squared takes off a share too.
+    So much of the residual share would a term have if seeds alone made the difference (Fisher 1925); epsilon squared
+    (Kelley 1935) is a share less that.
     """
     levels = {name: table[name].nunique() for name in names}
     within = len(table) - math.prod(levels.values())
@@ -157,11 +173,6 @@ def _at_reference(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def _is_full(table: pd.DataFrame, names: Sequence[str]) -> bool:
     cells = len(table.drop_duplicates(list(names)))
     return cells == math.prod(table[name].nunique() for name in names)
-
-
-def _factors_of(term: str, names: Sequence[str]) -> frozenset[str]:
-    """The factors in the name of a term; none in that of the residual."""
-    return frozenset(re.findall(r"[\w.]+", term)) & frozenset(names)
 
 
 def _side(low: float, high: float, bound: float) -> str:
