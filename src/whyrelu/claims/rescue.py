@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from whyrelu.claims.comparison import split
+from whyrelu.claims.comparison import clearest, split
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.proportions import Count, difference_of, failures
+from whyrelu.claims.proportions import Count, difference_of, failures, share_of
 from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import listed, percent
 
@@ -67,6 +67,17 @@ def decide(
         for cell in failing
         if cell in counts[arm]
     ]
+    tests += [
+        share_of(
+            counts[same_saturation][cell],
+            bound,
+            comparison=same_saturation,
+            quantity=_QUANTITY.format(activation),
+            depth=cell.depth,
+            facet=cell.facet,
+        )
+        for cell in tested
+    ]
 
     def conclude(found: Sequence[Test]) -> Verdict:
         outcomes = {arm: _outcomes(found, arm, activation, counts[arm], bound) for arm in arms}
@@ -74,17 +85,23 @@ def decide(
         verdict = INCONCLUSIVE
         if "learns" in deciding.values():
             verdict = REFUTED
-        elif set(deciding.values()) == {"fails"}:
+        # what was not run in some such setting may learn there
+        elif set(deciding.values()) == {"fails"} and set(deciding) == set(failing):
             verdict = SUPPORTED
         parts = [_sentence(arm, outcomes[arm], counts[arm], evidence.reference) for arm in arms if outcomes[arm]]
         where = listed(_told(cell, counts[activation], evidence.reference) for cell in failing)
         sentence = f"where {activation} fails ({where}), {'; '.join(parts)}"
         sentence += _settings(evidence, activation, bound)
         sentence += _saturation(evidence, activation, failing)
+        if verdict == INCONCLUSIVE and (unknown := [cell for cell in failing if cell not in deciding]):
+            sentence += f"; open: {same_saturation} at {listed(cell.told(evidence.reference) for cell in unknown)}"
         own = split(found, comparison=f"{same_saturation} - {activation}")
-        # the clearest case stands for the claim
-        main = min(own, key=lambda test: (test.effect, -(test.depth or 0))) if verdict == REFUTED else own[-1]
-        return Verdict.of(verdict, sentence, main, n=sum(test.n for test in own))
+        shares = split(found, comparison=same_saturation)
+        if verdict == REFUTED:
+            main = clearest([test for test in own if deciding[_Cell(test.facet, test.depth or 0)] == "learns"])
+        else:
+            main = min(shares, key=lambda test: test.low)
+        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in own))
 
     return Findings(tests, conclude)
 
