@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whyrelu.claims.comparison import Question, at_every_depth, compare, split, strata
+import pandas as pd
+
+from whyrelu.claims.comparison import Question, at_every_depth, compare, left_out, split, strata, telling
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.verdict import INCONCLUSIVE, Findings, Test, Verdict, not_tested
+from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, of_test, outcomes, percent
 from whyrelu.statistics.decision import Rule
 
-_WORDS = {"higher": "higher", "lower": "lower", "equivalent": "equal within the margin", INCONCLUSIVE: "not told apart"}
+_WORDS = {"higher": "higher", "lower": "lower", EQUIVALENT: "equal within the margin", INCONCLUSIVE: "not told apart"}
 _MOMENTS = {"init": "saturated units at init", "training": "saturated units through training"}
 
 
@@ -25,6 +27,8 @@ def decide(
 ) -> Findings:
     """Compare the fraction of saturated units, mean over layers, at init and over all epochs after it.
 
+    One epoch is not all of training: the claim is not tested if only some of them were looked at.
+
     Args:
         evidence: of the study.
         activation: that is said to saturate more.
@@ -37,6 +41,7 @@ def decide(
     if lacking := evidence.lacking(activation, reference):
         return not_tested(f"runs of {' and '.join(lacking)}", evidence.command_for(activation, reference))
     layers = evidence.layers_of()
+    first, second = str(evidence.series(activation)), str(evidence.series(reference))
     rows = layers.groupby([layers["run_id"], layers["epoch"] > 0])["saturated"].mean().unstack()
     runs = evidence.runs_of()
     runs = runs.assign(
@@ -45,14 +50,16 @@ def decide(
             for name, late in (("init", False), ("training", True))
         }
     )
-    first, second = str(evidence.series(activation)), str(evidence.series(reference))
     rule, facet = Rule(superiority, difference, alpha), evidence.reference
+    is_whole = _every_epoch(layers[layers["series"].isin((first, second))])
     tests: list[Test] = []
     for column, quantity in _MOMENTS.items():
         question = Question(quantity, first, second, rule, margin, facet=facet)
-        tests += compare(question, strata(runs, column, first, second))
+        if column == "init" or is_whole:
+            tests += compare(question, strata(runs, column, first, second), families=len(_MOMENTS))
     if not all(split(tests, quantity=quantity) for quantity in _MOMENTS.values()):
-        return not_tested("diagnostics of both activations", evidence.train_command(diagnostics="full"))
+        missing = not_tested("diagnostics of every epoch", evidence.train_command(diagnostics="full"))
+        return Findings(tests, missing.conclude)
     means = {
         (name, column): float(runs.loc[runs["series"] == name, column].mean())
         for name in (first, second)
@@ -61,7 +68,8 @@ def decide(
 
     def conclude(found: Sequence[Test]) -> Verdict:
         by_depth = [test for test in found if test.depth is not None]
-        verdict = at_every_depth(by_depth, "higher", ("lower", "equivalent"))
+        refuting = ("lower", EQUIVALENT)
+        verdict = at_every_depth(by_depth, "higher", refuting)
         parts = []
         for column, quantity in _MOMENTS.items():
             own = split(by_depth, quantity=quantity)
@@ -70,11 +78,21 @@ def decide(
                 f"{when} {percent(means[first, column])} of {first} units are saturated and "
                 f"{percent(means[second, column])} of {second} units ({outcomes(own, _WORDS)})"
             )
-        main = split(found, quantity=_MOMENTS["training"])[-1]
+        overall = split(found, quantity=_MOMENTS["training"])[-1]
         sentence = (
             f"{'; '.join(parts)}; a unit counts if its slope is at most 5% of the maximum, as for every ReLU that is "
-            f"off; difference over training {of_test(main)}{evidence.where}"
+            f"off; difference over training {of_test(overall)}{evidence.where}"
+            f"{left_out(runs, 'training', first, second)}"
         )
-        return Verdict.of(verdict, sentence + (advice(by_depth) if verdict == INCONCLUSIVE else ""), main)
+        sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
+        main = telling(verdict, by_depth, "higher", refuting, pooled=overall)
+        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in by_depth) // len(_MOMENTS))
 
     return Findings(tests, conclude)
+
+
+def _every_epoch(layers: pd.DataFrame) -> bool:
+    """Whether runs were looked at after every epoch that they trained."""
+    epochs = layers.groupby("run_id")["epoch"]
+    # epoch 0 is one more
+    return bool((epochs.nunique() == epochs.max() + 1).all())
