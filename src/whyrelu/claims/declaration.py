@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import string
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -27,7 +28,7 @@ class Claim:
         id: C1, C2, ...; the order of the ledger.
         claim: what the article says.
         hypothesis: what it comes to, in terms of measurements.
-        rule: one sentence: what supports and what refutes it.
+        rule: one sentence: what supports and what refutes it. Both may name settings in braces: see `in_words`.
         figure: name of the report's figure without .svg, None for none.
         family: name of the family within which Holm's correction is done; claims of one name share it.
         decide: takes `whyrelu.claims.evidence.Evidence`.
@@ -92,7 +93,35 @@ def read_claim(path: Path) -> Claim:
     head: dict[str, Any] = {key: declared.get(key) for key in _HEAD}
     head |= {key: " ".join(value.split()) for key, value in head.items() if isinstance(value, str)}
     head["family"] = head["family"] or head["id"]
+    for key in ("hypothesis", "rule"):
+        head[key] = in_words(path, key, head[key], settings)
     return Claim(**head, decide=decide, settings=settings)
+
+
+class _Words(string.Formatter):
+    """Settings in a sentence: {bound} as it is, {bound:percent} as a percentage, {margin:points} in hundredths."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("not a number")
+        scale = {"": 1, "percent": 100, "points": 100}[format_spec]
+        # 12 digits: what a person typed, without the rounding of the product
+        return f"{scale * value:.12g}" + ("%" if format_spec == "percent" else "")
+
+
+def in_words(path: Path, key: str, text: str, settings: Mapping[str, Any]) -> str:
+    """A sentence with the numbers of the settings in place of their names in braces, so that both always agree.
+
+    Raises:
+        UserError: one line about a name that is no number among the settings, or another notation.
+    """
+    try:
+        return _Words().vformat(text, (), settings)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path}: {key} names in braces what is no number among the settings ({' '.join(str(error).split())}); "
+            "write {bound}, {bound:percent} or {bound:points}, where bound is a key of the file"
+        ) from None
 
 
 def declared_thresholds(claims: Sequence[Claim], data: str) -> list[float]:
