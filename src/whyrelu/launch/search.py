@@ -37,7 +37,7 @@ def search(
 
     Args:
         arguments: fixed settings and the space, as typed behind `python src/train.py -m hydra/sweeper=optuna`.
-        settings: those of conf/hydra/sweeper/optuna.yaml.
+        settings: those below hydra.sweeper, with the defaults of src/hydra_plugins/whyrelu_optuna.py.
         hydra_context: Hydra's, for its launcher.
         task_function: what the launcher has its workers do.
         config: Hydra's own.
