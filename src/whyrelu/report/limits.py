@@ -16,11 +16,14 @@ _FAILURES = (
 _TESTS = (
     "**Tests.** Hypothesis, rule and thresholds of each claim stand in conf/claims and do not depend on the data. "
     "Accuracies are compared by a permutation test and by Welch's t test, of which the larger p counts, failures by "
-    "Barnard's exact test, times by the log-rank test, and a mean with a bound by Student's t test. p is corrected for "
-    "the several tests of one claim (Holm), not for there being several claims: among many claims, one that comes out "
-    "by chance has to be expected. Simulated with 10 seeds (tests/statistics), two arms with the same distribution, or "
-    "normal ones of which one scatters ten times as much, are called different in at most 5% of studies. Where one arm "
-    "is strongly skewed and the other is not, equal means alone do not keep that rate."
+    "Barnard's exact test, times by the log-rank test, and a mean with a bound by Student's t test. p is corrected "
+    "(Holm) for the several depths or settings at which a claim asks one thing, and p of equality likewise. Not "
+    "corrected are the intervals of shares of failed runs (C1, C12) and of variance (C2), and times (C3 to C6), which "
+    "have intervals and no p; nor is there being several claims: among many claims, one that comes out by chance has "
+    "to be expected. Few runs that are all the same are no certainty: p is then that of an exact test of as many. "
+    "Simulated with 10 seeds (tests/statistics, tests/claims), two arms with the same distribution, or normal ones of "
+    "which one scatters ten times as much, are called different in at most 5% of studies. Where one arm is strongly "
+    "skewed and the other is not, equal means alone do not keep that rate."
 )
 _WORDS = (
     '**What the verdicts mean.** "Supported" and "refuted" are about the hypothesis that the claim was put into, by '
@@ -46,6 +49,7 @@ def limit_sentences(study: Study) -> list[str]:
         )
     found = [f"**Runs.** {runs}, on {'; '.join(data_sentences(study))}.", scope]
     found += _size_sentences(study)
+    found += _budget_sentences(study)
     if untested:
         found.append(
             f"**Not tested** here: {listing(untested)}. The ledger says what each of them needs; nothing on this page "
@@ -68,6 +72,18 @@ def _size_sentences(study: Study) -> list[str]:
     return [
         f"**Size.** The nets are {nets}. Larger nets, other architectures (with shortcuts, say), more data or longer "
         "training may behave otherwise."
+    ]
+
+
+def _budget_sentences(study: Study) -> list[str]:
+    """That cells may have tried unequal numbers of learning rates, where they did."""
+    tried = study.rates["rates"]
+    if tried.empty or tried.min() == tried.max():
+        return []
+    return [
+        "**Tuning.** Cells that differ in the activation only tried the same learning rates. Others tried "
+        f"{tried.min()} to {tried.max()}, because a best rate at an end extends the grid of its group alone: "
+        "comparisons across such groups, of inits or norms (C2), say, are not of equal budgets."
     ]
 
 
