@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.results.cells import is_failure
-from whyrelu.results.labels import facet_columns, facet_labels, series_labels
+from whyrelu.results.labels import facet_columns, facet_labels, labelled, reference_label
 from whyrelu.results.tables import factor_columns
 
 # Claims about activations are decided where everything else is as in the headline grid, as far as a study has that.
@@ -56,11 +56,7 @@ class Evidence:
     @cached_property
     def reference(self) -> str:
         """The facet in which claims about activations are decided: that of `REFERENCE`, else the first."""
-        runs = self.runs
-        for name, value in REFERENCE.items():
-            if name in self.facet_columns and (runs[name] == value).any():
-                runs = runs[runs[name] == value]
-        return str(runs["facet"].iloc[0])
+        return reference_label(self.runs, self.facet_columns, REFERENCE)
 
     @property
     def where(self) -> str:
@@ -145,14 +141,14 @@ def make_evidence(
         common: settings that are the same in all runs, as in provenance.json.
     """
     columns = facet_columns(runs.drop_duplicates(factor_columns(runs)))
-    runs = _labelled(runs, columns).assign(failed=is_failure(runs))
+    runs = labelled(runs, columns).assign(failed=is_failure(runs))
     # the rate is what tuning varies, so it tells no facets apart there
     tuned = [name for name in columns if name != "lr"]
-    tuning = runs.iloc[:0] if tuning is None else _labelled(tuning, tuned).assign(failed=is_failure(tuning))
+    tuning = runs.iloc[:0] if tuning is None else labelled(tuning, tuned).assign(failed=is_failure(tuning))
     return Evidence(
         runs=runs,
         layers=layers.merge(runs[["run_id", "series", "facet", "depth"]], on="run_id"),
-        theory=_labelled(theory, columns),
+        theory=labelled(theory, columns),
         functions=functions,
         convergence=convergence,
         run_convergence=run_convergence,
@@ -167,8 +163,3 @@ def make_evidence(
 def by_depth(table: pd.DataFrame) -> dict[int, pd.DataFrame]:
     """The rows of each depth, ascending."""
     return {int(str(depth)): group for depth, group in table.groupby("depth")}
-
-
-def _labelled(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    present = [name for name in columns if name in table.columns]
-    return table.assign(series=series_labels(table), facet=facet_labels(table, present))

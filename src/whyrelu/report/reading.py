@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from whyrelu.claims.evidence import REFERENCE
 from whyrelu.claims.verdict import VERDICTS
 from whyrelu.errors import UserError
-from whyrelu.report.study import MOST_FACETS, Facet, Study, reference_label
+from whyrelu.report.study import MOST_FACETS, Facet, Study
 from whyrelu.results.cells import curves_table, is_failure
 from whyrelu.results.columns import (
     CONTRAST_COLUMNS,
@@ -26,7 +27,7 @@ from whyrelu.results.columns import (
     THEORY_COLUMNS,
 )
 from whyrelu.results.files import read_json, read_table
-from whyrelu.results.labels import cell_name, facet_columns, facet_labels, series_labels
+from whyrelu.results.labels import cell_name, facet_columns, labelled, reference_label
 from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RUN_COLUMNS
 
 _PROVENANCE_KEYS = ("study", "overrides", "runs", "seeds", "common", "implied", "data", "libraries")
@@ -165,18 +166,18 @@ def _study(
     provenance: dict[str, Any],
 ) -> Study:
     columns = facet_columns(cells)
-    curves = _labelled(curves_table(runs, history), columns)
-    runs = _labelled(runs, columns).assign(failed=is_failure(runs))
-    cells = _labelled(cells, columns)
-    profiles, theory = _labelled(inside.profiles, columns), _labelled(inside.theory, columns)
+    curves = labelled(curves_table(runs, history), columns)
+    runs = labelled(runs, columns).assign(failed=is_failure(runs))
+    cells = labelled(cells, columns)
+    profiles, theory = labelled(inside.profiles, columns), labelled(inside.theory, columns)
     named = runs[["run_id", "series", "facet", "depth"]]
     layers, spectra = inside.layers.merge(named, on="run_id"), inside.spectra.merge(named, on="run_id")
     convergence = decided.convergence.merge(named, on="run_id")
     # the rate is what tuning varies, so it tells no facets apart there
-    tuned = [name for name in columns if name != "lr" and name in decided.tuning.columns]
-    tuning = _labelled(decided.tuning, tuned).assign(failed=is_failure(decided.tuning))
+    tuned = [name for name in columns if name != "lr"]
+    tuning = labelled(decided.tuning, tuned).assign(failed=is_failure(decided.tuning))
     rates = decided.rates.merge(tuning.drop_duplicates("cell")[["cell", "series", "facet", "depth"]], on="cell")
-    reference = reference_label(cells, columns)
+    reference = reference_label(cells, columns, REFERENCE)
     is_compact = cells["facet"].nunique() > MOST_FACETS
     classes = {data["name"]: int(data["classes"]) for data in provenance["data"]}
     facets = []
@@ -224,10 +225,6 @@ def _short_label(cells: pd.DataFrame, label: str, reference: str, columns: list[
     if label == reference:
         return "reference"
     return cell_name({str(name): value for name, value in values.items()}, changed or known)
-
-
-def _labelled(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    return table.assign(series=series_labels(table), facet=facet_labels(table, columns))
 
 
 def _of_facet(table: pd.DataFrame, label: Hashable) -> pd.DataFrame:

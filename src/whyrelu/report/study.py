@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from whyrelu.claims.evidence import REFERENCE
+from whyrelu.results.labels import reference_label
 
 # More facets than this are shown in tables and in figures with a row per facet; in detail only the reference.
 MOST_FACETS = 4
@@ -107,7 +108,7 @@ class Study(_Cells):
     @cached_property
     def reference(self) -> Facet:
         """The facet in which claims about activations are decided."""
-        label = reference_label(self.cells, self.facet_columns)
+        label = reference_label(self.cells, self.facet_columns, REFERENCE)
         return next(facet for facet in self.facets if facet.label == label)
 
     @property
@@ -149,16 +150,3 @@ def setting_rows(study: Study) -> list[SettingRow]:
         for facet in facets
         for depth in facet.depths
     ]
-
-
-def reference_label(cells: pd.DataFrame, columns: list[str]) -> str:
-    """The label of the facet in which claims are decided: that of `REFERENCE`, as far as there is one, else the first.
-
-    Args:
-        cells: with `facet`.
-        columns: the factors that tell facets apart.
-    """
-    for name, value in REFERENCE.items():
-        if name in columns and (cells[name] == value).any():
-            cells = cells[cells[name] == value]
-    return str(cells["facet"].iloc[0])
