@@ -15,7 +15,7 @@ from whyrelu.claims.study import decide_study
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 # The second name has seeds of its own: with the same ones it would train the same networks, bit for bit.
 GRID = [
-    *("experiment=digits", "activation=relu", "depth=2,4", "seed=range(0,10)", "lr=0.1", "diagnostics=summary"),
+    *("experiment=digits", "activation=relu", "depth=2,4", "seed=range(0,10)", "lr=0.1", "diagnostics=full"),
     "arms=['activation=identity activation._target_=torch.nn.ReLU seed=range(10,20)']",
     *("trainer.max_epochs=8", "width=8", "mlflow.tracking_uri=null"),
 ]
