@@ -244,6 +244,7 @@ def test_an_effect_is_said_to_be_of_the_test_whose_it_is(tmp_path):
     ("subject", "said"),
     [
         ({"depth": None}, "(test accuracy, relu - sigmoid, all depths)"),
+        # nothing of it was tested at single depths
         ({"comparison": "sigmoid: depth 16 - depth 2", "depth": None}, "(test accuracy, sigmoid: depth 16 - depth 2)"),
         ({"facet": "norm=batch"}, "(test accuracy, relu - sigmoid, depth 4, with norm=batch)"),
         ({"runs": 80}, "depth 4); n = 20 of 80;"),
@@ -251,8 +252,11 @@ def test_an_effect_is_said_to_be_of_the_test_whose_it_is(tmp_path):
     ],
 )
 def test_what_is_told_of_an_effect(tmp_path, subject, said):
-    page = page_of(tmp_path, [claim("C1", **subject)])
+    page = page_of(tmp_path, [claim("C1", **subject)], [contrast(PAIR, 2, 1.0, "better", claim="C1")])
     assert said in re.findall("- Effect: .*", page)[0]
+    # the ledger says the same in short
+    short = said.replace("test accuracy, ", "").partition(";")[0].lstrip("(")
+    assert short in ledger_of(page)["C1"][2]
 
 
 @pytest.mark.parametrize(

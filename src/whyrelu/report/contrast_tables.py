@@ -36,6 +36,8 @@ def _grid(tests: pd.DataFrame) -> Grid:
         "n": _texts(tests, lambda row: " + ".join(str(n) for n in (row["n_first"], row["n_second"]) if not pd.isna(n))),
         "p": tests["p"].map(probability),
         "adjusted p": tests["p_adjusted"].map(probability),
+        "p equal": tests["p_equality"].map(probability),
+        "adjusted p equal": tests["p_equality_adjusted"].map(probability),
         "Hedges g": tests["hedges_g"].map(lambda g: MISSING if pd.isna(g) else significant(g)),
         "P(first > second)": _texts(tests, _superiority),
         "outcome": tests["outcome"],

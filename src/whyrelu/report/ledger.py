@@ -41,7 +41,7 @@ class Row:
         claim: what the article says.
         verdict: one of `whyrelu.claims.verdict.VERDICTS`.
         mark: of the verdict.
-        effect: with interval and unit.
+        effect: with interval and unit, and what it compares where.
         counts: how many runs, and p after Holm's correction, as far as there are.
         reason: one line.
         figure: its name on this page, empty without one.
@@ -81,7 +81,7 @@ def ledger_rows(study: Study, figures: list[str]) -> list[Row]:
 
 def _row(study: Study, claim: dict[str, Any], figures: list[str], tests: int) -> Row:
     value, low, high, p = (_float(claim[name]) for name in ("effect", "low", "high", "p_adjusted"))
-    counts = _counts(claim)
+    counts, subject = _counts(claim), _subject(study, claim)
     counts += [] if math.isnan(p) else [f"p {probability(p)}"]
     return Row(
         id=claim["id"],
@@ -89,7 +89,7 @@ def _row(study: Study, claim: dict[str, Any], figures: list[str], tests: int) ->
         claim=claim["claim"],
         verdict=claim["verdict"],
         mark=MARKS[claim["verdict"]],
-        effect=estimate(value, low, high, claim["unit"] or ""),
+        effect=estimate(value, low, high, claim["unit"] or "") + (f" ({subject})" if subject else ""),
         counts=", ".join(counts),
         reason=short_reason(claim["evidence"], claim["verdict"], claim["id"].lower()),
         figure="" if claim["verdict"] == NOT_TESTED else figure_on_page(claim["figure"], figures),
@@ -105,24 +105,34 @@ def _numbers(study: Study, claim: dict[str, Any]) -> str:
     value, low, high, p, adjusted = (_float(claim[name]) for name in ("effect", "low", "high", "p", "p_adjusted"))
     if math.isnan(value):
         return ""
-    of = _subject(claim, study.reference.label)
+    of = ", ".join(filter(None, [claim["quantity"], _subject(study, claim)]))
     parts = [estimate(value, low, high, claim["unit"] or "") + (f" ({of})" if of else "")]
     parts += _counts(claim)
     parts += [] if math.isnan(p) else [f"p {probability(p)}, adjusted {probability(adjusted)}"]
     return "; ".join(parts)
 
 
-def _subject(claim: dict[str, Any], reference: str) -> str:
-    """What an effect is of: quantity, comparison, depth, and the setting if not the reference; empty if unsaid."""
-    if claim["quantity"] is None:
+def _subject(study: Study, claim: dict[str, Any]) -> str:
+    """What an effect compares, and where: comparison, depth, and the setting if not the reference; empty if unsaid."""
+    if claim["comparison"] is None:
         return ""
-    parts = [claim["quantity"], *([claim["comparison"]] if claim["comparison"] else [])]
-    # a comparison of depths names them itself
-    if ":" not in (claim["comparison"] or ""):
-        parts.append("all depths" if claim["depth"] is None else f"depth {claim['depth']}")
-    if claim["facet"] not in (None, "", reference):
-        parts.append(f"with {claim['facet']}")
+    parts = [claim["comparison"]]
+    if claim["depth"] is not None:
+        parts.append(f"depth {claim['depth']}")
+    elif _has_depths(study.contrasts, claim):
+        parts.append("all depths")
+    if claim["facet"] not in (None, "", study.reference.label):
+        short = next((facet.short for facet in study.facets if facet.label == claim["facet"]), claim["facet"])
+        parts.append(f"with {short}")
     return ", ".join(parts)
+
+
+def _has_depths(contrasts: pd.DataFrame, claim: dict[str, Any]) -> bool:
+    """Whether the same was tested at single depths too."""
+    same = contrasts["depth"].notna()
+    for name, key in (("claim", "id"), ("comparison", "comparison"), ("quantity", "quantity")):
+        same &= contrasts[name] == claim[key]
+    return bool(same.any())
 
 
 def _counts(claim: dict[str, Any]) -> list[str]:
