@@ -15,7 +15,8 @@ def test_seeds_needed_have_the_power():
     assert np.mean(p < 0.05) == pytest.approx(0.8, abs=0.02)
     assert seeds_needed(first + 0.01, first, 0.05, 1000) is None
     assert seeds_needed(first, first, 0.05, 1000) is None
-    assert seeds_needed([1.0, 1.0], [0.0, 0.0], 0.05, 1000) == 2
+    # without any spread as many as a permutation test needs: 2 / C(8, 4) is 0.029
+    assert seeds_needed([1.0, 1.0], [0.0, 0.0], 0.05, 1000) == 4
 
 
 def test_seeds_for_equivalence_have_the_power():
@@ -37,4 +38,6 @@ def test_seeds_for_non_inferiority_have_the_power():
     low = stats.ttest_ind(a, b, axis=1, equal_var=False).confidence_interval(0.9).low
     assert np.mean(low > -0.5) == pytest.approx(0.8, abs=0.03)
     assert seeds_for_non_inferiority(shape - 0.5, shape, 0.5, 0.05, 1000) is None
-    assert seeds_for_non_inferiority([1.0, 1.0], [1.0, 1.0], 0.5, 0.05, 1000) == 2
+    # one-sided: 1 / C(8, 4) is 0.014 and 1 / C(6, 3) is 0.05
+    assert seeds_for_non_inferiority([1.0, 1.0], [1.0, 1.0], 0.5, 0.05, 1000) == 4
+    assert seeds_for_equivalence([1.0, 1.0], [1.0, 1.0], 0.5, 0.05, 1000) == 4

@@ -17,7 +17,14 @@ from whyrelu.statistics.contrasts import Contrast, contrast, mirrored, within_re
 from whyrelu.statistics.decision import Rule, is_better
 from whyrelu.statistics.equivalence import equivalence_p
 from whyrelu.statistics.pooling import pooled, pooled_permutation_p, pooled_superiority
-from whyrelu.statistics.power import seeds_for_equivalence, seeds_for_non_inferiority, seeds_needed
+from whyrelu.statistics.power import (
+    fewest_to_exchange,
+    fewest_to_flip,
+    seeds_for_equivalence,
+    seeds_for_non_inferiority,
+    seeds_needed,
+)
+from whyrelu.statistics.samples import all_equal
 from whyrelu.statistics.summaries import Estimate, mean_interval, seed_of
 from whyrelu.statistics.welch import Combination, combine
 
@@ -91,7 +98,8 @@ def left_out(runs: pd.DataFrame, column: str, *series: str) -> str:
     if missing.empty:
         return ""
     diverged = int((missing["status"] == "diverged").sum())
-    return f"; {len(missing)} of {len(own)} runs have no such number and are left out ({diverged} of them diverged)"
+    have, are = ("has", "is") if len(missing) == 1 else ("have", "are")
+    return f"; {len(missing)} of {len(own)} runs {have} no such number and {are} left out (diverged: {diverged})"
 
 
 def compare(question: Question, groups: Sequence[Stratum], families: int = 1) -> list[Test]:
@@ -194,11 +202,11 @@ def _with(base: Test, question: Question, found: Contrast, difference: Combinati
 def least_seeds(level: float) -> int:
     """Seeds per arm below which no difference can be found, however large.
 
-    The smallest p of a permutation test is 2 / C(2n, n), and the interval of P(first > second) ends no higher than
-    `within_reach` allows, which has to be above one half.
+    The permutation test has a smallest p, and the interval of P(first > second) begins no higher than `within_reach`
+    allows, which has to be above one half.
     """
-    n = 2
-    while 2 / math.comb(2 * n, n) >= level or within_reach(Estimate(1.0, 1.0, 1.0), n).low <= 0.5:
+    n = fewest_to_exchange(level)
+    while within_reach(Estimate(1.0, 1.0, 1.0), n).low <= 0.5:
         n += 1
     return n
 
@@ -226,8 +234,11 @@ def against_bound(values: Values, bound: float, alpha: float, family_size: int =
             return "above"
         return "below" if p_adjusted < alpha and interval.high < bound else INCONCLUSIVE
 
+    level = alpha / family_size
     # a second arm that does not vary makes Welch's test one of a single sample
-    needed = seeds_needed(values, np.array([bound, bound]), alpha=alpha / family_size, most=MOST_SEEDS)
+    needed = seeds_needed(values, np.array([bound, bound]), alpha=level, most=MOST_SEEDS)
+    if needed is not None and all_equal(values):
+        needed = fewest_to_flip(level)
     return Test(
         effect=mean,
         low=interval.low,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -31,7 +32,7 @@ def seeds_needed(first: ArrayLike, second: ArrayLike, alpha: float, most: int, p
     if difference == 0:
         return None
     if max(spreads) == 0:
-        return 2
+        return fewest_to_exchange(alpha)
 
     def reached(n: int) -> bool:
         error, freedom = _error(spreads, n)
@@ -62,7 +63,7 @@ def seeds_for_equivalence(
     if difference >= margin:
         return None
     if max(spreads) == 0:
-        return 2
+        return fewest_to_exchange(2 * alpha)
 
     def reached(n: int) -> bool:
         error, freedom = _error(spreads, n)
@@ -93,13 +94,29 @@ def seeds_for_non_inferiority(
     if distance <= 0:
         return None
     if max(spreads) == 0:
-        return 2
+        return fewest_to_exchange(2 * alpha)
 
     def reached(n: int) -> bool:
         error, freedom = _error(spreads, n)
         return bool(stats.nct.sf(stats.t.ppf(1 - alpha, freedom), freedom, min(distance / error, 1e3)) >= power)
 
     return _least(reached, most)
+
+
+def fewest_to_exchange(level: float) -> int:
+    """Runs per arm with which a permutation test can be significant: its smallest two-sided p is 2 / C(2n, n)."""
+    n = 2
+    while 2 / math.comb(2 * n, n) >= level:
+        n += 1
+    return n
+
+
+def fewest_to_flip(level: float) -> int:
+    """Runs with which a test of a single group by sign flips can be significant: its smallest p is 2 / 2^n."""
+    n = 2
+    while 2 / 2**n >= level:
+        n += 1
+    return n
 
 
 def _seen(first: ArrayLike, second: ArrayLike) -> tuple[float, tuple[float, float]]:
