@@ -17,7 +17,7 @@ from whyrelu.claims.words import advice, depths, listed, number
 
 _SLOPE = "slope of ln gradient norm over layers at init"
 _LINEARITY = "R^2 of ln gradient norm against the layer at init"
-_RATIO = "ln of first over last gradient norm at init"
+_RATIO = "gradient norm of the first layer over that of the last at init"
 # What is said of runs without a fit.
 _NO_LINE = "too few layers have a gradient that is not zero for a line"
 # And of those with a gradient that underflowed.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whyrelu.claims.comparison import Question, clearest, compare, left_out, split, strata, weakest
+import numpy as np
+
+from whyrelu.claims.comparison import Question, clearest, compare, left_out, split, strata
 from whyrelu.claims.evidence import Evidence
 from whyrelu.claims.verdict import INCONCLUSIVE, NOT_WORSE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, of_test, outcomes, percent
@@ -80,7 +82,9 @@ def decide(
         elif worse:
             main = clearest(worse)
         elif not kept:
-            main = weakest([test for test in at_depths if test.outcome not in ("better", NOT_WORSE)])
+            still_open = [test for test in at_depths if test.outcome not in ("better", NOT_WORSE)]
+            # where it is least clear that it is no worse; a single run has no p at all
+            main = max(still_open, key=lambda test: np.nan_to_num(test.p_equality_adjusted, nan=np.inf))
         means = [percent(float(known[name]["dead_end"].mean())) for name in names]
         bound = f"at most {percent(upper_bound_of_none(n))} of runs with 95% confidence"
         sentence = (

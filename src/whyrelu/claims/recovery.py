@@ -40,9 +40,12 @@ def decide(evidence: Evidence, activation: str, stay: float, alpha: float) -> Fi
             tests.append(test)
     main = [test for test in tests if test.comparison == name]
     common = float(layers.loc[layers["series"] == name, "saturated"].mean())
+    unsaturated = int((evidence.runs_of()["series"] == name).sum()) - sum(test.n for test in main)
     if not main:
         nothing = Verdict(INCONCLUSIVE, f"no unit of {name} was ever saturated, so none could stay so{evidence.where}")
         return Findings(tests, lambda _: nothing)
+
+    without = f"; {unsaturated} runs in which no unit was seen to be saturated are left out" if unsaturated else ""
 
     def conclude(found: Sequence[Test]) -> Verdict:
         own = [test for test in found if test.comparison == name]
@@ -50,7 +53,7 @@ def decide(evidence: Evidence, activation: str, stay: float, alpha: float) -> Fi
         sentence = (
             f"of the saturated units of {name} ({percent(common)} of all) this share is no longer saturated one epoch "
             f"later: {each_depth(own, _percent)}; "
-            f"the claim needs at most {percent(stay)}{evidence.where}"
+            f"the claim needs at most {percent(stay)}{without}{evidence.where}"
         )
         sentence += advice(own) if verdict == INCONCLUSIVE else ""
         main = telling(verdict, own, "below", ("above",), pooled=None)

@@ -118,9 +118,9 @@ def _sentence(name: str, arm: _Arm, test: Test, raw: Test) -> str:
     rows, epochs = arm.rows, sorted(set(arm.rows["epochs"]))
     when = "the last epoch" if epochs == [1] else f"{epochs[-1]} epochs"
     told = (
-        f"with {arm.optimizer}, per unit of the learning rate in effect (in the middle of {when}), the relative update "
-        f"of {name}'s first layer is {_ends(rows, 'update')}, multiplied by {_factor(test)} per doubling of depth; "
-        f"as it is, tuned rates and all, it is {_ends(rows, 'raw')}, multiplied by {_factor(raw)}"
+        f"with {arm.optimizer} the relative update of {name}'s first layer per unit of learning rate is multiplied by "
+        f"{_factor(test)} per doubling of depth ({_ends(rows, 'update')}; in the middle of {when}); "
+        f"as it is, tuned rates and all, by {_factor(raw)} ({_ends(rows, 'raw')})"
     )
     if none := float(rows["none"].mean()):
         told += f"; {percent(none)} of these steps change no weight and count with the smallest change"
