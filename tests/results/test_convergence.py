@@ -6,12 +6,14 @@ from synthetic import make_record
 from whyrelu.results.columns import CONVERGENCE_COLUMNS, RUN_CONVERGENCE_COLUMNS
 from whyrelu.results.convergence import (
     area_under_curve,
+    censored,
     convergence_table,
     first_reached,
     plateau_length,
     run_convergence_table,
 )
 from whyrelu.results.tables import build_tables
+from whyrelu.statistics.survival import kaplan_meier
 
 STEPS = [10, 20, 30, 40]
 
@@ -41,6 +43,14 @@ def test_one_evaluation_reaches_nothing():
 def test_unusable_curves(accuracy, steps):
     with pytest.raises(ValueError, match="as many steps as evaluations"):
         first_reached(accuracy, steps, 0.5)
+
+
+def test_a_run_that_diverged_is_followed_to_the_end():
+    # half stop at step 10, and half reach it later: half never do
+    rows = pd.DataFrame({"step": [10, 10, 30, 40], "reached": [False, False, True, True]})
+    curve = kaplan_meier(censored(rows, 100))
+    assert curve.survival[-1] == 0.5
+    assert curve.times[-1] == 100
 
 
 def test_area_is_the_mean():

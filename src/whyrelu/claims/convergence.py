@@ -60,12 +60,14 @@ def decide(
         need = f"runs of {first} and {second} at the same depths"
         return not_tested(need, evidence.command_for(activation, reference))
     times: list[Test] = []
+    # of training: all runs of a facet have as many epochs, but those that diverged
+    end = float(runs["steps"].max())
     declared = of_data(thresholds, str(runs["data"].iloc[0]))
     for threshold in declared:
         own = runs.merge(evidence.convergence[evidence.convergence["threshold"] == threshold], on="run_id")
         for depth in [test.depth for test in areas if test.depth is not None]:
             at_depth = own[(own["depth"] == depth) & own["series"].isin(names)]
-            arms = [censored(at_depth[at_depth["series"] == name], at_depth["step"].max()) for name in names]
+            arms = [censored(at_depth[at_depth["series"] == name], end) for name in names]
             times.append(_time_test(names, arms, threshold, depth, facet, alpha))
             seconds = [step_seconds(evidence.timing, name, depth, runs["width"].iloc[0]) for name in names]
             if all(value is not None for value in seconds):

@@ -44,7 +44,7 @@ def _figure(facet: Facet) -> Illustration:
     legend = [*sheet.legend, _censored_entry()]
     height = {1: 2.4, 2: 2.0}.get(columns, 1.6)
     figure, grid = panel_grid(len(shown) * len(panels), columns, height, 0.3 + legend_height(legend))
-    last = int(facet.convergence["step"].max())
+    last = int(facet.runs["steps"].max())
     pairs = [(threshold, panel) for threshold in shown for panel in panels]
     for i, ((threshold, panel), axes) in enumerate(zip(pairs, grid, strict=True)):
         _prepare(axes, last)

@@ -52,12 +52,12 @@ def first_reached(accuracy: ArrayLike, steps: ArrayLike, threshold: float) -> Re
 def censored(rows: pd.DataFrame, last: float) -> Censored:
     """Times to a threshold of one group of runs.
 
-    A run that diverged will never reach it: it counts as followed until the last step, and not as one that might have
-    reached it had it been followed for longer.
+    A run that diverged will never reach it: it counts as followed to the end, and not as one that might have reached
+    it had it been followed for longer.
 
     Args:
         rows: of convergence.parquet, at one threshold.
-        last: step until which the runs are followed.
+        last: step at which training ends if it is not stopped.
     """
     return Censored(rows["step"].where(rows["reached"], last).to_numpy("float64"), rows["reached"].to_numpy("bool"))
 
