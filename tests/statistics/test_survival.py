@@ -4,6 +4,7 @@ from scipy import stats
 
 from whyrelu.statistics.survival import (
     Censored,
+    common_horizon,
     kaplan_meier,
     logrank_p,
     restricted_mean,
@@ -105,3 +106,57 @@ def test_censored_estimates_are_unbiased_and_their_intervals_cover():
     assert len(values) > 550
     assert abs(values.mean() - truth) < 3 * error
     assert 0.92 <= coverage <= 0.99
+
+
+def arms_of(rng, n, scales, end=25.0):
+    """Two groups of exponential times, censored at the end."""
+    arms = []
+    for scale in scales:
+        times = rng.exponential(scale, n)
+        arms.append(Censored(np.minimum(times, end), times <= end))
+    return arms
+
+
+# Monte Carlo errors are 0.7%
+@pytest.mark.parametrize(("n", "most"), [(5, 0.08), (10, 0.065)])
+def test_level_of_the_logrank_test(n, most):
+    """An asymptotic test: somewhat above its level with few runs, which the interval beside it has to make up for."""
+    rng = np.random.default_rng(0)
+    ps = np.array([logrank_p(*arms_of(rng, n, (15, 15))) for _ in range(1000)])
+    level = np.mean(ps < 0.05)
+    print(f"log-rank, n = {n}: p < 0.05 in {level:.1%} of studies with equal times")
+    assert 0.02 <= level <= most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [5, 10])
+def test_level_of_the_logrank_test_with_the_interval_of_the_restricted_mean(n):
+    rng, found = np.random.default_rng(0), 0
+    for i in range(600):
+        arms = arms_of(rng, n, (15, 15))
+        if logrank_p(*arms) < 0.05:
+            _, low, high = restricted_mean_difference(*arms, common_horizon(arms), seed=i)
+            found += low > 0 or high < 0
+    print(f"log-rank and restricted mean, n = {n}: a difference in {found / 600:.1%} of studies with equal times")
+    # 5% and a Monte Carlo error and a half
+    assert found / 600 <= 0.064
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [5, 10])
+def test_ratios_of_restricted_means_cover(n):
+    rng, hits = np.random.default_rng(0), 0
+    truth = 20 * -np.expm1(-25 / 20) / (10 * -np.expm1(-25 / 10))
+    studies = 150
+    for i in range(studies):
+        _, low, high = restricted_mean_ratio(*arms_of(rng, n, (20, 10)), 25.0, seed=i)
+        hits += low <= truth <= high
+    print(f"coverage of a ratio of restricted means, n = {n}: {hits / studies:.1%}")
+    assert 0.91 <= hits / studies <= 0.99
+
+
+def test_common_horizon_is_up_to_when_all_were_followed():
+    censored, reached = np.array([True, False]), np.array([True, True])
+    assert common_horizon([Censored(np.array([5.0, 20.0]), censored), Censored(np.array([3.0, 30.0]), censored)]) == 20
+    assert common_horizon([Censored(np.array([5.0, 20.0]), reached), Censored(np.array([3.0, 30.0]), censored)]) == 30
+    assert common_horizon([Censored(np.array([5.0, 20.0]), reached), Censored(np.array([3.0, 9.0]), reached)]) == 20
