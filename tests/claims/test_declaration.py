@@ -50,6 +50,10 @@ def test_file_names_are_ids() -> None:
         ({"alpha": True}, "alpha must be a number, not True"),
         ({"activation": ["relu"]}, "activation must be a text, not ['relu']"),
         ({"supremacy": 0.75}, "did you mean 'superiority'?"),
+        ({"rule": "above {boundary}"}, "rule names in braces what is no number among the settings ('boundary')"),
+        ({"rule": "better than {reference}"}, "rule names in braces what is no number"),
+        ({"rule": "above {margin:.0%}"}, "write {bound}, {bound:percent} or {bound:points}"),
+        ({"hypothesis": "above {margin"}, "hypothesis names in braces"),
         ({"_target_": "whyrelu.claims.accuracy.decides"}, "did you mean whyrelu.claims.accuracy.decide?"),
         (
             {"_target_": "whyrelu.claims.convergence.decide", "thresholds": [0.5]},
@@ -64,6 +68,21 @@ def test_bad_files_are_told_in_one_line(tmp_path: Path, changed: dict[str, objec
     assert message in str(error.value)
     assert "C17.yaml" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_texts_have_the_numbers_of_the_settings(tmp_path: Path) -> None:
+    rule = "{superiority}, {difference:percent}, {margin:points} points, p < {alpha}"
+    claim = read_claim(written(tmp_path, rule=rule, superiority=0.8, difference=0.07, margin=0.003))
+    assert claim.rule == "0.8, 7%, 0.3 points, p < 0.05"
+
+
+@pytest.mark.parametrize("claim", [claim for claim in CLAIMS if claim not in ("C3", "C4", "C5", "C6")])
+def test_thresholds_are_told_in_the_texts(claim: str) -> None:
+    text = (CLAIMS_DIRECTORY / f"C{int(claim[1:]):02}.yaml").read_text()
+    thresholds = {name for name, value in CLAIMS[claim].settings.items() if isinstance(value, float)}
+    # at what level is told where it is not the usual one or decides beside something else
+    for name in thresholds - {"alpha", "kink"}:
+        assert f"{{{name}" in text, name
 
 
 @pytest.mark.parametrize("content", ["- a list", "a: [", ""])

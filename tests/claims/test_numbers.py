@@ -40,8 +40,9 @@ def test_least_seeds() -> None:
 def test_bound_without_spread(value: float, n: int, outcome: str) -> None:
     found = against_bound(np.full(n, value), 1.0, 0.05, comparison="a", quantity="b", unit="c")
     assert found.decide is not None
-    # five that are the same have p = 2 / 2^5
+    # five that are the same have p = 2 / 2^5, and six would do
     assert found.decide(found.p, math.nan) == outcome
+    assert found.seeds_needed == (None if value == 1.0 else 6)
 
 
 def test_single_run_is_on_no_side() -> None:

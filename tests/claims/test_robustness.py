@@ -79,6 +79,29 @@ def test_every_claim_has_an_entry(name: str) -> None:
     assert (raised["p_adjusted"] >= raised["p"] - 1e-12).all()
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_an_effect_is_that_of_the_test_it_names(name: str) -> None:
+    found = ledger(STUDIES[name])
+    for entry in found.entries:
+        if entry["comparison"] is None:
+            continue
+        rows = found.contrasts[found.contrasts["claim"] == entry["id"]]
+        for key in ("comparison", "quantity", "facet"):
+            rows = rows[rows[key] == entry[key]]
+        rows = rows[rows["depth"].isna() if entry["depth"] is None else rows["depth"] == entry["depth"]]
+        assert len(rows) == 1, entry["id"]
+        row = rows.iloc[0]
+        # ratios are of logarithms, a loss per layer of its negative
+        effects = [row["effect"], np.exp(row["effect"]), np.exp(-row["effect"])]
+        assert any(np.isclose(entry["effect"], effect, rtol=1e-5, atol=1e-12) for effect in effects)
+        assert entry["n"] == np.nansum([row["n_first"] or 0, 0 if pd.isna(row["n_second"]) else row["n_second"]])
+        assert entry["runs"] is None or entry["runs"] > entry["n"]
+        equal = row["outcome"] in ("equivalent", "not worse")
+        p = row["p_equality_adjusted" if equal else "p_adjusted"]
+        assert (entry["p_adjusted"] is None) == pd.isna(p)
+        assert pd.isna(p) or entry["p_adjusted"] == pytest.approx(p, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["one seed", "all at chance", "all diverged"])
 def test_nothing_is_supported_by_runs_that_cannot_show_it(name: str) -> None:
     supported = {entry["id"] for entry in ledger(STUDIES[name]).entries if entry["verdict"] == "supported"}

@@ -179,12 +179,27 @@ def test_recovery() -> None:
     supported = entry("C9", study(layers=_leaving(0.01, 0.003)))
     assert supported["verdict"] == "supported"
     assert supported["effect"] == pytest.approx(1, abs=0.4)
-    assert verdict("C9", study(layers=_leaving(0.3, 0.03))) == "refuted"
+    assert (supported["comparison"], supported["n"], supported["runs"]) == ("sigmoid", 10, 20)
+    refuted = entry("C9", study(layers=_leaving(0.3, 0.03)))
+    assert refuted["verdict"] == "refuted"
+    assert refuted["effect"] == pytest.approx(30, abs=2)
+    assert 5 < refuted["low"] < refuted["effect"] < refuted["high"]
     assert verdict("C9", study(layers=_leaving(0.05, 0.04))) == "inconclusive"
     nothing = entry("C9", study(layers=_leaving(0.05, 0.04, saturated=0.0)))
     assert nothing["verdict"] == "inconclusive"
     assert "no unit of sigmoid was ever saturated" in nothing["evidence"]
     assert verdict("C9", study(level="summary")) == "not tested"
+
+
+def test_the_depth_that_refutes_recovery_is_shown() -> None:
+    def change(factors: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+        # surely at depth 2, and more but with more spread at depth 4
+        rate, spread = (0.1, 0.005) if factors["depth"] == 2 else (0.12, 0.2)
+        return _leaving(rate, spread)(factors, found)
+
+    found = entry("C9", study(layers=change))
+    assert (found["verdict"], found["depth"]) == ("refuted", 2)
+    assert found["effect"] == pytest.approx(10, abs=1)
 
 
 def test_recovery_counts_units_and_not_layers() -> None:
@@ -388,7 +403,11 @@ def test_accuracy() -> None:
     assert supported["effect"] == pytest.approx(10, abs=1)
     assert supported["low"] < supported["effect"] < supported["high"]
     assert supported["n"] == 40
-    assert verdict("C17", study(level="off", accuracy=around(relu=0.85, sigmoid=0.95))) == "refuted"
+    assert (supported["comparison"], supported["depth"]) == ("relu - sigmoid", None)
+    refuted = entry("C17", study(level="off", accuracy=around(relu=0.85, sigmoid=0.95)))
+    assert refuted["verdict"] == "refuted"
+    assert refuted["effect"] == pytest.approx(-10, abs=1.5)
+    assert (refuted["n"], refuted["runs"]) == (20, 40)
     few = entry("C17", study(level="off", seeds=3, accuracy=around(relu=0.95, sigmoid=0.85)))
     assert few["verdict"] == "inconclusive"
     # 2 / C(10, 5) is below 0.05 / 2 and 2 / C(8, 4) is not
@@ -400,7 +419,10 @@ def test_accuracy() -> None:
 
 def test_accuracy_is_refuted_by_equality() -> None:
     equal = study(seeds=30, level="off", accuracy=lambda f: 0.9 + 0.003 * rng_of(f).standard_normal())
-    assert verdict("C17", equal) == "refuted"
+    found = entry("C17", equal)
+    assert found["verdict"] == "refuted"
+    # p of the test of equality
+    assert abs(found["effect"]) < 0.5 and found["p_adjusted"] < 0.05 and found["n"] == 60
 
 
 def _curves(**middles: float) -> Any:
