@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import pandas as pd
 
 from synthetic import make_record
 from whyrelu.results.columns import CONTRAST_COLUMNS
-from whyrelu.results.files import write_csv, write_json, write_table
-from whyrelu.results.tables import build_tables
+from whyrelu.results.files import write_json, write_table
 from whyrelu.tuning.selection import choose
+from whyrelu.tuning.table import Tuned, tuning_rows, write_tuned
 
 FIRST_TUNING_SEED = 1000
 
@@ -110,7 +111,7 @@ def write_tuning(
         accuracy: on the validation and test images, from the factors of a run; by default best at a rate of 0.05.
     """
     reached = accuracy or (lambda factors: 0.9 if factors["lr"] == 0.05 else 0.5)
-    runs, cells = [], []
+    runs, own = [], {}
     for factors in {_cell(record["factors"]): record["factors"] for record in records}.values():
         for rate in rates:
             for seed in range(seeds):
@@ -120,14 +121,12 @@ def write_tuning(
                 value = float(reached(run["factors"]))
                 run["metrics"] |= {"val_accuracy": value, "test_accuracy": value}
                 runs.append(run)
-                cells.append(_cell(factors))
-    names = dict(zip((run["run_id"] for run in runs), cells, strict=True))
-    table = build_tables(runs).runs
-    tuning = table.assign(cell=table["run_id"].map(names).astype("str"))
-    write_table(tuning, directory / "tuning.parquet")
-    write_csv(choose(tuning), directory / "lr.csv")
+                own[run["run_id"]] = {"cell": _cell(factors), "group": _cell(factors, "activation")}
+    tuning = tuning_rows(runs, own)
+    middle = math.sqrt(min(rates) * max(rates))
+    write_tuned(Tuned(tuning, choose(tuning, dict.fromkeys(tuning["cell"], middle))), directory / "lr.csv")
 
 
-def _cell(factors: Mapping[str, Any]) -> str:
-    told = sorted((name, value) for name, value in factors.items() if name not in ("lr", "seed"))
+def _cell(factors: Mapping[str, Any], *apart: str) -> str:
+    told = sorted((name, value) for name, value in factors.items() if name not in ("lr", "seed", *apart))
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]

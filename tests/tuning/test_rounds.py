@@ -11,9 +11,9 @@ from rich.console import Console
 from synthetic import make_record
 from whyrelu.configuration.composition import Job, compose_grid
 from whyrelu.errors import UserError
-from whyrelu.results.tables import build_tables
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.tuning.rounds import grid_of, run_rounds, waiting_cells
+from whyrelu.tuning.table import group_of, tuning_rows
 
 GRID = ["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
 
@@ -28,28 +28,34 @@ def optimum_at(optima: dict[tuple[str, int], float]) -> tuple:
 
     def table(jobs: Sequence[Job]) -> pd.DataFrame:
         done.append(jobs)
-        records = []
+        records, own = [], {}
         for job in jobs:
             name, depth, lr = job.config["activation"]["name"], job.config["depth"], job.config["lr"]
             record = make_record(name, depth, job.config["seed"], lr=lr, outcome="learned")
             record["metrics"]["val_accuracy"] = 0.9 - 0.001 * abs(lr - optima[name, depth])
-            record["cell"] = tuning_cell(job.config)
+            own[record["run_id"]] = {"cell": tuning_cell(job.config), "group": group_of(job.config)}
             records.append(record)
-        runs = build_tables(records).runs
-        cells = {record["run_id"]: record["cell"] for record in records}
-        return runs.assign(cell=runs["run_id"].map(cells))
+        return tuning_rows(records, own)
 
     return done, table
 
 
-def rounds(optima: dict[tuple[str, int], float], extensions: int = 2) -> tuple[list, pd.DataFrame]:
+def rounds(
+    optima: dict[tuple[str, int], float], extensions: int = 2, tried: dict[str, set[float]] | None = None
+) -> tuple[list, pd.DataFrame]:
     done, table = optimum_at(optima)
     launched: list[int] = []
-    _, chosen = run_rounds(
-        cells_of(), range(10, 12), extensions, lambda jobs: launched.append(len(jobs)), table, Console(quiet=True)
+    tuned = run_rounds(
+        cells_of(),
+        range(10, 12),
+        extensions,
+        lambda jobs: launched.append(len(jobs)),
+        table,
+        Console(quiet=True),
+        tried,
     )
     assert launched == [len(jobs) for jobs in done]
-    return done, chosen
+    return done, tuned.rates
 
 
 def test_every_cell_has_the_same_budget_and_seeds() -> None:
@@ -80,6 +86,25 @@ def test_extensions_end_and_say_so() -> None:
     tried = chosen.set_index(["activation", "depth"])
     assert tried.loc[("relu", 2), ["lowest", "highest", "flag"]].tolist() == [0.00316, 3.16, "edge"]
     assert tried.loc[("sigmoid", 2), "flag"] == "edge"
+
+
+def test_cells_that_are_added_try_what_those_they_are_compared_with_tried() -> None:
+    optima = {("relu", 2): 3.16, ("sigmoid", 2): 0.1, ("relu", 4): 3.16, ("sigmoid", 4): 0.1}
+    group = next(cell.group for cell in cells_of() if cell.job.config["depth"] == 4)
+    done, chosen = rounds(optima, extensions=1, tried={group: {0.1, 3.16}, "of another optimizer": {1e-5}})
+    # at depth 4 the grid is as far extended as it may be from the start
+    assert [len(jobs) for jobs in done] == [4 * 5 * 2 + 2 * 2, 4 * 6 * 2]
+    tried = chosen.set_index(["activation", "depth"])
+    assert tried.loc[("relu", 4), ["lowest", "highest", "flag"]].tolist() == [0.01, 3.16, "edge"]
+    assert tried.loc[("sigmoid", 4), ["lowest", "highest", "flag"]].tolist() == [0.01, 3.16, ""]
+
+
+def test_what_is_compared_differs_in_the_activation_only() -> None:
+    groups = {(c.job.config["activation"]["name"], c.job.config["depth"]): c.group for c in cells_of()}
+    assert groups["relu", 2] == groups["sigmoid", 2] != groups["relu", 4]
+    slopes = cells_of("activation=leaky_relu", "activation.negative_slope=0.1,0.3", "depth=2", "seed=5")
+    assert {cell.group for cell in slopes} == {groups["relu", 2]} and len(slopes) == 2
+    assert not {cell.group for cell in cells_of("init=he")} & set(groups.values())
 
 
 def test_cells_with_a_rate_of_their_own_are_left_alone() -> None:

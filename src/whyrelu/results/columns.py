@@ -177,7 +177,18 @@ CONTRAST_COLUMNS = {
     "seeds_needed": "Int64",
 }
 
-# lr.csv: the id of the cell, its factors but lr, and these; tuning.parquet has the columns of runs.parquet and `cell`.
+# tuning.parquet: the columns of runs.parquet, for the runs of a tuning, and these.
+TUNING_COLUMNS = {
+    # id of the cell, and of its group: the cells it is compared with, which differ from it in the activation only
+    "cell": "str",
+    "group": "str",
+    # at the last epoch; it decides between rates whose validation accuracies do not
+    "val_loss": "float64",
+    # all factors of the run as JSON, also those with one value in all runs: cells that are added may have another
+    "settings": "str",
+}
+
+# lr.csv: the id of the cell, its factors but lr, and these.
 LR_COLUMNS = {
     # the chosen rate, and the mean validation accuracy over its tuning runs
     "lr": "float64",

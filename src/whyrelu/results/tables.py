@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whyrelu.errors import UserError
-from whyrelu.results.columns import SUMMARY_COLUMNS
+from whyrelu.results.columns import SUMMARY_COLUMNS, TUNING_COLUMNS
 
 # Column of runs.parquet -> pandas dtype. A further axis of a study follows these.
 RUN_COLUMNS = {
@@ -197,7 +197,7 @@ def build_tables(records: Iterable[Mapping[str, Any]]) -> Tables:
 
 def factor_columns(table: pd.DataFrame) -> list[str]:
     """The factors and further axes among the columns of a table of runs or of cells, seed aside, in their order."""
-    measured = {*RUN_COLUMNS, *CELL_STATISTICS, *CURVE_COLUMNS, "cell"} - set(FACTORS)
+    measured = {*RUN_COLUMNS, *CELL_STATISTICS, *CURVE_COLUMNS, *TUNING_COLUMNS} - set(FACTORS)
     return [name for name in table.columns if name not in measured and name != "seed"]
 
 

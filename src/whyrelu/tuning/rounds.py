@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +15,22 @@ from whyrelu.configuration.composition import Job, compose_grid
 from whyrelu.configuration.schema import TUNED
 from whyrelu.errors import UserError
 from whyrelu.launch.sweep import run_jobs
-from whyrelu.results.columns import LR_COLUMNS
-from whyrelu.results.files import write_csv, write_json, write_table
-from whyrelu.results.tables import FACTORS, RUN_COLUMNS, TableBuilder
-from whyrelu.runs.identity import factors, is_apart_from_cell, tuning_cell
-from whyrelu.runs.plan import identify
+from whyrelu.results.files import write_json
+from whyrelu.runs.identity import tuning_cell
 from whyrelu.runs.store import RunStore
 from whyrelu.tuning.rates import rate_at, rates_file, step_of
 from whyrelu.tuning.selection import choose, edges
+from whyrelu.tuning.table import (
+    Tuned,
+    group_of,
+    nothing_tuned,
+    read_tuned,
+    together,
+    tuning_table,
+    without,
+    write_tuned,
+)
+from whyrelu.tuning.words import unequal_sentences
 
 Do = Callable[[Sequence[Job]], object]
 
@@ -37,7 +45,7 @@ class Cell(NamedTuple):
     """
 
     id: str
-    group: Hashable
+    group: str
     job: Job
 
 
@@ -46,7 +54,10 @@ def tune(overrides: Sequence[str], launcher: Launcher, directory: Path) -> None:
 
     The ids of the runs are noted in <prepared_root>/<study>-tuning.json.
 
-    Cells with a learning rate of their own (lr=0.05) are left alone; rates of other cells that lr.csv has already stay.
+    Cells with a learning rate of their own (lr=0.05) are left alone. What the files have of cells that are not in the
+    grid stays as it is; in the pipeline they have nothing, as DVC removes the outputs of a stage before it runs. A cell
+    that is added tries the rates of those cells too that it is compared with; if its best one is beyond them, it is
+    said which cells did not try it.
 
     Args:
         overrides: the grid, as typed; its seeds are those of the study, which tuning does not use.
@@ -66,27 +77,33 @@ def tune(overrides: Sequence[str], launcher: Launcher, directory: Path) -> None:
     study = jobs[0].config["study"]
     results, note = rates_file(study), Path(jobs[0].config["prepared_root"]) / f"{study}-tuning.json"
     console = Console(highlight=False, soft_wrap=True)
-    if not cells:
+    earlier = _read_earlier(results, console)
+    others = without(earlier, {cell.id for cell in cells})
+    if cells:
+        console.print(f"learning rates of {len(cells)} cells, {len(seeds)} seeds each from {seeds[0]}")
+        store = RunStore(Path(jobs[0].config["run_root"]))
+        new = run_rounds(
+            cells,
+            seeds,
+            settings["extensions"],
+            lambda waiting: run_jobs(waiting, launcher, directory),
+            lambda done: tuning_table(done, store),
+            console,
+            {str(group): set(runs["lr"]) for group, runs in others.runs.groupby("group")},
+        )
+    else:
         console.print("nothing to tune: every learning rate is given (lr=tuned asks for tuning)")
-        _write(empty_tuning(), pd.DataFrame(columns=["cell", *FACTORS, *LR_COLUMNS]), results)
-        write_json([], note)
-        return
-    console.print(f"learning rates of {len(cells)} cells, {len(seeds)} seeds each from {seeds[0]}")
-    store = RunStore(Path(jobs[0].config["run_root"]))
-    tuning, chosen = run_rounds(
-        cells,
-        seeds,
-        settings["extensions"],
-        lambda waiting: run_jobs(waiting, launcher, directory),
-        lambda done: tuning_table(done, store),
-        console,
-    )
-    _write(tuning, chosen, results)
+        new = nothing_tuned()
+    tuned = together(earlier, new)
+    write_tuned(tuned, results)
     # unlike the tables it is not committed: a fresh clone has no runs that its rates rest on, and DVC tunes there
-    write_json(sorted(tuning["run_id"]), note)
-    flagged = chosen[chosen["flag"] != ""]["flag"].value_counts()
+    write_json(sorted(tuned.runs["run_id"]), note)
+    flagged = new.rates[new.rates["flag"] != ""]["flag"].value_counts()
     notes = "".join(f"; {count} flagged {flag!r}" for flag, count in flagged.items())
-    console.print(f"{len(chosen)} learning rates -> {results}{notes}")
+    kept = f"; {len(others.rates)} of other cells stay" if len(others.rates) else ""
+    console.print(f"{len(new.rates)} learning rates -> {results}{notes}{kept}")
+    for sentence in unequal_sentences(tuned.runs, {cell.group for cell in cells}):
+        console.print(sentence)
 
 
 def waiting_cells(jobs: Iterable[Job]) -> list[Cell]:
@@ -99,7 +116,7 @@ def waiting_cells(jobs: Iterable[Job]) -> list[Cell]:
     for job in jobs:
         if job.config["lr"] == TUNED:
             identity = tuning_cell(job.config)
-            cells.setdefault(identity, Cell(identity, _group(job.config), job))
+            cells.setdefault(identity, Cell(identity, group_of(job.config), job))
     return list(cells.values())
 
 
@@ -110,7 +127,8 @@ def run_rounds(
     run: Do,
     table: Callable[[Sequence[Job]], pd.DataFrame],
     console: Console,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    tried: Mapping[str, Collection[float]] | None = None,
+) -> Tuned:
     """Train all cells at all rates of their grid, and extend grids until no best rate is at an end.
 
     Args:
@@ -118,31 +136,37 @@ def run_rounds(
         seeds: of the runs, the same for all.
         extensions: steps at each end of a grid, at most.
         run: does what is not done of some points.
-        table: the runs of some finished points, with their `cell`.
+        table: the runs of some finished points, as rows of tuning.parquet.
         console: to say where grids are extended.
+        tried: rates that further cells of a group were tried at before, by group: its grid has them from the start.
 
     Returns:
         the runs, and what was chosen from them.
     """
     groups = {cell.id: cell.group for cell in cells}
-    rates = {cell.group: list(grid_of(cell.job.config)) for cell in cells}
-    steps: dict[tuple[Hashable, bool], int] = {}
+    grids = {cell.id: grid_of(cell.job.config) for cell in cells}
+    middles = {cell: math.sqrt(grid[0] * grid[-1]) for cell, grid in grids.items()}
+    # a group has one optimizer, so its cells begin with one grid
+    begun = {cell.group: grids[cell.id] for cell in cells}
+    rates = {group: sorted({*grid, *(tried or {}).get(group, ())}) for group, grid in begun.items()}
     while True:
         jobs = [point(cell, rate, seed) for cell in cells for rate in rates[cell.group] for seed in seeds]
         run(jobs)
         tuning = table(jobs)
-        chosen = choose(tuning)
-        wanted = {end: rate for end, rate in edges(chosen, groups).items() if steps.get(end, 0) < extensions}
-        if not wanted:
-            return tuning, chosen
-        for (group, is_upper), rate in wanted.items():
-            further = rate_at(step_of(rate) + (1 if is_upper else -1))
-            rates[group] = sorted([*rates[group], further])
-            steps[group, is_upper] = steps.get((group, is_upper), 0) + 1
-        added = sorted({rates[group][-1 if is_upper else 0] for group, is_upper in wanted})
+        chosen = choose(tuning, middles)
+        added = []
+        for (group, is_upper), rate in edges(chosen, groups).items():
+            beyond = step_of(rate) - step_of(begun[group][-1]) if is_upper else step_of(begun[group][0]) - step_of(rate)
+            if beyond < extensions:
+                added.append((group, rate_at(step_of(rate) + (1 if is_upper else -1))))
+        if not added:
+            return Tuned(tuning, chosen)
+        for group, rate in added:
+            rates[group] = sorted([*rates[group], rate])
+        further = sorted({rate for _, rate in added})
         console.print(
-            f"best rates at the end of {len({group for group, _ in wanted})} of {len(rates)} grids, which are "
-            f"extended to {', '.join(f'{rate:g}' for rate in added)}"
+            f"best rates at the end of {len({group for group, _ in added})} of {len(rates)} grids, which are "
+            f"extended to {', '.join(f'{rate:g}' for rate in further)}"
         )
 
 
@@ -175,47 +199,10 @@ def point(cell: Cell, rate: float, seed: int) -> Job:
     return Job([*texts, *own], [*varied, *own], cell.job.config | {"lr": rate, "seed": seed})
 
 
-def tuning_table(jobs: Sequence[Job], store: RunStore) -> pd.DataFrame:
-    """Rows as in runs.parquet of some finished points, and the column `cell`.
-
-    Raises:
-        UserError: one of them is not finished.
-    """
-    builder, cells = TableBuilder(), {}
-    for run in identify(jobs):
-        record = store.record(run.run_id)
-        if record is None:
-            raise UserError(f"run {run.run_id} ({run.label}) is not finished; the same command goes on")
-        builder.add(record)
-        cells[run.run_id] = tuning_cell(run.config)
-    runs = builder.tables().runs
-    return runs.assign(cell=runs["run_id"].map(cells).astype("str"))
-
-
-def empty_tuning() -> pd.DataFrame:
-    """tuning.parquet of a study in which nothing was tuned."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in (RUN_COLUMNS | {"cell": "str"}).items()})
-
-
-def _write(tuning: pd.DataFrame, chosen: pd.DataFrame, path: Path) -> None:
-    write_table(tuning, path.with_name("tuning.parquet"))
-    others = _other_rates(path, set(chosen["cell"]))
-    write_csv(pd.concat([chosen, others], ignore_index=True) if len(others) else chosen, path)
-
-
-def _other_rates(path: Path, cells: set[str]) -> pd.DataFrame:
-    """What lr.csv says of other cells, as it stands there."""
+def _read_earlier(path: Path, console: Console) -> Tuned:
+    """What the files have; nothing, and a warning, if they cannot be added to."""
     try:
-        found = pd.read_csv(path)
-    except (OSError, ValueError):
-        return pd.DataFrame()
-    return found[~found["cell"].isin(cells)] if "cell" in found.columns else pd.DataFrame()
-
-
-def _group(config: Mapping[str, Any]) -> str:
-    told = {
-        name: value
-        for name, value in factors(config).items()
-        if name.partition(".")[0] != "activation" and not is_apart_from_cell(name)
-    }
-    return json.dumps(told, sort_keys=True)
+        return read_tuned(path)
+    except UserError as error:
+        console.print(f"warning: {error}; other cells than those of this grid are left out of it")
+        return nothing_tuned()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from whyrelu.results.cells import is_failure
 from whyrelu.results.columns import LR_COLUMNS
@@ -13,32 +14,50 @@ from whyrelu.results.tables import factor_columns
 
 # Rates are as good as the best if their accuracy is this near to it: one point.
 _NEAR = 0.01
+# Means over seeds that differ by less differ in the order of their sums only; one image of a million makes more.
+_ROUND_OFF = 1e-9
 # Steps of the grid are half a decade.
 _DECADES_PER_RATE = 0.5
 
 EDGE, NONE_LEARNED = "edge", "none learned"
 
 
-def choose(tuning: pd.DataFrame) -> pd.DataFrame:
-    """Choose the rate of highest mean validation accuracy for every cell; of equal ones the smallest.
+def choose(tuning: pd.DataFrame, middles: Mapping[str, float]) -> pd.DataFrame:
+    """Choose the rate of highest mean validation accuracy for every cell.
 
-    Failed runs count with the accuracy they reached, those without one with 0.
+    Failed runs count with the accuracy they reached, those without one with 0. Accuracy does not decide between rates
+    that have the same, nor between any where all runs failed: there it counts images that were guessed. Then the
+    lowest mean validation loss decides, which tells a network that begins to learn from one that does not, and is of
+    the validation split like every choice (the training loss is not); a rate at which a run diverged comes after all
+    others. If that is the same too, it is the rate nearest to the middle of the grid that the cell began with, because
+    the ends are the least likely; of two equally near the smaller.
 
     Args:
-        tuning: rows as in runs.parquet, and the column `cell`, the id of `whyrelu.runs.identity.tuning_cell`.
+        tuning: rows as in tuning.parquet.
+        middles: of the grids that cells began with: geometric means of their ends, by cell.
 
     Returns:
         one row per cell in their order: `cell`, the factors but lr and seed, and `LR_COLUMNS`.
     """
-    names = [name for name in factor_columns(tuning) if name not in ("lr", "cell")]
-    table = tuning.assign(failed=is_failure(tuning), val_accuracy=tuning["val_accuracy"].fillna(0.0))
+    names = [name for name in factor_columns(tuning) if name != "lr"]
+    is_diverged = tuning["status"] == "diverged"
+    table = tuning.assign(
+        failed=is_failure(tuning),
+        val_accuracy=tuning["val_accuracy"].fillna(0.0),
+        val_loss=tuning["val_loss"].mask(is_diverged).fillna(np.inf),
+    )
     rows = []
     for cell, group in table.groupby("cell", sort=False):
         by_rate = group.groupby("lr").agg(
-            val_accuracy=("val_accuracy", "mean"), n=("run_id", "size"), failed=("failed", "all")
+            val_accuracy=("val_accuracy", "mean"),
+            val_loss=("val_loss", "mean"),
+            n=("run_id", "size"),
+            failed=("failed", "all"),
         )
-        rates, accuracy = by_rate.index.to_numpy(), by_rate["val_accuracy"].to_numpy()
-        best = int(np.argmax(accuracy))
+        rates, accuracy = by_rate.index.to_numpy("float64"), by_rate["val_accuracy"].to_numpy()
+        none_learned = bool(by_rate["failed"].all())
+        tied = np.ones(len(rates), dtype=bool) if none_learned else accuracy >= accuracy.max() - _ROUND_OFF
+        best = _preferred(tied, by_rate["val_loss"].to_numpy(), rates, middles[str(cell)])
         rows.append(
             {"cell": cell}
             | {name: group[name].iloc[0] for name in names}
@@ -50,14 +69,14 @@ def choose(tuning: pd.DataFrame) -> pd.DataFrame:
                 "lowest": rates[0],
                 "highest": rates[-1],
                 "decades": _DECADES_PER_RATE * int(np.sum(accuracy >= accuracy[best] - _NEAR)),
-                "flag": _flag(best, len(rates), bool(by_rate["failed"].all())),
+                "flag": NONE_LEARNED if none_learned else EDGE if best in (0, len(rates) - 1) else "",
             }
         )
-    table = pd.DataFrame(rows, columns=["cell", *names, *LR_COLUMNS])
-    return table.astype({name: tuning[name].dtype for name in names} | LR_COLUMNS | {"cell": "str"})
+    chosen = pd.DataFrame(rows, columns=["cell", *names, *LR_COLUMNS])
+    return chosen.astype({name: tuning[name].dtype for name in names} | LR_COLUMNS | {"cell": "str"})
 
 
-def edges(chosen: pd.DataFrame, groups: Mapping[str, Hashable]) -> dict[tuple[Hashable, bool], float]:
+def edges(chosen: pd.DataFrame, groups: Mapping[str, str]) -> dict[tuple[str, bool], float]:
     """Where grids have to be extended: some cell of a group has its best rate at an end.
 
     Args:
@@ -67,14 +86,15 @@ def edges(chosen: pd.DataFrame, groups: Mapping[str, Hashable]) -> dict[tuple[Ha
     Returns:
         the last rate tried, by group and whether it is the upper end.
     """
-    found: dict[tuple[Hashable, bool], float] = {}
+    found: dict[tuple[str, bool], float] = {}
     for _, row in chosen[chosen["flag"] == EDGE].iterrows():
         rate = float(row["lr"])
         found[groups[str(row["cell"])], rate == float(row["highest"])] = rate
     return found
 
 
-def _flag(best: int, count: int, all_failed: bool) -> str:
-    if all_failed:
-        return NONE_LEARNED
-    return EDGE if best in (0, count - 1) else ""
+def _preferred(tied: NDArray[np.bool_], loss: NDArray[np.float64], rates: NDArray[np.float64], middle: float) -> int:
+    """Position of the tied rate with the lowest loss, then the least distance from the middle, then the smallest."""
+    # in steps of the grid; rates are rounded to three digits, which is to decide nothing
+    distance = np.round(np.abs(np.log10(rates / middle)) / _DECADES_PER_RATE, 1)
+    return int(np.lexsort((rates, distance, loss, ~tied))[0])
