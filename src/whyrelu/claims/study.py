@@ -19,6 +19,7 @@ from whyrelu.results.columns import (
 )
 from whyrelu.results.files import read_json, read_table, write_json, write_table
 from whyrelu.results.tables import RUN_COLUMNS
+from whyrelu.results.tuning import tuning_of_study
 
 _THEORY_WRITER = "python src/theory.py -m with the settings of the sweep"
 
@@ -54,16 +55,17 @@ def read_evidence(directory: Path) -> Evidence:
     Raises:
         UserError: a table is missing or damaged.
     """
-    provenance = read_json(directory / "provenance.json")
     tuning, timing = directory / "tuning.parquet", directory / "timing.json"
+    runs, provenance = read_table(directory / "runs.parquet", RUN_COLUMNS), read_json(directory / "provenance.json")
+    tuned = read_table(tuning, RUN_COLUMNS, "python src/tune.py") if tuning.is_file() else None
     return make_evidence(
-        runs=read_table(directory / "runs.parquet", RUN_COLUMNS),
+        runs=runs,
         layers=read_table(directory / "layers.parquet", LAYER_COLUMNS),
         theory=read_table(directory / "theory.parquet", THEORY_COLUMNS, _THEORY_WRITER),
         functions=read_table(directory / "functions.parquet", {**FUNCTION_COLUMNS, **ACTIVE_COLUMNS}, _THEORY_WRITER),
         convergence=read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS),
         run_convergence=read_table(directory / "run_convergence.parquet", RUN_CONVERGENCE_COLUMNS),
-        tuning=read_table(tuning, RUN_COLUMNS, "python src/tune.py") if tuning.is_file() else None,
+        tuning=None if tuned is None else tuning_of_study(tuned, runs, provenance),
         timing=read_json(timing) if timing.is_file() else None,
         overrides=provenance["overrides"],
         common=provenance["common"],

@@ -29,6 +29,7 @@ from whyrelu.results.columns import (
 from whyrelu.results.files import read_json, read_table
 from whyrelu.results.labels import cell_name, facet_columns, labelled, reference_label
 from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RUN_COLUMNS
+from whyrelu.results.tuning import tuning_of_study
 
 _PROVENANCE_KEYS = ("study", "overrides", "runs", "seeds", "common", "implied", "data", "libraries")
 _CLAIM_KEYS = ("id", "claim", "hypothesis", "verdict", "effect", "unit", "low", "high", "n", "p", "p_adjusted")
@@ -81,19 +82,23 @@ def read_study(directory: Path) -> Study:
         read_table(directory / "theory.parquet", [*factors, *THEORY_COLUMNS], _THEORY_WRITER),
         read_table(directory / "functions.parquet", FUNCTION_COLUMNS, _THEORY_WRITER),
     )
-    decided = _Decided(
-        _read_claims(directory / "claims.json"),
-        read_table(directory / "contrasts.parquet", CONTRAST_COLUMNS),
-        read_table(directory / "shares.parquet", SHARE_COLUMNS),
-        read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS),
-        *_read_tuning(directory),
-    )
     provenance = read_json(directory / "provenance.json")
     lacking = [key for key in _PROVENANCE_KEYS if key not in provenance]
     if lacking:
         raise UserError(
             f"{directory / 'provenance.json'} has no {', '.join(lacking)}: python src/aggregate.py writes it"
         )
+    tuning, rates = _read_tuning(directory)
+    tuning = tuning_of_study(tuning, runs, provenance)
+    decided = _Decided(
+        _read_claims(directory / "claims.json"),
+        read_table(directory / "contrasts.parquet", CONTRAST_COLUMNS),
+        read_table(directory / "shares.parquet", SHARE_COLUMNS),
+        read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS),
+        tuning,
+        # of cells that have runs here: others may be left from an earlier tuning, or were added by hand
+        rates[rates["cell"].isin(tuning["cell"])],
+    )
     ids = set(runs["run_id"])
     together = (
         len(runs) == int(cells["n"].sum()) == provenance["runs"]
@@ -120,10 +125,7 @@ def _read_claims(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_tuning(directory: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """tuning.parquet and lr.csv; without rows if there is neither, as in a study whose learning rates were given.
-
-    Of lr.csv only cells that tuning.parquet has: others may be left from an earlier tuning.
-    """
+    """tuning.parquet and lr.csv; without rows if there is neither, as in a study whose learning rates were given."""
     paths = directory / "tuning.parquet", directory / "lr.csv"
     if not any(path.exists() for path in paths):
         columns = RUN_COLUMNS | {"cell": "str"}
@@ -135,7 +137,7 @@ def _read_tuning(directory: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     rates = _read_rates(paths[1])
     if not set(tuning["cell"]) <= set(rates["cell"]):
         raise UserError(f"{paths[0]} and {paths[1].name} do not belong together: {_TUNING_WRITER} writes them again")
-    return tuning, rates[rates["cell"].isin(tuning["cell"])]
+    return tuning, rates
 
 
 def _read_rates(path: Path) -> pd.DataFrame:
