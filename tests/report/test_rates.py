@@ -9,6 +9,7 @@ from synthetic_layers import write_tables
 from whyrelu.errors import UserError
 from whyrelu.report.page import write_report
 from whyrelu.report.rates import common_rates
+from whyrelu.results.files import write_table
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -66,6 +67,22 @@ def test_what_tuning_could_not_choose_is_said(tmp_path):
     assert [row[2] for row in rows_of(page)[2:]] == ["0.25 (edge)", "0.01 (edge)"]
 
 
+def test_unequal_budgets_are_told(tmp_path):
+    records = [make_record("relu"), make_record("gelu")]
+    page = page_of(tmp_path, records)
+    assert "Cells that differ in the activation only tried the same rates with the same number of seeds." in page
+    # gelu was added later, and its grid extended
+    path = tmp_path / "results" / "tuning.parquet"
+    tuning = pd.read_parquet(path)
+    write_table(tuning[(tuning["activation"] == "gelu") | (tuning["lr"] < 0.2)], path)
+    page = write_report(tmp_path / "results", tmp_path / "report").read_text()
+    assert "tried the same rates with the same number of seeds." not in page
+    assert "these tried relu at depth 2 not at 0.25. That favours those that had more." in page
+    write_table(tuning[(tuning["activation"] == "gelu") | (tuning["seed"] == tuning["seed"].min())], path)
+    page = write_report(tmp_path / "results", tmp_path / "report").read_text()
+    assert "these tried relu at depth 2 with 1 seed instead of 2." in page
+
+
 def test_a_study_at_another_rate_than_the_tuned_one_is_not_called_tuned(tmp_path):
     page = page_of(tmp_path, [make_record("relu", lr=0.01), make_record("tanh", lr=0.01)])
     assert "0.01, the same for every activation and depth, and tuned for none of them" in page
@@ -103,6 +120,12 @@ def test_the_common_rate_is_the_best_of_those_that_all_cells_tried():
         ["tanh", "", 0.1, 0.7, 1, 0],
         ["relu", "x", 0.01, 0.4, 1, 0],
     ]
+
+
+def test_of_common_rates_with_one_accuracy_the_middle_is_taken():
+    rates = (0.1, 0.316, 1.0, 3.16, 10.0)
+    table = tuning([("a", "relu", "", 2, "sgd", rate, 0.1, 0.1, True) for rate in rates])
+    assert common_rates(table).rates == {"sgd": 1.0}
 
 
 def test_without_tuning_there_is_no_common_rate():

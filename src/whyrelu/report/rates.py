@@ -10,6 +10,7 @@ import pandas as pd
 from whyrelu.report.grid import Grid
 from whyrelu.report.study import Study
 from whyrelu.report.text import MISSING, listing, number, percent, plural, points
+from whyrelu.results.budgets import unequal_budgets
 from whyrelu.results.labels import value_text
 
 _KEYS = ["series", "facet", "depth"]
@@ -40,7 +41,8 @@ def is_tuned(study: Study) -> pd.Series:
 def common_rates(tuning: pd.DataFrame) -> CommonRates:
     """The rate, tried in all cells of an optimizer, with the highest mean validation accuracy over them.
 
-    Diverged runs count with what they reached, those that reached nothing with 0; of equal rates the smallest.
+    Diverged runs count with what they reached, those that reached nothing with 0; of equal rates the one nearest to the
+    middle of all that all cells tried, and of two equally near the smaller.
 
     Args:
         tuning: tuning.parquet with `series`, `facet` and `failed`; may have no rows.
@@ -54,7 +56,9 @@ def common_rates(tuning: pd.DataFrame) -> CommonRates:
         everywhere = table.dropna(axis="columns").mean()
         if everywhere.empty:
             continue
-        rate = float(everywhere.index.to_numpy("float64")[int(everywhere.argmax())])
+        shared = np.sort(everywhere.index.to_numpy("float64"))
+        best = shared[np.isclose(everywhere.to_numpy("float64"), everywhere.max(), rtol=0, atol=1e-9)]
+        rate = float(min(best, key=lambda lr: round(abs(np.log10(lr**2 / (shared[0] * shared[-1]))), 1)))
         rates[str(optimizer)] = rate
         parts.append(runs[runs["lr"] == rate])
     if not parts:
@@ -117,12 +121,15 @@ def rates_sentences(study: Study, common: CommonRates) -> list[str]:
     seeds = _span(rates["n"].tolist(), "tuning seed")
     sentences = [
         f"For each of {plural(len(rates), 'cell')} {tried} a factor of about 3.16 apart were tried with {seeds}, none "
-        "of which is a seed of the results. The rate with the highest mean validation accuracy was taken. Cells that "
-        "differ in the activation only tried the same rates. The test images played no part."
+        "of which is a seed of the results. The rate with the highest mean validation accuracy was taken; among rates "
+        "with the same accuracy, and where no rate gave a run that did not fail, the one with the lowest mean "
+        "validation loss, rates at which a run diverged last, and of those the one nearest to the middle of the grid. "
+        "The test images played no part.",
+        *_budget_sentences(study),
     ]
     for flag, what in (
         ("edge", "The best rate is the last one tried, so a better one may lie beyond, for"),
-        ("none learned", "No rate gave a run that did not fail, so the choice means nothing, for"),
+        ("none learned", "No rate gave a run that did not fail, so the choice means little, for"),
     ):
         cells = rates[rates["flag"] == flag]
         if not cells.empty:
@@ -138,6 +145,25 @@ def rates_sentences(study: Study, common: CommonRates) -> list[str]:
     if not cells.empty:
         sentences += _change_sentences(study, common, cells)
     return sentences
+
+
+def _budget_sentences(study: Study) -> list[str]:
+    """Whether cells that differ in the activation only had equal budgets, and which had less."""
+    unequal, rates = unequal_budgets(study.tuning, ["facet", "depth"]), study.rates
+    told = [
+        f"{_named(study, rates[rates['cell'].isin(cells)])} not at {listing([value_text(rate) for rate in untried])}"
+        for untried, cells in unequal.untried.items()
+    ]
+    told += [
+        f"{_named(study, rates[rates['cell'].isin(cells)])} with {plural(seeds, 'seed')} instead of {most}"
+        for (seeds, most), cells in unequal.seeds.items()
+    ]
+    if not told:
+        return ["Cells that differ in the activation only tried the same rates with the same number of seeds."]
+    return [
+        "Cells that differ in the activation only were to try the same rates with the same seeds, but some that were "
+        f"added later had more than others: these tried {'; '.join(told)}. That favours those that had more."
+    ]
 
 
 def _change_sentences(study: Study, common: CommonRates, cells: pd.DataFrame) -> list[str]:
