@@ -19,6 +19,7 @@ def main() -> None:
     from whyrelu.claims.declaration import declared_thresholds, read_claims
     from whyrelu.claims.study import decide_study
     from whyrelu.results.aggregation import aggregate, finished_runs
+    from whyrelu.results.given_rates import compares_tuned_with_given, with_given_lr
     from whyrelu.runs.plan import plan
     from whyrelu.runs.store import RunStore
 
@@ -29,6 +30,8 @@ def main() -> None:
     records = (store.record(run.run_id) for run in planned)
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
     runs = finished_runs(records, store.layers, command)
+    if compares_tuned_with_given(way for run in planned for way in run.given_lr):
+        runs = with_given_lr(runs, {run.run_id: run.given_lr for run in planned})
     aggregate(runs, overrides, directory, lambda data: declared_thresholds(claims, data))
     verdicts = Counter(entry["verdict"] for entry in decide_study(claims, directory))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())

@@ -39,12 +39,15 @@ def main() -> None:
         return
 
     from whyrelu.results.files import write_table
+    from whyrelu.results.given_rates import compares_tuned_with_given
     from whyrelu.theory.configured import Theory
     from whyrelu.theory.tables import drawn_functions, predicted_cells
 
     directory = Path("results") / configs[0]["study"]
     theory = Theory()
-    cells, functions = predicted_cells(configs, theory), drawn_functions(configs, theory)
+    given = [job.given_lr for job in jobs]
+    cells = predicted_cells(configs, theory, given if compares_tuned_with_given(given) else None)
+    functions = drawn_functions(configs, theory)
     write_table(cells, directory / "theory.parquet")
     write_table(functions, directory / "functions.parquet")
     print(f"{int((cells['layer'] == 1).sum())} cells -> {directory / 'theory.parquet'}")

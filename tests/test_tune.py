@@ -122,6 +122,35 @@ def test_where_a_rate_is_given_there_is_nothing_to_tune(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("runs/*/run.json"))
 
 
+def test_a_study_of_tuned_and_given_rates_has_two_facets(tuned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "checkout"
+    shutil.copytree(tuned, folder)
+    lr = next(float(row["lr"]) for row in rates(folder) if (row["activation"], row["depth"]) == ("relu", "1"))
+    chosen = {(row["activation"], int(row["depth"])): float(row["lr"]) for row in rates(folder)}
+    grid = [*GRID, *TINY, f"lr=tuned,{lr:g}"]
+    runs = len(list(folder.glob("runs/*/run.json")))
+    for script, *flags in (("tune.py", "-m"), ("train.py", "-m"), ("theory.py", "-m"), ("aggregate.py",)):
+        done = python(folder, script, *flags, *grid)
+        assert done.returncode == 0, done.stderr
+    done = python(folder, "report.py", "digits")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(folder / "results/digits/runs.parquet")
+    # the same cells on both sides
+    sides = {way: side for way, side in table.groupby("given_lr")}
+    assert {way: len(side) for way, side in sides.items()} == {"tuned": 8, f"{lr:g}": 8}
+    assert {(a, d): r for a, d, r in sides["tuned"][["activation", "depth", "lr"]].to_numpy()} == chosen
+    assert set(sides[f"{lr:g}"]["lr"]) == {lr}
+    # relu at depth 1 is in both, and trained once
+    both = sum(rate == lr for rate in chosen.values()) * 2
+    assert len(list(folder.glob("runs/*/run.json"))) == runs + 8 - both
+    assert table["run_id"].is_unique
+    assert table["run_id"].str.partition("+")[0].nunique() == 16 - both
+    metrics = json.loads((folder / "results/digits/metrics.json").read_text())
+    assert {"lr=tuned", f"lr={lr:g}"} <= set(metrics)
+    page = (folder / "reports/digits/README.md").read_text()
+    assert "tuned for 4 of 8 cells" in page
+
+
 def test_files_that_cannot_be_added_to_are_written_anew(tuned: Path, tmp_path: Path) -> None:
     folder = tmp_path / "checkout"
     shutil.copytree(tuned, folder)

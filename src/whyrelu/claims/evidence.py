@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.results.cells import is_failure
+from whyrelu.results.given_rates import GIVEN_LR, TUNED, as_tuned
 from whyrelu.results.labels import facet_columns, facet_labels, labelled, reference_label
 from whyrelu.results.tables import factor_columns
 
 # Claims about activations are decided where everything else is as in the headline grid, as far as a study has that.
-REFERENCE = {"init": "critical", "norm": "none", "optimizer": "sgd", "precision": "32-true"}
+REFERENCE = {"init": "critical", "norm": "none", "optimizer": "sgd", "precision": "32-true", GIVEN_LR: TUNED}
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def make_evidence(
     runs = labelled(runs, columns).assign(failed=is_failure(runs))
     # the rate is what tuning varies, so it tells no facets apart there
     tuned = [name for name in columns if name != "lr"]
-    tuning = runs.iloc[:0] if tuning is None else labelled(tuning, tuned).assign(failed=is_failure(tuning))
+    tuning = runs.iloc[:0] if tuning is None else as_tuned(tuning, columns)
+    tuning = labelled(tuning, tuned).assign(failed=is_failure(tuning))
     return Evidence(
         runs=runs,
         layers=layers.merge(runs[["run_id", "series", "facet", "depth"]], on="run_id"),

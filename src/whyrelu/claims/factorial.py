@@ -13,6 +13,7 @@ from whyrelu.claims.evidence import REFERENCE, Evidence
 from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, concluded, not_tested
 from whyrelu.claims.words import listed, percent
 from whyrelu.results.columns import SHARE_COLUMNS
+from whyrelu.results.given_rates import GIVEN_LR
 from whyrelu.statistics.factorial import RESIDUAL, variance_shares
 from whyrelu.statistics.summaries import seed_of
 
@@ -131,7 +132,8 @@ def crossed_factors(
     """The runs of the largest full factorial that holds some factors.
 
     A further factor takes part if its values occur in all combinations with the others; if not, only runs with its
-    reference value (the most frequent, where that is not declared) are kept.
+    reference value (the most frequent, where that is not declared) are kept. Of a study that compares tuned learning
+    rates with given ones only runs with tuned ones are.
 
     Args:
         runs: with `series`, which stands for the activation.
@@ -142,6 +144,8 @@ def crossed_factors(
         the runs and the factors that cross; None if some factor does not vary or combinations are missing.
     """
     table = runs.assign(activation=runs["series"])
+    if GIVEN_LR in table.columns:
+        table = _at_reference(table, [GIVEN_LR])
     optional = [name for name in further if name in table.columns and table[name].nunique(dropna=False) > 1]
     if any(name not in table.columns or table[name].nunique() < 2 for name in factors):
         return None

@@ -26,11 +26,20 @@ CONFIG_NAME = "train"
 
 
 class Job(NamedTuple):
-    """One point of a grid: its overrides, those of them that vary over the grid, and its resolved configuration."""
+    """One point of a grid: its overrides, those of them that vary over the grid, and its resolved configuration.
+
+    `is_tuned` tells whether its learning rate was given as "tuned"; the configuration has the number.
+    """
 
     overrides: list[str]
     varied: list[str]
     config: dict[str, Any]
+    is_tuned: bool = False
+
+    @property
+    def given_lr(self) -> str:
+        """What the learning rate was given as: "tuned", or its number."""
+        return TUNED if self.is_tuned else f"{float(self.config['lr']):.12g}"
 
     @property
     def label(self) -> str:
@@ -115,7 +124,7 @@ def _product(overrides: Sequence[str], look_up: bool) -> list[Job]:
         if look_up and config.lr == TUNED:
             # a worker need not look it up again
             typed = [*(text for text in texts if not text.startswith("lr=")), f"lr={resolved['lr']}"]
-        jobs.append(Job(typed, varied, resolved))
+        jobs.append(Job(typed, varied, resolved, config.lr == TUNED))
     return jobs
 
 

@@ -27,7 +27,8 @@ from whyrelu.results.columns import (
     THEORY_COLUMNS,
 )
 from whyrelu.results.files import read_json, read_table
-from whyrelu.results.labels import cell_name, facet_columns, labelled, reference_label
+from whyrelu.results.given_rates import as_tuned
+from whyrelu.results.labels import facet_columns, facet_name, labelled, reference_label
 from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RUN_COLUMNS
 from whyrelu.results.tuning import tuning_of_study
 
@@ -176,8 +177,9 @@ def _study(
     layers, spectra = inside.layers.merge(named, on="run_id"), inside.spectra.merge(named, on="run_id")
     convergence = decided.convergence.merge(named, on="run_id")
     # the rate is what tuning varies, so it tells no facets apart there
+    tuning = as_tuned(decided.tuning, columns)
     tuned = [name for name in columns if name != "lr"]
-    tuning = labelled(decided.tuning, tuned).assign(failed=is_failure(decided.tuning))
+    tuning = labelled(tuning, tuned).assign(failed=is_failure(tuning))
     rates = decided.rates.merge(tuning.drop_duplicates("cell")[["cell", "series", "facet", "depth"]], on="cell")
     reference = reference_label(cells, columns, REFERENCE)
     is_compact = cells["facet"].nunique() > MOST_FACETS
@@ -226,7 +228,7 @@ def _short_label(cells: pd.DataFrame, label: str, reference: str, columns: list[
     changed = [name for name in known if pd.isna(usual[name]) or values[name] != usual[name]]
     if label == reference:
         return "reference"
-    return cell_name({str(name): value for name, value in values.items()}, changed or known)
+    return facet_name({str(name): value for name, value in values.items()}, changed or known)
 
 
 def _of_facet(table: pd.DataFrame, label: Hashable) -> pd.DataFrame:

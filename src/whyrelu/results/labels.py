@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from whyrelu.results.given_rates import GIVEN_LR
 from whyrelu.results.tables import factor_columns
 
 # The pair of activations that the project is about.
@@ -45,7 +46,8 @@ def series_labels(table: pd.DataFrame) -> pd.Series:
 def facet_columns(cells: pd.DataFrame) -> list[str]:
     """The factors, besides activation and depth, that it takes to tell all cells apart.
 
-    A learning rate that goes with the optimizer, or was chosen for each cell, is none of them.
+    A learning rate that goes with the optimizer, or was chosen for each cell, is none of them; whether it was chosen or
+    given is one where a study compares the two (`whyrelu.results.given_rates`).
     """
     columns = [name for name in factor_columns(cells) if name != "depth" and not name.startswith("activation")]
     # the learning rate last: it is the one most often implied by others
@@ -92,7 +94,14 @@ def reference_label(table: pd.DataFrame, facets: Sequence[str], usual: Mapping[s
 
 def _facet_name(values: Mapping[str, Any]) -> str:
     """A setting that belongs to another one, such as adam's epsilon, is not named where that one has none."""
-    return cell_name(values, [name for name, value in values.items() if "." not in name or not pd.isna(value)])
+    return facet_name(values, [name for name, value in values.items() if "." not in name or not pd.isna(value)])
+
+
+def facet_name(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Some of the values of facets in words, as a person types them: lr=tuned for how the rate was given."""
+    return ", ".join(
+        f"{'lr' if name == GIVEN_LR else name}={value_text(values[name])}" for name in names if name in values
+    )
 
 
 def contrast_pair(series: list[str]) -> tuple[str, str] | None:

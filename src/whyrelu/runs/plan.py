@@ -13,12 +13,16 @@ from whyrelu.runs.identity import run_id
 
 
 class PlannedRun(NamedTuple):
-    """One run of a grid: its identity, its resolved configuration, and how it is started and called."""
+    """One run of a grid: its identity, its resolved configuration, how it is started and called, and how its rate came.
+
+    `given_lr` has what lr was given as: "tuned", a number as text, or both if the tuned rate happens to be that number.
+    """
 
     run_id: str
     config: dict[str, Any]
     overrides: list[str]
     label: str
+    given_lr: tuple[str, ...] = ()
 
 
 def plan(overrides: Sequence[str]) -> list[PlannedRun]:
@@ -42,7 +46,9 @@ def identify(jobs: Sequence[Job]) -> list[PlannedRun]:
         if data not in fingerprints:
             fingerprints[data] = data_fingerprint(job.config)
         identity = run_id(job.config, fingerprints[data])
-        runs.setdefault(identity, PlannedRun(identity, job.config, job.overrides, job.label))
+        run = runs.setdefault(identity, PlannedRun(identity, job.config, job.overrides, job.label, (job.given_lr,)))
+        if job.given_lr not in run.given_lr:
+            runs[identity] = run._replace(given_lr=(*run.given_lr, job.given_lr))
     return list(runs.values())
 
 

@@ -11,6 +11,7 @@ import torch
 
 from whyrelu.network.activations import activation_factory
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
+from whyrelu.results.given_rates import GIVEN_LR
 from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
@@ -22,14 +23,20 @@ from whyrelu.theory.scalar import slope_scale
 _DRAWN = np.round(np.arange(-6, 6.01, 0.05), 2)
 
 
-def predicted_cells(configs: Sequence[Mapping[str, Any]], theory: Theory) -> pd.DataFrame:
+def predicted_cells(
+    configs: Sequence[Mapping[str, Any]], theory: Theory, given_lr: Sequence[str] | None = None
+) -> pd.DataFrame:
     """theory.parquet: the factors of every cell of a study and `columns.THEORY_COLUMNS`, one row per layer.
 
     Args:
         configs: resolved configurations of the runs, with prepared data; those that differ in the seed are one cell.
         theory: what is known already.
+        given_lr: what lr was given as for each of them, if that is an axis of the study.
     """
-    cells = planned_cells([factors(config) for config in configs])
+    runs = [factors(config) for config in configs]
+    if given_lr is not None:
+        runs = [run | {GIVEN_LR: way} for run, way in zip(runs, given_lr, strict=True)]
+    cells = planned_cells(runs)
     numbers: dict[str, list[np.ndarray]] = {name: [] for name in THEORY_COLUMNS}
     for run in cells["run"]:
         prediction = theory.of(configs[run])
