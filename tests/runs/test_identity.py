@@ -19,6 +19,8 @@ CHANGES_NO_RESULT = {
     *("data._target_", "data.root", "data.url", "data.md5", "prepared_root", "run_root", "mlflow.tracking_uri"),
     *("trainer.checkpoint_seconds", "trainer.keep_checkpoint"),
     *("tuning.seeds", "tuning.first_seed", "tuning.extensions", "arms", "purpose"),
+    *("timing.name", "timing.seconds", "timing.blocks", "timing.sample", "timing.sizes", "timing.every_activation"),
+    *("timing.widths", "timing.width_depth", "timing.vanishing_depths", "timing.wait"),
 }
 
 # Runs are identified by what differs from these. Changing one of them gives the name of an old run to a new
@@ -55,6 +57,13 @@ DEFAULTS = {
     "tuning.seeds": 3,
     "tuning.first_seed": 1_000_000,
     "tuning.extensions": 2,
+    "timing.name": "full",
+    "timing.seconds": 70.0,
+    "timing.blocks": 6,
+    "timing.sample": 0.02,
+    "timing.every_activation": True,
+    "timing.width_depth": None,
+    "timing.wait": 10.0,
     "purpose": "study",
 }
 

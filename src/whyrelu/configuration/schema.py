@@ -102,6 +102,30 @@ class Tuning:
 
 
 @dataclass
+class Timing:
+    """How src/timing.py spends its time; see `whyrelu.timing`."""
+
+    name: str = "full"
+    # Seconds of measuring, shared out among its parts; more of them give narrower intervals.
+    seconds: float = 70.0
+    # Blocks of each measurement, whatever they take; further ones as time allows.
+    blocks: int = 6
+    # Seconds of one sample: one alternative in one block.
+    sample: float = 0.02
+    # Elements of the tensors that activations are applied to.
+    sizes: list[int] = field(default_factory=lambda: [2**power for power in range(12, 25, 2)])
+    # Whether to time all of conf/activation elementwise, beside those of the study.
+    every_activation: bool = True
+    # Widths at which the activation's share of a step is measured, and the depth there (None: the study's smallest).
+    widths: list[int] = field(default_factory=lambda: [16, 32, 64, 128, 256])
+    width_depth: int | None = None
+    # Depths of nets whose gradients vanish, for what subnormal numbers cost.
+    vanishing_depths: list[int] = field(default_factory=lambda: [16, 64])
+    # Seconds to wait at most until other processes leave the machine alone.
+    wait: float = 10.0
+
+
+@dataclass
 class MLflow:
     """Tracking; None for no tracking."""
 
@@ -134,6 +158,7 @@ class Config:
     run_root: str = "runs"
     mlflow: MLflow = field(default_factory=MLflow)
     tuning: Tuning = field(default_factory=Tuning)
+    timing: Timing = field(default_factory=Timing)
     # Further grids of a study: overrides that replace those of the grid that is typed.
     arms: list[str] = field(default_factory=list)
     purpose: str = "study"
@@ -164,6 +189,7 @@ def validate(config: Mapping[str, Any]) -> None:
     _at_least(0, config["data"]["augmentation"], "padding", prefix="data.augmentation.")
     _at_least(1, config["tuning"], "seeds", prefix="tuning.")
     _at_least(0, config["tuning"], "extensions", prefix="tuning.")
+    _check_timing(config["timing"])
     _check_rate(config["lr"])
     for key, value, options in (
         ("precision", config["precision"], PRECISIONS),
@@ -176,6 +202,18 @@ def validate(config: Mapping[str, Any]) -> None:
             raise UnknownNameError(f"value of {key}", value, options)
     if not config["study"] or "/" in config["study"] or config["study"].startswith("."):
         raise UserError(f"setting study must be usable as a folder name, not {config['study']!r}")
+
+
+def _check_timing(timing: Mapping[str, Any]) -> None:
+    # an interval takes two blocks
+    _at_least(2, timing, "blocks", prefix="timing.")
+    _at_least(0, timing, "seconds", "sample", "wait", prefix="timing.")
+    _at_least(1, timing, "width_depth", prefix="timing.")
+    for key in ("sizes", "widths", "vanishing_depths"):
+        if any(value < 1 for value in timing[key]) or len(set(timing[key])) < len(timing[key]):
+            raise UserError(f"setting timing.{key} must be whole numbers from 1 on, each once, not {timing[key]}")
+    if not timing["sizes"]:
+        raise UserError("setting timing.sizes must have at least one size, such as timing.sizes=[65536], not []")
 
 
 def _check_rate(lr: Any) -> None:

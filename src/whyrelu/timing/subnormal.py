@@ -1,0 +1,135 @@
+"""Subnormal numbers: how long a training step takes with them, and with `torch.set_flush_denormal` without.
+
+Numbers below 2^-126 are stored in float32 with fewer digits, and many processors compute on them several times slower.
+A gradient that shrinks layer by layer gets there if the network is deep enough; so does the momentum of a weight that
+no longer gets any gradient, such as those into a dead unit of ReLU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from whyrelu.timing.blocks import Stopwatch, in_blocks
+from whyrelu.timing.steps import Net, Place, Steps
+from whyrelu.timing.stopwatch import warm_up
+
+
+@contextmanager
+def flushing(flush: bool) -> Iterator[None]:
+    """Have this thread take subnormal numbers for zero, or not; not is what it is before and after."""
+    torch.set_flush_denormal(flush)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def can_flush() -> bool:
+    """Whether this processor can."""
+    with flushing(False):
+        return bool(torch.set_flush_denormal(True))
+
+
+def flushed_share(threads: int, size: int = 2**20) -> float:
+    """The share of subnormal numbers that are flushed when PyTorch computes with some threads.
+
+    The switch belongs to a thread; threads of PyTorch's pool that were there before keep what they had.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        numbers = torch.full((size,), 1e-40)
+        with flushing(True):
+            product = numbers * 1.0
+        # compared as integers, which no switch flushes
+        return float((product.view(torch.int32) == 0).double().mean())
+    finally:
+        torch.set_num_threads(before)
+
+
+def subnormal_share(tensors: Sequence[Tensor]) -> float:
+    """The share of subnormal numbers among all numbers of some tensors; nan if there are none.
+
+    Args:
+        tensors: of any floating-point types and shapes.
+    """
+    counts = [
+        (int(((tensor != 0) & (tensor.abs() < torch.finfo(tensor.dtype).smallest_normal)).sum()), tensor.numel())
+        for tensor in tensors
+        if tensor.is_floating_point()
+    ]
+    total = sum(count for _, count in counts)
+    return sum(found for found, _ in counts) / total if total else float("nan")
+
+
+def time_subnormal(
+    steps: Steps, places: Sequence[Place], seconds: Callable[[], float]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Time training steps of networks whose gradients vanish, with subnormal numbers and flushed to zero.
+
+    Each network keeps the state of its optimizer to itself, and is flushed always or never. Steps begin after so many
+    that momentum has settled.
+
+    Args:
+        steps: how.
+        places: depths, the cheapest first, with one thread: the switch belongs to a thread.
+        seconds: tells how many are left.
+
+    Returns:
+        the entries `subnormal` of timing.json: activation, depth, width, flush, the shares of subnormal numbers among
+        gradients and in the optimizer's state at the end, and seconds of one step, per block; and in words what was
+        left out.
+    """
+    nets: list[tuple[Place, str, bool, Net]] = []
+    groups: list[dict[str, Stopwatch]] = []
+    left_out: list[str] = []
+    for i, place in enumerate(places):
+        group: dict[str, Stopwatch] = {}
+        for name, config in place.configs.items():
+            for flush in (False, True):
+                net = Net(config, steps.batches, steps.classes)
+                with flushing(flush):
+                    warm_up(net.train)
+                nets.append((place, name, flush, net))
+                group[_key(name, flush)] = _stopwatch(net, flush, steps.least)
+        groups.append(group)
+        if seconds() == 0 and places[i + 1 :]:
+            left_out = [f"depth {other.depth} with gradients that vanish" for other in places[i + 1 :]]
+            break
+    times = in_blocks(groups, seconds(), steps.blocks, steps.rng)
+    found = {place.depth: own for place, own in zip(places, times, strict=False)}
+    entries = [
+        {
+            "activation": name,
+            "depth": place.depth,
+            "width": place.width,
+            "flush": flush,
+            **_shares(net),
+            "seconds": found[place.depth][_key(name, flush)],
+        }
+        for place, name, flush, net in nets
+    ]
+    return entries, left_out
+
+
+def _key(name: str, flush: bool) -> str:
+    return f"{name}, {'flushed' if flush else 'kept'}"
+
+
+def _stopwatch(net: Net, flush: bool, least: float) -> Stopwatch:
+    def read() -> float:
+        with flushing(flush):
+            return net.seconds("train", least)
+
+    return read
+
+
+def _shares(net: Net) -> dict[str, float]:
+    gradients = [p.grad for p in net.network.parameters() if p.grad is not None]
+    state = [value for own in net.optimizer.state.values() for value in own.values() if isinstance(value, Tensor)]
+    return {"gradients": subnormal_share(gradients), "state": subnormal_share(state)}

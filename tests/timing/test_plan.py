@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from whyrelu.errors import UserError
+from whyrelu.timing.plan import plan_timing, shipped_activations
+from whyrelu.timing.steps import BASELINE
+
+
+def names(places) -> dict[int, list[str]]:
+    return {place.depth: list(place.configs) for place in places}
+
+
+def test_every_depth_has_its_activations_and_the_baseline(configs) -> None:
+    plan = plan_timing(configs("activation=relu,tanh", "depth=4,2", "seed=0,1"))
+    assert names(plan.depths) == {2: ["relu", "tanh", BASELINE], 4: ["relu", "tanh", BASELINE]}
+    assert {place.width for place in plan.depths} == {2}
+    for place in plan.depths:
+        for name, config in place.configs.items():
+            assert (config["activation"]["name"], config["depth"]) == (name, place.depth)
+    assert plan.facet == ""
+
+
+def test_only_the_reference_facet_is_timed(configs) -> None:
+    grid = ("activation=relu,sigmoid", "depth=2", "init=he,critical", "norm=batch,none")
+    plan = plan_timing(configs(*grid))
+    assert plan.facet == "init=critical, norm=none"
+    (place,) = plan.depths
+    assert {(config["init"]["name"], config["norm"]["name"]) for config in place.configs.values()} == {
+        ("critical", "none")
+    }
+    # the first, where there is none
+    assert plan_timing(configs("activation=relu", "depth=2", "norm=batch", "init=he,xavier")).facet == "init=he"
+
+
+def test_a_study_with_arms_is_timed_where_its_arms_are_as_the_reference(configs) -> None:
+    arms = 'arms=["depth=2 activation=relu","optimizer=adam"]'
+    plan = plan_timing(configs("activation=relu,sigmoid", "depth=4", arms))
+    assert plan.facet == "optimizer=sgd"
+    assert names(plan.depths) == {2: ["relu", BASELINE], 4: ["relu", "sigmoid", BASELINE]}
+
+
+def test_widths_are_at_one_depth_and_none_is_timed_twice(configs) -> None:
+    grid = ("activation=relu,tanh,sigmoid", "depth=2,4")
+    plan = plan_timing(configs(*grid, "timing.widths=[8,2,4]"))
+    assert [(place.depth, place.width) for place in plan.widths] == [(2, 4), (2, 8)]
+    assert all(list(place.configs) == ["relu", "sigmoid", BASELINE] for place in plan.widths)
+    assert all(config["width"] == place.width for place in plan.widths for config in place.configs.values())
+    other = plan_timing(configs(*grid, "timing.widths=[2,4]", "timing.width_depth=4"))
+    assert [(place.depth, place.width) for place in other.widths] == [(4, 4)]
+
+
+def test_activations_with_settings_of_their_own_are_told_apart(configs) -> None:
+    plan = plan_timing(configs("activation=leaky_relu", "activation.negative_slope=0.1,0.2", "depth=2"))
+    assert list(plan.depths[0].configs) == [
+        "leaky_relu(negative_slope=0.1)",
+        "leaky_relu(negative_slope=0.2)",
+        BASELINE,
+    ]
+    one = plan_timing(configs("activation=leaky_relu,relu", "depth=2"))
+    assert list(one.depths[0].configs) == ["leaky_relu", "relu", BASELINE]
+
+
+def test_all_of_conf_are_timed_elementwise_if_wanted(configs) -> None:
+    some = plan_timing(configs("activation=relu,gelu", "depth=2"))
+    assert list(some.activations) == ["relu", "gelu"]
+    assert some.others == {}
+    every = plan_timing(configs("activation=relu,gelu", "depth=2", "timing.every_activation=true"))
+    assert list(every.activations) == ["relu", "gelu"]
+    assert set(every.others) == set(shipped_activations()) - {"relu", "gelu", BASELINE}
+
+
+def test_gradients_vanish_in_nets_of_their_own(configs) -> None:
+    plan = plan_timing(configs("activation=gelu", "depth=2", "norm=batch", "timing.vanishing_depths=[6,3]"))
+    assert names(plan.vanishing) == {3: ["relu", "sigmoid"], 6: ["relu", "sigmoid"]}
+    for place in plan.vanishing:
+        for config in place.configs.values():
+            assert (config["init"]["name"], config["norm"]["name"], config["trainer"]["threads"]) == (
+                "pytorch",
+                "none",
+                1,
+            )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("timing.blocks=1", "timing.blocks must be at least 2"),
+        ("timing.seconds=-1", "timing.seconds must be at least 0"),
+        ("timing.sizes=[]", "timing.sizes must have at least one size"),
+        ("timing.widths=[0,4]", "timing.widths must be whole numbers from 1 on"),
+        ("timing.vanishing_depths=[4,4]", "each once, not [4, 4]"),
+        ("timing=long", "did you mean"),
+        ("timing.second=3", "did you mean 'timing.seconds'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(configs, setting: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        configs("activation=relu", setting)
+    if message != "did you mean":
+        assert message in str(error.value).replace("\n", " ")
+
+
+def test_settings_of_timing_are_no_part_of_a_run(configs) -> None:
+    from whyrelu.runs.identity import factors
+
+    (one,), (other,) = configs("timing=quick"), configs("timing=full", "timing.sizes=[16]", "timing.wait=0")
+    assert factors(one) == factors(other)
