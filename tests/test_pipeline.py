@@ -25,7 +25,7 @@ SAYS_ONLY = {
     "whyrelu.theory.printing",
     "whyrelu.tracking",
 }
-SCRIPTS = ("prepare", "tune", "train", "theory", "aggregate", "report")
+SCRIPTS = ("prepare", "tune", "train", "theory", "timing", "aggregate", "report")
 
 
 def script_modules(script: str) -> set[str]:
@@ -40,6 +40,7 @@ def script_modules(script: str) -> set[str]:
         "tune": (*TRAINING_MODULES, "whyrelu.tuning.rounds"),
         "train": TRAINING_MODULES,
         "theory": [name for name in TRAINING_MODULES if ".network." in name],
+        "timing": TRAINING_MODULES,
         "aggregate": [target.rpartition(".")[0] for target in claims],
     }
     closure = import_closure((*direct, *named.get(script, ())), leave_out=says_only)
@@ -83,7 +84,7 @@ def test_params_are_a_grid_that_conf_can_compose():
     assert len({job.config["activation"]["name"] for job in jobs}) == len(params["grid"]["activation"].split(","))
 
 
-@pytest.mark.parametrize("stage", ["tune", "train", "theory", "aggregate"])
+@pytest.mark.parametrize("stage", ["tune", "train", "theory", "timing", "aggregate"])
 def test_stages_paste_every_parameter_of_the_grid(stage):
     command = STAGES[stage]["cmd"]
     for parameter in ("${study}", "${grid.activation}", "${grid.depth}", "${grid.seed}", "${grid.more}", "${data}"):

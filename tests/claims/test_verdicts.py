@@ -71,64 +71,6 @@ def test_factorial() -> None:
     assert found["evidence"].endswith("`make study STUDY=mechanisms`")
 
 
-def _blocks(ratio: float, noise: float = 0.01, n: int = 12) -> dict[str, list[float]]:
-    rng = np.random.default_rng(1)
-    base = rng.uniform(0.9, 1.1, n)
-    return {"relu": base.tolist(), "sigmoid": (base * ratio * np.exp(noise * rng.standard_normal(n))).tolist()}
-
-
-def _timing(ratio: float, noise: float = 0.01, growth: float = 0.02) -> dict[str, Any]:
-    blocks = _blocks(ratio, noise)
-    rng = np.random.default_rng(2)
-    op = [
-        {"activation": name, "size": size, "pass": way, "seconds": seconds}
-        for name, seconds in blocks.items()
-        for size in (4096, 65536)
-        for way in ("forward", "backward")
-    ]
-    step = [
-        {
-            "activation": name,
-            "depth": depth,
-            "width": width,
-            "kind": kind,
-            "threads": 1,
-            "activation_share": (0.1 + growth * k + noise / 2 * rng.standard_normal(12)).tolist(),
-            "seconds": seconds,
-        }
-        for name, seconds in blocks.items()
-        for depth in (2, 4)
-        for k, width in enumerate((16, 32, 64))
-        for kind in ("train", "inference")
-    ]
-    return {"op": op, "step": step}
-
-
-@pytest.mark.parametrize("claim", ["C3", "C4", "C5", "C6"])
-def test_timing(claim: str) -> None:
-    # sigmoid needs twice the steps too
-    curves = {"relu": [0.3, 0.95, 0.95, 0.95], "sigmoid": [0.1, 0.1, 0.1, 0.2]}
-    tables = study(level="off", curve=lambda f: curves[f["activation"]])
-    assert verdict(claim, tables | {"timing": _timing(3.0)}) == "supported"
-    assert verdict(claim, tables | {"timing": _timing(1.0, growth=0.0)}) == "refuted"
-    border = {"C3": 1.05, "C4": 3.0, "C5": 1.05, "C6": 2.0}[claim]
-    unclear = {"timing": _timing(border, noise=0.1, growth=0.005)}
-    assert verdict(claim, tables | unclear) == "inconclusive"
-    found = entry(claim, tables)
-    assert found["verdict"] == "not tested"
-    assert "timing.json" in found["evidence"]
-    assert "`python src/timing.py`" in found["evidence"]
-
-
-def test_equal_epoch_times_do_not_refute_the_time_to_an_accuracy_alone() -> None:
-    curves = {"relu": [0.95] * 4, "sigmoid": [0.95] * 4}
-    tables = study(level="off", curve=lambda f: curves[f["activation"]])
-    found = entry("C6", tables | {"timing": _timing(3.0)})
-    assert found["verdict"] == "supported"
-    assert found["effect"] == pytest.approx(3, rel=0.02)
-    assert "validation accuracy of 0.8" in found["evidence"]
-
-
 def _saturated(**fractions: float) -> Any:
     def change(factors: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
         noise = 0.01 * rng_of(factors).standard_normal()

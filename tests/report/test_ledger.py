@@ -24,6 +24,7 @@ ORDER = (
     "All tests",
     "All cells",
     "Why: inside the networks",
+    "Time",
     "Assumptions and limits",
     "Provenance",
 )

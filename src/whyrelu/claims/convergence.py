@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from whyrelu.claims.comparison import Question, at_every_depth, clearest, compare, split, strata, weakest
 from whyrelu.claims.declaration import of_data
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.timing import step_seconds
+from whyrelu.claims.times import step_seconds
 from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, REFUTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, each_depth, listed, number, of_test, outcomes, percent
 from whyrelu.results.convergence import censored
@@ -105,7 +105,7 @@ def decide(
                 f"{first} earlier by this many steps: {each_depth(own)}"
             )
             if timed := split(in_seconds, quantity=_SECONDS.format(number(threshold))):
-                sentence += f" (and by this many seconds: {each_depth(timed)})"
+                sentence += f" (and, on the machine that was timed, by this many seconds: {each_depth(timed)})"
         sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
         main = overall
         if verdict == REFUTED:
@@ -157,6 +157,7 @@ def _time_test(
         depth=depth,
         facet=facet,
         family=unit,
+        timed=unit == "seconds",
     )
     saved = restricted_mean_difference(
         second, first, common_horizon(arms), seed_of(f"{facet}, {quantity}, {base.comparison}, {depth}")

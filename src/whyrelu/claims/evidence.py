@@ -11,12 +11,10 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.results.cells import is_failure
-from whyrelu.results.given_rates import GIVEN_LR, TUNED, as_tuned
-from whyrelu.results.labels import facet_columns, facet_labels, labelled, reference_label
+from whyrelu.results.given_rates import as_tuned
+from whyrelu.results.labels import facet_columns, facet_labels, labelled
+from whyrelu.results.reference import reference_label
 from whyrelu.results.tables import factor_columns
-
-# Claims about activations are decided where everything else is as in the headline grid, as far as a study has that.
-REFERENCE = {"init": "critical", "norm": "none", "optimizer": "sgd", "precision": "32-true", GIVEN_LR: TUNED}
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Evidence:
         convergence: convergence.parquet.
         run_convergence: run_convergence.parquet.
         tuning: tuning.parquet and the columns `series`, `facet` and `failed`; no rows if nothing was tuned.
-        timing: timing.json as `whyrelu.claims.timing` describes it, None if there is none.
+        timing: timing.json as `whyrelu.timing.stage` describes it, None if there is none.
         facet_columns: the factors that tell facets apart.
         overrides: of the sweep, as typed.
         common: settings that are the same in all runs and no columns of `runs`.
@@ -57,7 +55,7 @@ class Evidence:
     @cached_property
     def reference(self) -> str:
         """The facet in which claims about activations are decided: that of `REFERENCE`, else the first."""
-        return reference_label(self.runs, self.facet_columns, REFERENCE)
+        return reference_label(self.runs, self.facet_columns)
 
     @property
     def where(self) -> str:
@@ -104,9 +102,13 @@ class Evidence:
 
     def train_command(self, **changed: str) -> str:
         """The command that would train this study with some keys of the sweep set otherwise."""
+        return self.command("train.py", "-m", **changed)
+
+    def command(self, script: str, *flags: str, **changed: str) -> str:
+        """The command that would give this study, with some keys of the sweep set otherwise, to a script of src/."""
         texts = [text for text in self.overrides if text.partition("=")[0] not in changed]
         further = [f"{key}={value}" for key, value in changed.items()]
-        return shlex.join(["python", "src/train.py", "-m", *texts, *further])
+        return shlex.join(["python", f"src/{script}", *flags, *texts, *further])
 
     def command_for(self, *activations: str) -> str:
         """The command that would train this study with further activations."""

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from whyrelu.claims.evidence import REFERENCE, Evidence
+from whyrelu.claims.evidence import Evidence
 from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, concluded, not_tested
 from whyrelu.claims.words import listed, percent
 from whyrelu.results.columns import SHARE_COLUMNS
 from whyrelu.results.given_rates import GIVEN_LR
+from whyrelu.results.reference import REFERENCE
 from whyrelu.statistics.factorial import RESIDUAL, variance_shares
 from whyrelu.statistics.summaries import seed_of
 

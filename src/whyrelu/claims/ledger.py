@@ -16,7 +16,7 @@ from whyrelu.results.columns import SHARE_COLUMNS
 from whyrelu.statistics.multiplicity import holm
 
 _HEAD = ("id", "claim", "hypothesis")
-_NUMBERS = ("effect", "unit", "low", "high", "n", "p", "p_adjusted")
+_NUMBERS = ("effect", "unit", "low", "high", "n", "n_of", "p", "p_adjusted")
 # The test that the numbers are of, and how many runs all tests of the verdict rest on, if they are more than its own.
 _SUBJECT = ("runs", "comparison", "quantity", "depth", "facet")
 # Numbers of claims.json have so many significant digits: the last ones differ between processors.
@@ -51,7 +51,7 @@ def decide(claims: Sequence[Claim], evidence: Evidence) -> Ledger:
     shares = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in SHARE_COLUMNS.items()})
     for claim, found in zip(claims, findings, strict=True):
         own = [next(adjusted) for _ in found.tests]
-        entries.append(_entry(claim, found.conclude(own)))
+        entries.append(_entry(claim, found.conclude(own)) | {"timed": any(test.timed for test in own)})
         tests += [(claim.id, test) for test in own]
         shares = shares if found.shares is None else found.shares
     return Ledger(entries, contrast_table(tests), shares)

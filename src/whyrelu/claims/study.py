@@ -66,7 +66,7 @@ def read_evidence(directory: Path) -> Evidence:
         convergence=read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS),
         run_convergence=read_table(directory / "run_convergence.parquet", RUN_CONVERGENCE_COLUMNS),
         tuning=None if tuned is None else tuning_of_study(tuned, runs, provenance),
-        timing=read_json(timing) if timing.is_file() else None,
+        timing=read_json(timing, "python src/timing.py") if timing.is_file() else None,
         overrides=provenance["overrides"],
         common=provenance["common"],
     )

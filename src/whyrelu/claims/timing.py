@@ -1,31 +1,29 @@
 """C3 to C6: what the activation costs in time, from timing.json.
 
-timing.json holds seconds of blocks that were timed one after the other, activations interleaved: blocks with the same
-position belong together.
-
-    {"op":   [{"activation", "size" (elements), "pass": "forward" | "backward", "seconds": [per block]}],
-     "step": [{"activation", "depth", "width", "kind": "train" | "inference", "threads",
-               "activation_share": [fraction of a step, per block] or null, "seconds": [per block, of one step]}]}
+Ratios are of blocks that were timed together; n counts blocks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from whyrelu.claims.comparison import Values, at_every_depth
+from whyrelu.claims.comparison import Values, at_every_depth, split
 from whyrelu.claims.declaration import of_data
 from whyrelu.claims.evidence import Evidence, by_depth
+from whyrelu.claims.times import entries, pairs, step_seconds
 from whyrelu.claims.verdict import INCONCLUSIVE, NAN, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import between, each_depth, listed, number, percent
-from whyrelu.statistics.summaries import seed_of, t_interval
+from whyrelu.results.convergence import censored
+from whyrelu.statistics.summaries import mean_interval, seed_of, t_interval
 from whyrelu.statistics.survival import Censored, common_horizon, restricted_mean_ratio
 from whyrelu.statistics.welch import welch_trend
 
-_COMMAND = "python src/timing.py"
+_KINDS = {"train": "training step", "inference": "inference"}
+_EPOCHS = "time for the same number of epochs"
 
 
 def decide_op(evidence: Evidence, activation: str, reference: str, ratio: float, alpha: float) -> Findings:
@@ -38,20 +36,23 @@ def decide_op(evidence: Evidence, activation: str, reference: str, ratio: float,
         ratio: of times; above it counts as slower.
         alpha: level of the tests.
     """
+    names = _names(evidence, activation, reference)
     tests = []
     for name in ("forward", "backward"):
-        for size, pair in sorted(_pairs(evidence, "op", (activation, reference), "size", {"pass": name}).items()):
-            quantity = f"{name} time of {size} elements"
-            tests.append(_ratio_test(pair, ratio, alpha, comparison=f"{activation} / {reference}", quantity=quantity))
+        for (size,), pair in pairs(entries(evidence.timing, "op", **{"pass": name}), names, ["size"]).items():
+            quantity = f"{name} time of {size:,} elements"
+            tests.append(_ratio_test(pair, ratio, alpha, comparison=" / ".join(names), quantity=quantity))
     if not tests:
-        return _planned()
+        return _not_timed(evidence, names)
 
     def conclude(found: Sequence[Test]) -> Verdict:
         verdict = at_every_depth(found, "above", ("below",))
-        sentence = (
-            f"one {activation} takes, relative to {reference}, {listed(_ratio(test) for test in found)} times as long"
-        )
-        return Verdict.of(verdict, sentence, max(found, key=lambda test: abs(test.effect))).exponential("ratio")
+        parts = []
+        for name in ("forward", "backward"):
+            own = [test for test in found if test.quantity.startswith(name)]
+            parts += [f"{name} {_span(own, lambda test: test.quantity.partition(' of ')[2])}"] if own else []
+        sentence = f"one {names[0]} takes, relative to {names[1]}, {listed(parts)} times as long"
+        return Verdict.of(verdict, sentence, _decisive(found)).exponential("ratio")
 
     return Findings(tests, conclude)
 
@@ -65,44 +66,49 @@ def decide_share(evidence: Evidence, activation: str, growth: float, alpha: floa
         growth: of the share per doubling of width; less does not count as growing.
         alpha: level of the test.
     """
-    entries = [
-        entry
-        for entry in _entries(evidence, "step")
-        if entry["activation"] == activation and entry["kind"] == "train" and entry["activation_share"]
-    ]
+    name = evidence.series(activation) or activation
     at_depth: dict[int, dict[int, Values]] = {}
-    for entry in entries:
-        at_depth.setdefault(entry["depth"], {})[entry["width"]] = np.array(entry["activation_share"], dtype=np.float64)
+    for entry in entries(evidence.timing, "step", activation=name, kind="train"):
+        if entry["activation_share"]:
+            at_depth.setdefault(entry["depth"], {})[entry["width"]] = np.array(entry["activation_share"], np.float64)
     groups = {depth: shares for depth, shares in sorted(at_depth.items()) if len(shares) > 1}
+    if not at_depth:
+        return _not_timed(evidence, (name,))
     if not groups:
-        return _planned()
+        return not_tested("times at two widths or more", evidence.command("timing.py", **{"timing.seconds": "300"}))
     tests = []
     for depth, shares in groups.items():
         widths = sorted(shares)
-        trend, _ = welch_trend([shares[width] for width in widths], np.log2(widths))
-        outcome = "above" if trend.low > growth else "below" if trend.high < growth else INCONCLUSIVE
+        trend, _ = welch_trend([shares[width] for width in widths], np.log2(widths), 1 - alpha)
         tests.append(
             Test(
-                comparison=activation,
-                quantity="share of a training step, per doubling of width",
+                comparison=name,
+                quantity=f"share of a training step, per doubling of width from {widths[0]} to {widths[-1]}",
                 effect=100 * trend.value,
                 unit="points",
                 low=100 * trend.low,
                 high=100 * trend.high,
                 n_first=sum(len(values) for values in shares.values()),
                 depth=depth,
-                outcome=outcome,
+                outcome="above" if trend.low > growth else "below" if trend.high < growth else INCONCLUSIVE,
+                n_of="blocks",
+                timed=True,
             )
         )
-    ends = [f"{percent(float(np.mean(groups[depth][pick(groups[depth])])))}" for depth in groups for pick in (min, max)]
+    ends = {
+        depth: listed(f"{percent(float(np.mean(own[width])))} at width {width}" for width in (min(own), max(own)))
+        for depth, own in groups.items()
+    }
 
     def conclude(found: Sequence[Test]) -> Verdict:
         verdict = at_every_depth(found, "above", ("below",))
+        first = found[0].depth
+        assert first is not None
         sentence = (
-            f"the share of {activation} in a training step changes per doubling of width by this many points: "
-            f"{each_depth(found)} (from {ends[0]} to {ends[1]} at depth {found[0].depth})"
+            f"the share of {name} in a training step changes per doubling of width by this many points: "
+            f"{each_depth(found)} ({ends[first]}, depth {first})"
         )
-        return Verdict.of(verdict, sentence, found[-1])
+        return Verdict.of(verdict, sentence, _decisive(found))
 
     return Findings(tests, conclude)
 
@@ -117,16 +123,28 @@ def decide_step(evidence: Evidence, activation: str, reference: str, ratio: floa
         ratio: of times; above it counts as slower, and times within its inverse and it as equal.
         alpha: level of the tests.
     """
-    tests = _step_tests(evidence, (activation, reference), ratio, alpha, ("train", "inference"))
-    kinds = {test.quantity.partition(" ")[0] for test in tests}
-    if kinds != {"train", "inference"}:
-        return _planned()
+    names = _names(evidence, activation, reference)
+    tests = []
+    for kind in _KINDS:
+        found = pairs(entries(evidence.timing, "step", kind=kind), names, ["width", "depth"])
+        tests += [
+            _ratio_test(pair, ratio, alpha, depth=depth, comparison=" / ".join(names), quantity=_quantity(kind, width))
+            for (width, depth), pair in found.items()
+        ]
+    if {test.quantity.partition(" time")[0] for test in tests} != set(_KINDS.values()):
+        return _not_timed(evidence, names)
 
     def conclude(found: Sequence[Test]) -> Verdict:
         verdict = at_every_depth(found, "above", ("below",))
-        ratios = listed(_ratio(test) for test in found)
-        sentence = f"steps with {activation} take, relative to {reference}, {ratios} times as long"
-        return Verdict.of(verdict, sentence, found[-1]).exponential("ratio")
+        parts = []
+        for kind in _KINDS.values():
+            own = [test for test in found if test.quantity.startswith(kind)]
+            parts.append(f"{kind} {_span(own, _place)}")
+        equal = [test for test in found if test.outcome == "below"]
+        sentence = f"with {names[0]}, relative to {names[1]}, {listed(parts)} times as long"
+        if equal:
+            sentence += f"; in {len(equal)} of {len(found)} places the ratio is surely below {number(ratio)}"
+        return Verdict.of(verdict, sentence, _decisive(found)).exponential("ratio")
 
     return Findings(tests, conclude)
 
@@ -141,6 +159,8 @@ def decide_total(
 ) -> Findings:
     """C6: ratio of times for the same number of epochs, and of restricted mean times to a validation accuracy.
 
+    Epochs have as many steps whatever the activation, so their times are as those of steps.
+
     Args:
         evidence: of the study.
         activation: that is said to take more than `ratio` times as long.
@@ -149,26 +169,33 @@ def decide_total(
         thresholds: of validation accuracy, for each data set or `default`; the last of them is taken.
         alpha: level of the tests.
     """
-    tests = _step_tests(evidence, (activation, reference), ratio, alpha, ("train",))
-    if not tests:
-        return _planned()
+    names = _names(evidence, activation, reference)
     runs = evidence.runs_of()
+    width = int(runs["width"].iloc[0])
+    found = pairs(entries(evidence.timing, "step", kind="train", width=width), names, ["depth"])
+    compared = " / ".join(names)
+    tests = [
+        _ratio_test(pair, ratio, alpha, of_epochs=True, depth=depth, comparison=compared, quantity=_EPOCHS)
+        for (depth,), pair in found.items()
+    ]
+    if not tests:
+        return _not_timed(evidence, names)
     threshold = float(of_data(thresholds, str(runs["data"].iloc[0]))[-1])
     rows = runs.merge(evidence.convergence[evidence.convergence["threshold"] == threshold], on="run_id")
     for depth, group in by_depth(rows).items():
         arms = []
-        for name in (activation, reference):
+        for name in names:
             own = group[group["series"] == name]
-            second = step_seconds(evidence.timing, name, depth, group["width"].iloc[0])
+            second = step_seconds(evidence.timing, name, depth, width)
             if len(own) and second is not None:
-                steps = own["step"].where(own["reached"], group["step"].max()).to_numpy("float64")
-                arms.append(Censored(steps * second, own["reached"].to_numpy("bool")))
+                steps = censored(own, float(group["steps"].max()))
+                arms.append(Censored(steps.times * second, steps.reached))
         if len(arms) == 2 and arms[1].reached.any():
-            tests.append(_time_ratio(arms, ratio, threshold, depth, f"{activation} / {reference}"))
+            tests.append(_time_ratio(arms, ratio, threshold, depth, compared))
 
     def conclude(found: Sequence[Test]) -> Verdict:
-        epochs = [test for test in found if test.quantity.startswith("train")]
-        reached = [test for test in found if not test.quantity.startswith("train")]
+        epochs = split(found, quantity=_EPOCHS)
+        reached = [test for test in found if test.quantity != _EPOCHS]
         fixed = at_every_depth(epochs, "above", ("below",))
         to_accuracy = at_every_depth(reached, "above", ("below",))
         verdict = INCONCLUSIVE
@@ -176,73 +203,55 @@ def decide_total(
             verdict = REFUTED
         elif fixed == to_accuracy == SUPPORTED:
             verdict = SUPPORTED
-        ratios = listed(_ratio(test) for test in epochs)
-        sentence = f"the same number of epochs takes {activation} {ratios} times as long as {reference}"
+        sentence = f"the same number of epochs takes {names[0]} {each_depth(epochs, _exp)} times as long as {names[1]}"
         if reached:
             sentence += (
                 f"; the time to a validation accuracy of {number(threshold)}, up to the end of training, is "
-                f"{listed(_ratio(test) for test in reached)} times as long"
+                f"{each_depth(reached, _exp)} times as long"
             )
-        return Verdict.of(verdict, sentence, epochs[-1]).exponential("ratio")
+        return Verdict.of(verdict, sentence, _decisive(epochs)).exponential("ratio")
 
     return Findings(tests, conclude)
 
 
-def step_seconds(timing: Mapping[str, Any] | None, activation: str, depth: int, width: int) -> float | None:
-    """Median seconds of one training step; None if it was not timed."""
-    for entry in (timing or {}).get("step", []):
-        if (entry["activation"], entry["depth"], entry["width"], entry["kind"]) == (activation, depth, width, "train"):
-            return float(np.median(entry["seconds"]))
-    return None
+def _names(evidence: Evidence, activation: str, reference: str) -> tuple[str, str]:
+    return evidence.series(activation) or activation, evidence.series(reference) or reference
 
 
-def _planned() -> Findings:
-    """Not tested: the stage that times is planned and not there yet."""
-    return not_tested("timing.json, which the planned stage timing will write", _COMMAND)
+def _not_timed(evidence: Evidence, names: Sequence[str]) -> Findings:
+    if evidence.timing is None:
+        return not_tested("timing.json", evidence.command("timing.py"))
+    known = list(dict.fromkeys(evidence.runs["activation"]))
+    activation = ",".join(dict.fromkeys([*known, *names]))
+    return not_tested(f"times of {' and '.join(names)}", evidence.command("timing.py", activation=activation))
 
 
-def _entries(evidence: Evidence, kind: str) -> list[Mapping[str, Any]]:
-    return list((evidence.timing or {}).get(kind, []))
+def _quantity(kind: str, width: int) -> str:
+    return f"{_KINDS[kind]} time at width {width}"
 
 
-def _pairs(
-    evidence: Evidence, kind: str, names: tuple[str, str], key: str, same: Mapping[str, Any]
-) -> dict[Any, tuple[Values, Values]]:
-    """Blocks of two activations, by the value of a key at which both were timed."""
-    found: dict[Any, dict[str, Values]] = {}
-    for entry in _entries(evidence, kind):
-        if all(entry[name] == value for name, value in same.items()) and entry["activation"] in names:
-            found.setdefault(entry[key], {})[entry["activation"]] = np.array(entry["seconds"], dtype=np.float64)
-    return {value: (arms[names[0]], arms[names[1]]) for value, arms in found.items() if len(arms) == 2}
+def _ratio_test(pair: tuple[Values, Values], ratio: float, alpha: float, of_epochs: bool = False, **named: Any) -> Test:
+    """Mean log-ratio of paired blocks against a bound: above it by its interval, or below.
 
-
-def _step_tests(
-    evidence: Evidence, names: tuple[str, str], ratio: float, alpha: float, kinds: Sequence[str]
-) -> list[Test]:
-    tests = []
-    for kind in kinds:
-        widths = sorted({entry["width"] for entry in _entries(evidence, "step")})
-        for width in widths:
-            pairs = _pairs(evidence, "step", names, "depth", {"kind": kind, "width": width})
-            for depth, pair in sorted(pairs.items()):
-                named = {"comparison": f"{names[0]} / {names[1]}", "quantity": f"{kind} time at width {width}"}
-                tests.append(_ratio_test(pair, ratio, alpha, depth=depth, **named))
-    return tests
-
-
-def _ratio_test(pair: tuple[Values, Values], ratio: float, alpha: float, **named: Any) -> Test:
-    """Mean log-ratio of paired blocks against a bound: above it, or below by the interval that a TOST takes."""
+    Below is by the interval that a test of equivalence (TOST) takes, of level 1 - 2 alpha. For times of epochs, whose
+    rule knows one interval only, that is the span of bootstrap and Student's t on both sides.
+    """
     logs = np.log(pair[0] / pair[1])
-    interval, narrow = t_interval(logs), t_interval(logs, 1 - 2 * alpha)
+    if of_epochs:
+        seed = seed_of(", ".join(str(value) for value in named.values()))
+        interval = narrow = mean_interval(logs, seed, 1 - alpha)
+    else:
+        interval, narrow = t_interval(logs, 1 - alpha), t_interval(logs, 1 - 2 * alpha)
     bound = math.log(ratio)
-    outcome = "above" if interval.low > bound else "below" if narrow.high < bound else INCONCLUSIVE
     return Test(
         effect=float(logs.mean()),
         unit="ln ratio",
         low=interval.low,
         high=interval.high,
         n_first=len(logs),
-        outcome=outcome,
+        outcome="above" if interval.low > bound else "below" if narrow.high < bound else INCONCLUSIVE,
+        n_of="blocks",
+        timed=True,
         **named,
     )
 
@@ -253,9 +262,35 @@ def _time_ratio(arms: Sequence[Censored], ratio: float, threshold: float, depth:
     outcome = "above" if found.low > ratio else "below" if found.high < ratio else INCONCLUSIVE
     value, low, high = (math.log(number) if number > 0 else NAN for number in found)
     sizes = len(arms[0].times), len(arms[1].times)
-    return Test(comparison, quantity, value, "ln ratio", low, high, *sizes, depth=depth, outcome=outcome)
+    return Test(comparison, quantity, value, "ln ratio", low, high, *sizes, depth=depth, outcome=outcome, timed=True)
 
 
-def _ratio(test: Test) -> str:
-    where = f"{test.quantity}, depth {test.depth}" if test.depth is not None else test.quantity
-    return f"{number(math.exp(test.effect))} {between(math.exp(test.low), math.exp(test.high))} ({where})"
+def _decisive(tests: Sequence[Test]) -> Test:
+    """What "everywhere" stands or falls with: the clearest test that refutes it, else the farthest from showing it."""
+    refuting = [test for test in tests if test.outcome == "below"]
+    if refuting:
+        return min(refuting, key=lambda test: test.high)
+    open_tests = [test for test in tests if test.outcome == INCONCLUSIVE]
+    return min(open_tests or tests, key=lambda test: test.low)
+
+
+def _span(tests: Sequence[Test], where: Callable[[Test], str]) -> str:
+    """The smallest and the largest ratio with their intervals and places; one if there is no other."""
+    ends = [pick(tests, key=lambda test: test.effect) for pick in (min, max)]
+    texts = []
+    for test in ends[: 1 if ends[0] is ends[1] else 2]:
+        interval = between(_exp_value(test.low), _exp_value(test.high))
+        texts.append(" ".join(filter(None, [_exp(test.effect), interval, f"({where(test)})"])))
+    return " to ".join(texts)
+
+
+def _place(test: Test) -> str:
+    return f"{test.quantity.partition(' at ')[2]}, depth {test.depth}"
+
+
+def _exp(value: float) -> str:
+    return number(_exp_value(value))
+
+
+def _exp_value(value: float) -> float:
+    return value if math.isnan(value) else math.exp(value)

@@ -35,6 +35,8 @@ class Test:
         decide: turns both p after Holm's correction into `outcome`, where that depends on them.
         family: tests of one name are corrected together; each claim has its own families unless conf/claims names one
             that it shares.
+        n_of: what n counts, "runs" or "blocks" of times.
+        timed: whether it depends on times, which differ between machines.
     """
 
     # pytest collects classes of this name
@@ -62,10 +64,12 @@ class Test:
     seeds_needed: int | None = None
     family: str = ""
     decide: Callable[[float, float], str] | None = field(default=None, compare=False, repr=False)
+    n_of: str = "runs"
+    timed: bool = False
 
     @property
     def n(self) -> int:
-        """Runs that took part."""
+        """Runs, or blocks of times, that took part."""
         return (self.n_first or 0) + (self.n_second or 0)
 
     @property
@@ -87,9 +91,10 @@ class Verdict:
         unit: of the effect.
         low: end of its 95% interval.
         high: the other end.
-        n: runs of the test whose effect this is.
+        n: runs, or blocks of times, of the test whose effect this is.
         p: of that test; of the test of equality where that decided.
         p_adjusted: after Holm's correction within the family.
+        n_of: what n counts, "runs" or "blocks".
         runs: that all tests of the verdict rest on, if these are more than `n`.
         comparison: of that test, as in contrasts.parquet, as are the next ones.
         quantity: what the effect is of.
@@ -106,6 +111,7 @@ class Verdict:
     n: int | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    n_of: str = "runs"
     runs: int | None = None
     comparison: str | None = None
     quantity: str | None = None
@@ -126,6 +132,7 @@ class Verdict:
             n=test.n,
             p=p,
             p_adjusted=p_adjusted,
+            n_of=test.n_of,
             runs=runs if runs is not None and runs > test.n else None,
             comparison=test.comparison,
             quantity=test.quantity,

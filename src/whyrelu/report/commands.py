@@ -23,6 +23,7 @@ def commands(study: Study) -> list[str]:
         *([["src/tune.py", "-m", *overrides]] if is_tuned(study).any() else []),
         ["src/train.py", "-m", *overrides],
         ["src/theory.py", "-m", *overrides],
+        *([["src/timing.py", *overrides]] if study.timing is not None else []),
         ["src/aggregate.py", *overrides],
         ["src/report.py", study.name],
     ]

@@ -136,10 +136,11 @@ def _has_depths(contrasts: pd.DataFrame, claim: dict[str, Any]) -> bool:
 
 
 def _counts(claim: dict[str, Any]) -> list[str]:
-    """How many runs the effect is of, and of how many that the verdict rests on."""
+    """How many runs the effect is of, and of how many that the verdict rests on; or how many blocks of times."""
     if claim["n"] is None:
         return []
-    return [f"n = {claim['n']:,}" + (f" of {claim['runs']:,}" if claim["runs"] is not None else "")]
+    blocks = " blocks" if claim.get("n_of") == "blocks" else ""
+    return [f"n = {claim['n']:,}" + (f" of {claim['runs']:,}" if claim["runs"] is not None else "") + blocks]
 
 
 def _float(value: float | None) -> float:

@@ -28,6 +28,7 @@ from whyrelu.report.shares_figure import shares_figures, shares_sentence
 from whyrelu.report.study import Study
 from whyrelu.report.style import drawing, save_svg
 from whyrelu.report.text import listing, plural
+from whyrelu.report.time.section import time_section
 from whyrelu.report.why.section import Section, why_section
 from whyrelu.results.files import write_bytes
 from whyrelu.results.labels import value_text
@@ -62,10 +63,10 @@ def write_report(results: Path, target: Path) -> Path:
             "rates": rates_figures(study),
             "shares": shares_figures(study),
         }
-        why = why_section(study)
+        why, time = why_section(study), time_section(study)
         drawn = {
             illustration.name: illustration
-            for place in (*figures.values(), why.illustrations)
+            for place in (*figures.values(), why.illustrations, time.illustrations)
             for illustration in place
         }
         for name, illustration in drawn.items():
@@ -74,19 +75,21 @@ def write_report(results: Path, target: Path) -> Path:
         if old.stem not in drawn:
             old.unlink()
     page = target / "README.md"
-    write_bytes(render(study, figures, why).encode(), page)
+    write_bytes(render(study, figures, why, time).encode(), page)
     return page
 
 
-def render(study: Study, figures: dict[str, list[Illustration]], why: Section) -> str:
+def render(study: Study, figures: dict[str, list[Illustration]], why: Section, time: Section) -> str:
     """The page as Markdown.
 
     Args:
         study: its tables.
         figures: what there is to show, by the place where the template shows it.
         why: the section on what happens inside the networks.
+        time: the section on what they take.
     """
-    names = [illustration.name for place in (*figures.values(), why.illustrations) for illustration in place]
+    places = (*figures.values(), why.illustrations, time.illustrations)
+    names = [illustration.name for place in places for illustration in place]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -96,7 +99,8 @@ def render(study: Study, figures: dict[str, list[Illustration]], why: Section) -
         autoescape=False,
     )
     environment.filters["cell"] = _table_text
-    return environment.get_template("report.md.jinja").render(**_context(study, names), figures=figures, why=why)
+    template = environment.get_template("report.md.jinja")
+    return template.render(**_context(study, names), figures=figures, why=why, time=time)
 
 
 def _context(study: Study, figures: list[str]) -> dict[str, Any]:

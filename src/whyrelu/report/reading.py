@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from whyrelu.claims.evidence import REFERENCE
 from whyrelu.claims.verdict import VERDICTS
 from whyrelu.errors import UserError
 from whyrelu.report.study import MOST_FACETS, Facet, Study
@@ -28,7 +27,8 @@ from whyrelu.results.columns import (
 )
 from whyrelu.results.files import read_json, read_table
 from whyrelu.results.given_rates import as_tuned
-from whyrelu.results.labels import facet_columns, facet_name, labelled, reference_label
+from whyrelu.results.labels import facet_columns, facet_name, labelled
+from whyrelu.results.reference import reference_label
 from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RUN_COLUMNS
 from whyrelu.results.tuning import tuning_of_study
 
@@ -36,6 +36,8 @@ _PROVENANCE_KEYS = ("study", "overrides", "runs", "seeds", "common", "implied", 
 _CLAIM_KEYS = ("id", "claim", "hypothesis", "verdict", "effect", "unit", "low", "high", "n", "p", "p_adjusted")
 _CLAIM_TEXTS = ("evidence", "figure", "rule", "runs", "comparison", "quantity", "depth", "facet")
 _THEORY_WRITER = "python src/theory.py -m with the settings of the sweep"
+_TIMING_WRITER = "python src/timing.py with the settings of the sweep"
+_TIMING_KEYS = ("facet", "settings", "machine", "load", "seconds", "left_out", "op", "step", "subnormal")
 _TUNING_WRITER = "python src/tune.py -m with the settings of the sweep"
 
 
@@ -60,6 +62,7 @@ class _Decided:
     convergence: pd.DataFrame
     tuning: pd.DataFrame
     rates: pd.DataFrame
+    timing: dict[str, Any] | None
 
 
 def read_study(directory: Path) -> Study:
@@ -99,6 +102,7 @@ def read_study(directory: Path) -> Study:
         tuning,
         # of cells that have runs here: others may be left from an earlier tuning, or were added by hand
         rates[rates["cell"].isin(tuning["cell"])],
+        _read_timing(directory / "timing.json"),
     )
     ids = set(runs["run_id"])
     together = (
@@ -123,6 +127,16 @@ def _read_claims(path: Path) -> list[dict[str, Any]]:
         if claim["verdict"] not in VERDICTS:
             raise UserError(f"{path} has the verdict {claim['verdict']!r}: python src/aggregate.py writes it again")
     return claims
+
+
+def _read_timing(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    timing = read_json(path, _TIMING_WRITER)
+    if not isinstance(timing, dict) or (lacking := [key for key in _TIMING_KEYS if key not in timing]):
+        what = f"has no {', '.join(lacking)}" if isinstance(timing, dict) else "is no timing"
+        raise UserError(f"{path} {what}: {_TIMING_WRITER} writes it again")
+    return timing
 
 
 def _read_tuning(directory: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -181,7 +195,7 @@ def _study(
     tuned = [name for name in columns if name != "lr"]
     tuning = labelled(tuning, tuned).assign(failed=is_failure(tuning))
     rates = decided.rates.merge(tuning.drop_duplicates("cell")[["cell", "series", "facet", "depth"]], on="cell")
-    reference = reference_label(cells, columns, REFERENCE)
+    reference = reference_label(cells, columns)
     is_compact = cells["facet"].nunique() > MOST_FACETS
     classes = {data["name"]: int(data["classes"]) for data in provenance["data"]}
     facets = []
@@ -218,6 +232,7 @@ def _study(
         claims=decided.claims,
         contrasts=decided.contrasts,
         shares=decided.shares,
+        timing=decided.timing,
     )
 
 

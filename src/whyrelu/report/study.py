@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from whyrelu.claims.evidence import REFERENCE
-from whyrelu.results.labels import reference_label
+from whyrelu.results.reference import reference_label
 
 # More facets than this are shown in tables and in figures with a row per facet; in detail only the reference.
 MOST_FACETS = 4
@@ -91,6 +90,7 @@ class Study(_Cells):
         claims: claims.json.
         contrasts: contrasts.parquet.
         shares: shares.parquet.
+        timing: timing.json as `whyrelu.timing.stage` describes it, None if nothing was timed.
     """
 
     name: str
@@ -104,11 +104,12 @@ class Study(_Cells):
     claims: list[dict[str, Any]]
     contrasts: pd.DataFrame
     shares: pd.DataFrame
+    timing: dict[str, Any] | None
 
     @cached_property
     def reference(self) -> Facet:
         """The facet in which claims about activations are decided."""
-        label = reference_label(self.cells, self.facet_columns, REFERENCE)
+        label = reference_label(self.cells, self.facet_columns)
         return next(facet for facet in self.facets if facet.label == label)
 
     @property

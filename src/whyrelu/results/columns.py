@@ -175,6 +175,8 @@ CONTRAST_COLUMNS = {
     "outcome": "str",
     # seeds per arm with which an inconclusive one would be settled with a power of 80%, if the estimate is right
     "seeds_needed": "Int64",
+    # whether it depends on times (timing.json), which differ between machines and never reproduce
+    "timed": "bool",
 }
 
 # tuning.parquet: the columns of runs.parquet, for the runs of a tuning, and these.

@@ -58,8 +58,12 @@ def write_json(value: Any, path: Path) -> None:
     write_bytes((json.dumps(value, indent=2, allow_nan=False) + "\n").encode(), path)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, writer: str = "python src/aggregate.py") -> Any:
     """Read what `write_json` wrote.
+
+    Args:
+        path: the file.
+        writer: the command that writes it, for messages.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -67,9 +71,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: python src/aggregate.py writes it") from None
+        raise UserError(f"{path} is missing: {writer} writes it") from None
     except ValueError as error:
-        raise UserError(f"{path} is damaged ({_one_line(error)}): python src/aggregate.py writes it again") from None
+        raise UserError(f"{path} is damaged ({_one_line(error)}): {writer} writes it again") from None
 
 
 def write_bytes(content: bytes, path: Path) -> None:

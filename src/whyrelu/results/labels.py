@@ -78,20 +78,6 @@ def labelled(table: pd.DataFrame, facets: list[str]) -> pd.DataFrame:
     return table.assign(series=series_labels(table), facet=facet_labels(table, present))
 
 
-def reference_label(table: pd.DataFrame, facets: Sequence[str], usual: Mapping[str, Any]) -> str:
-    """The label of the facet in which claims are decided: the usual one, as far as there is one, else the first.
-
-    Args:
-        table: with `facet` and the facets.
-        facets: the factors that tell facets apart.
-        usual: values that are looked for, one after the other.
-    """
-    for name, value in usual.items():
-        if name in facets and (table[name] == value).any():
-            table = table[table[name] == value]
-    return str(table["facet"].iloc[0])
-
-
 def _facet_name(values: Mapping[str, Any]) -> str:
     """A setting that belongs to another one, such as adam's epsilon, is not named where that one has none."""
     return facet_name(values, [name for name, value in values.items() if "." not in name or not pd.isna(value)])

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from whyrelu.results.given_rates import GIVEN_LR, TUNED
+
 # Everything beside activation and depth is as in the headline grid, as far as a study has that.
-REFERENCE = {"init": "critical", "norm": "none", "optimizer": "sgd", "precision": "32-true"}
+REFERENCE = {"init": "critical", "norm": "none", "optimizer": "sgd", "precision": "32-true", GIVEN_LR: TUNED}
 
 
 def reference_label(table: pd.DataFrame, columns: Sequence[str]) -> str:

@@ -1,0 +1,207 @@
+"""C3 to C6 and the seconds of C18 by their rules, from times that were made up."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from claims.studies import entry, ledger, study, verdict
+from synthetic_timing import make_timing
+from whyrelu.claims.times import step_seconds
+
+TIMED = ("C3", "C4", "C5", "C6")
+
+
+def tables_of(relu: float = 0.95, sigmoid: float = 0.95, **changed: Any) -> dict[str, Any]:
+    """A study in which an activation reaches 0.8 at the first epoch if its curve is above that, or never."""
+    curves = {"relu": [relu] * 4, "sigmoid": [sigmoid] * 4, "tanh": [0.9] * 4}
+    return study(level="off", curve=lambda factors: curves[factors["activation"]], **changed)
+
+
+def pair(ratio: float, **changed: Any) -> dict[str, Any]:
+    return make_timing({"relu": 1.0, "sigmoid": ratio}, **changed)
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, Any]:
+    return tables_of()
+
+
+@pytest.mark.parametrize("claim", TIMED)
+def test_verdicts(tables: Mapping[str, Any], claim: str) -> None:
+    assert verdict(claim, {**tables, "timing": pair(3.0)}) == "supported"
+    assert verdict(claim, {**tables, "timing": pair(1.0, growth=0.0)}) == "refuted"
+    border = {"C3": 1.05, "C4": 3.0, "C5": 1.05, "C6": 2.0}[claim]
+    assert verdict(claim, {**tables, "timing": pair(border, noise=0.1, growth=0.005)}) == "inconclusive"
+
+
+@pytest.mark.parametrize("claim", TIMED)
+def test_without_times_the_command_is_named(tables: Mapping[str, Any], claim: str) -> None:
+    found = entry(claim, dict(tables))
+    assert found["verdict"] == "not tested"
+    assert found["evidence"] == "needs timing.json: " + (
+        "`python src/timing.py experiment=digits activation=relu,sigmoid depth=2,4`"
+    )
+    assert not found["timed"]
+
+
+@pytest.mark.parametrize("claim", TIMED)
+def test_without_times_of_sigmoid_it_is_to_be_timed_too(claim: str) -> None:
+    tables = tables_of(activations=("relu", "tanh"))
+    found = entry(claim, tables | {"timing": make_timing({"relu": 1.0, "tanh": 2.0})})
+    assert found["verdict"] == "not tested"
+    assert "sigmoid" in found["evidence"]
+    assert "`python src/timing.py experiment=digits depth=2,4 activation=relu,tanh," in found["evidence"]
+
+
+@pytest.mark.parametrize("claim", TIMED)
+def test_n_counts_blocks(tables: Mapping[str, Any], claim: str) -> None:
+    found = entry(claim, {**tables, "timing": pair(3.0, blocks=9)})
+    # C4 takes the blocks of three widths
+    assert (found["n"], found["n_of"]) == (27 if claim == "C4" else 9, "blocks")
+    assert found["timed"]
+
+
+@pytest.mark.parametrize("claim", TIMED)
+def test_one_block_decides_nothing(tables: Mapping[str, Any], claim: str) -> None:
+    found = entry(claim, {**tables, "timing": pair(3.0, blocks=1)})
+    assert found["verdict"] == "inconclusive"
+    assert found["low"] is None
+
+
+def test_one_place_where_it_is_not_slower_refutes_what_is_said_of_all(tables: Mapping[str, Any]) -> None:
+    timing = pair(1.5)
+    for kind, key, value in (("op", "size", 65536), ("step", "depth", 4)):
+        for own in timing[kind]:
+            if own["activation"] == "sigmoid" and own[key] == value and own.get("kind", "train") == "train":
+                own["seconds"] = [seconds / 1.5 for seconds in own["seconds"]]
+    changed = {**tables, "timing": timing}
+    for claim, place in (("C3", "65,536 elements"), ("C5", "width 16, depth 4")):
+        found = entry(claim, changed)
+        assert found["verdict"] == "refuted"
+        assert found["effect"] == pytest.approx(1.0, abs=0.02)
+        assert place in found["evidence"]
+
+
+def test_a_missing_width_leaves_the_others_and_a_single_one_shows_no_growth(tables: Mapping[str, Any]) -> None:
+    two = entry("C4", {**tables, "timing": pair(1.0, widths=(16, 64))})
+    assert two["verdict"] == "supported"
+    assert "at width 16 and" in two["evidence"]
+    one = entry("C4", {**tables, "timing": pair(1.0, widths=(16,))})
+    assert one["verdict"] == "not tested"
+    assert "two widths or more" in one["evidence"]
+    # what is said of steps needs one width only
+    assert verdict("C5", {**tables, "timing": pair(3.0, widths=(16,))}) == "supported"
+
+
+def test_times_with_other_numbers_of_threads_are_left_out(tables: Mapping[str, Any]) -> None:
+    timing = pair(3.0, threads=(1, 2))
+    expected = [entry(claim, {**tables, "timing": pair(3.0)})["verdict"] for claim in TIMED]
+    for own in [*timing["op"], *timing["step"]]:
+        if own["threads"] == 2:
+            own["seconds"] = [1.0 for _ in own["seconds"]]
+            if "activation_share" in own:
+                own["activation_share"] = [0.0 for _ in own["seconds"]]
+    assert [verdict(claim, {**tables, "timing": timing}) for claim in TIMED] == expected
+    assert step_seconds(timing, "relu", 2, 16) == pytest.approx(2e-3, rel=0.1)
+    # the study's own number, wherever it stands
+    timing["machine"]["threads"] = 2
+    assert step_seconds(timing, "relu", 2, 16) == 1.0
+    assert verdict("C5", {**tables, "timing": timing}) == "refuted"
+
+
+def test_a_step_of_a_net_that_was_not_timed_has_no_seconds() -> None:
+    timing = pair(2.0)
+    assert step_seconds(None, "relu", 2, 16) is None
+    assert step_seconds(timing, "relu", 3, 16) is None
+    assert step_seconds(timing, "tanh", 2, 16) is None
+    found = step_seconds(timing, "sigmoid", 4, 16)
+    own = next(o for o in timing["step"] if (o["activation"], o["depth"], o["kind"]) == ("sigmoid", 4, "train"))
+    assert found == np.median(own["seconds"])
+
+
+def test_only_nets_of_the_study_s_width_have_its_epochs(tables: Mapping[str, Any]) -> None:
+    timing = pair(3.0)
+    for own in timing["step"]:
+        if own["activation"] == "sigmoid" and own["width"] == 64:
+            own["seconds"] = [seconds / 3 for seconds in own["seconds"]]
+    assert verdict("C6", {**tables, "timing": timing}) == "supported"
+    assert verdict("C5", {**tables, "timing": timing}) == "refuted"
+
+
+def test_more_than_twice_the_epochs_time_is_not_enough_if_accuracy_comes_as_soon() -> None:
+    # relu reaches the accuracy and sigmoid does so in a third of the steps
+    curves = {"relu": [0.1, 0.1, 0.95, 0.95, 0.95, 0.95], "sigmoid": [0.95] * 6}
+    tables = study(axes=[{"epochs": 6}], level="off", curve=lambda factors: curves[factors["activation"]])
+    found = entry("C6", tables | {"timing": pair(3.0)})
+    assert found["verdict"] == "inconclusive"
+    assert "time to a validation accuracy of 0.8" in found["evidence"]
+
+
+def test_refuting_c6_takes_its_whole_interval_below_two(tables: Mapping[str, Any]) -> None:
+    """The 90% interval may lie below 2 where the 95% interval does not: the rule knows the latter only."""
+    timing = pair(2.0, depths=(2,), widths=(16,))
+    logs = np.array([0.1, -0.35, 0.1, -0.3, 0.05, -0.2, -0.25, 0.1])
+    for own in timing["step"]:
+        sigmoid = own["activation"] == "sigmoid"
+        own["seconds"] = (2 * np.exp(logs) if sigmoid else np.ones(len(logs))).tolist()
+    found = entry("C6", {**tables, "timing": timing})
+    assert found["verdict"] == "inconclusive"
+    assert found["low"] < found["effect"] < 2 < found["high"]
+
+
+def test_steps_become_seconds_where_there_are_times(tables: Mapping[str, Any]) -> None:
+    found = ledger({**tables, "timing": pair(3.0)})
+    (c18,) = [own for own in found.entries if own["id"] == "C18"]
+    assert c18["timed"]
+    assert c18["n_of"] == "runs"
+    assert not c18["evidence"].startswith("in steps")
+    rows = found.contrasts[found.contrasts["claim"] == "C18"]
+    timed = rows["quantity"].str.startswith("seconds")
+    assert timed.any()
+    assert (rows["timed"] == timed).all()
+    steps, seconds = (
+        rows[(rows["quantity"] == f"{unit} to a validation accuracy of 0.8") & (rows["depth"] == 2)]["effect"].iloc[0]
+        for unit in ("steps", "seconds")
+    )
+    # both take 19 steps; those of sigmoid take three times as long
+    assert steps == 0
+    assert seconds == pytest.approx(19 * (6e-3 - 2e-3), rel=0.1)
+
+
+def test_without_times_nothing_else_changes(tables: Mapping[str, Any]) -> None:
+    """What tables have in common whatever the machine is what is not marked as timed."""
+    with_times, other, without = (
+        ledger({**tables, "timing": timing}) for timing in (pair(3.0), pair(1.2, noise=0.02), None)
+    )
+    timed = {own["id"] for own in with_times.entries if own["timed"]}
+    assert timed == {*TIMED, "C18"}
+    for found in (other, without):
+        assert [own for own in found.entries if own["id"] not in timed] == [
+            own for own in with_times.entries if own["id"] not in timed
+        ]
+        left, right = (
+            table[~table["timed"]].reset_index(drop=True) for table in (with_times.contrasts, found.contrasts)
+        )
+        assert left.equals(right)
+
+
+def test_activations_with_settings_of_their_own_are_found_by_their_series() -> None:
+    axes = [{"activation.slope": 1}, {"activation.slope": 2}]
+    tables = tables_of(axes=axes)
+    timing = pair(3.0)
+    renamed = copy.deepcopy(timing)
+    for own in [*renamed["op"], *renamed["step"]]:
+        own["activation"] += "(slope=1)"
+    assert verdict("C5", tables | {"timing": renamed}) == "supported"
+
+
+def test_epochs_and_accuracy_that_take_thrice_as_long_support_c6(tables: Mapping[str, Any]) -> None:
+    found = entry("C6", {**tables, "timing": pair(3.0)})
+    assert found["verdict"] == "supported"
+    assert found["effect"] == pytest.approx(3, rel=0.02)
+    assert "validation accuracy of 0.8" in found["evidence"]
