@@ -105,24 +105,28 @@ def _entry(name: str) -> Line2D:
 def _sentences(times: Times) -> list[str]:
     sentences = []
     for name in times.series:
-        if name == times.reference:
-            continue
-        parts = []
-        for kind, title in _KINDS.items():
-            found = {depth: times.ratio(name, kind, depth) for depth in times.depths}
-            known = {depth: value for depth, value in found.items() if not math.isnan(value.value)}
-            slower = [depth for depth, value in known.items() if value.low > EQUAL]
-            equal = [depth for depth, value in known.items() if value.low > 1 / EQUAL and value.high < EQUAL]
-            said = []
-            if slower:
-                said.append(f"surely more than {EQUAL} times as long {at_depths(slower, times.depths)}")
-            if equal:
-                said.append(f"equal within that factor {at_depths(equal, times.depths)}")
-            ends = sorted(known.values(), key=lambda value: value.value)
-            span = listing(list(dict.fromkeys([f"{ends[0].value:.2f}", f"{ends[-1].value:.2f}"])), "to") if ends else ""
-            parts.append(f"{title} {span} times{f' ({listing(said)})' if said else ''}")
-        sentences.append(f"{name}, relative to {times.reference}: {'; '.join(parts)}.")
+        parts = [text for kind in _KINDS if (text := _compared(times, name, kind))]
+        if name != times.reference and parts:
+            sentences.append(f"{name}, relative to {times.reference}: {'; '.join(parts)}.")
     return sentences
+
+
+def _compared(times: Times, name: str, kind: str) -> str:
+    """The least and the largest ratio over depths, and at which it is surely above the margin, or within it."""
+    found = {depth: times.ratio(name, kind, depth) for depth in times.depths}
+    known = {depth: value for depth, value in found.items() if not math.isnan(value.value)}
+    if not known:
+        return ""
+    slower = [depth for depth, value in known.items() if value.low > EQUAL]
+    equal = [depth for depth, value in known.items() if value.low > 1 / EQUAL and value.high < EQUAL]
+    said = []
+    if slower:
+        said.append(f"surely more than {EQUAL} times as long {at_depths(slower, times.depths)}")
+    if equal:
+        said.append(f"equal within a factor of {EQUAL} {at_depths(equal, times.depths)}")
+    values = sorted(value.value for value in known.values())
+    span = listing(list(dict.fromkeys([f"{values[0]:.2f}", f"{values[-1]:.2f}"])), "to")
+    return f"{_KINDS[kind]} {span} times{f' ({listing(said)})' if said else ''}"
 
 
 def _grid(times: Times) -> Grid:
