@@ -77,8 +77,7 @@ def tune(overrides: Sequence[str], launcher: Launcher, directory: Path) -> None:
     study = jobs[0].config["study"]
     results, note = rates_file(study), Path(jobs[0].config["prepared_root"]) / f"{study}-tuning.json"
     console = Console(highlight=False, soft_wrap=True)
-    earlier = _read_earlier(results, console)
-    others = without(earlier, {cell.id for cell in cells})
+    others = without(_read_earlier(results, console), {cell.id for cell in cells})
     if cells:
         console.print(f"learning rates of {len(cells)} cells, {len(seeds)} seeds each from {seeds[0]}")
         store = RunStore(Path(jobs[0].config["run_root"]))
@@ -94,7 +93,8 @@ def tune(overrides: Sequence[str], launcher: Launcher, directory: Path) -> None:
     else:
         console.print("nothing to tune: every learning rate is given (lr=tuned asks for tuning)")
         new = nothing_tuned()
-    tuned = together(earlier, new)
+    # read again: another tuning may have ended meanwhile
+    tuned = together(_read_earlier(results, Console(quiet=True)), new)
     write_tuned(tuned, results)
     # unlike the tables it is not committed: a fresh clone has no runs that its rates rest on, and DVC tunes there
     write_json(sorted(tuned.runs["run_id"]), note)
