@@ -66,7 +66,7 @@ def sweep_figure(bars: Sequence[tuple[str, Spread, float | None]]) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("seconds from the command to the prompt, 12 runs on all cores (dark: training steps)")
+    axes.set_xlabel("seconds from the command to the prompt, 12 runs on all cores (dark: whyrelu's training steps)")
     return figure
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from benchmarks.acceptance import FP32, THREADS, name
 from benchmarks.ratios import Spread, ratio
-from benchmarks.setting import PRECISIONS
+from benchmarks.setting import BATCH_SIZE, PRECISIONS
 from benchmarks.tables import best_peak, share_of_peak
+
+# the kinds of operations whose floating-point operations are counted
+MULTIPLYING = ("convolution", "linear layer")
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
@@ -52,12 +55,9 @@ def _throughput(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     mixed = medians("ours", PRECISIONS[1], "template", FP32)
     if mixed:
         said.append(f"In bf16 it is {_range(mixed)} times as fast as the template as it comes, which is fp32.")
-    slower = [1 / value for value in medians("template", PRECISIONS[1], "template", FP32)]
-    if slower:
-        said.append(
-            f"bf16 alone changes the template's time by a factor of {_range(slower)}: where the factor is above 1, it "
-            "is slower with bf16 than without."
-        )
+    longer = [1 / value for value in medians("template", PRECISIONS[1], "template", FP32)]
+    if longer:
+        said.append(f"The template itself takes {_range(longer)} times as long in bf16 as in fp32.")
     return said
 
 
@@ -88,8 +88,6 @@ def _breakdown(found: Mapping[str, Any]) -> list[str]:
         text = f"In {name(precision)} convolutions take {_range(share, 0)}% of a training step"
         peak = best_peak(found, THREADS, precision) if found.get("peak") else None
         if peak:
-            from benchmarks.setting import BATCH_SIZE
-
             reached = [
                 100 * flops[row["depth"]] * BATCH_SIZE * row["steps"] / row["kinds"]["convolution"] / peak
                 for row in same
@@ -99,11 +97,11 @@ def _breakdown(found: Mapping[str, Any]) -> list[str]:
         others: dict[str, list[float]] = {}
         for row in same:
             for kind, seconds in row["kinds"].items():
-                if kind != "convolution":
+                if kind not in MULTIPLYING:
                     others.setdefault(kind, []).append(100 * seconds / row["seconds"])
         largest = sorted(others.items(), key=lambda item: -max(item[1]))[:4]
         named = "; ".join(f"{kind} {_range(shares, 0)}%" for kind, shares in largest)
-        said.append(f"{text}. The rest is time in which nothing is multiplied: {named}.")
+        said.append(f"{text}. The rest of the step multiplies no matrices; most of it is {named}.")
     return said
 
 

@@ -45,7 +45,9 @@ def targets(lines: Sequence[Line]) -> str:
         unit = " s" if line.unit == "s" else ""
         bound = f"{'at least' if line.is_least else 'at most'} {line.bound:g}{unit}"
         verdict = words[line.met] if line.is_target or line.found is None else f"{words[line.met]} (other reading)"
-        rows.append([line.text, bound, span(line.found) + (unit if line.found else ""), verdict])
+        # a bound of 0.93 is not read off two digits
+        found = span(line.found, 2 if line.bound >= 1 else 3)
+        rows.append([line.text, bound, found + (unit if line.found else ""), verdict])
     return markdown(["what", "target", "found", ""], rows)
 
 

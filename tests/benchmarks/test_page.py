@@ -30,13 +30,13 @@ def test_the_page_says_what_is_met_and_what_is_not(written):
     page = written.read_text()
     assert row(page, "throughput over the bare loop, fp32, depth 4")[1:] == [
         "at least 0.93",
-        "0.95 (0.95 to 0.95)",
+        "0.950 (0.950 to 0.950)",
         "met",
     ]
-    assert row(page, "a run in a warm worker, over")[1:] == ["at most 0.3 s", "0.40 (once) s", "**not met**"]
+    assert row(page, "a run in a warm worker, over")[1:] == ["at most 0.3 s", "0.400 (once) s", "**not met**"]
     assert row(page, "`dvc repro` with nothing")[1:] == ["at most 2 s", "-", "not measured"]
     # 6 over the bare loop, 3 and 3 over the template, 2 sweeps and --help; the bare loop in bf16: 300 / 310
-    assert page.split("\n")[2].startswith("15 of the 16 targets that were measured are met, 1 were not measured.")
+    assert page.split("\n")[2].startswith("15 of the 16 targets that were measured are met; not measured: 1.")
 
 
 def test_every_figure_of_the_page_is_there(written):
