@@ -7,14 +7,15 @@ import math
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.times import common_horizon, step_seconds
+from whyrelu.claims.times import step_seconds
 from whyrelu.report.grid import Grid
 from whyrelu.report.study import Study
 from whyrelu.report.text import MISSING, percent
 from whyrelu.report.time.times import Times
 from whyrelu.report.time.words import duration
 from whyrelu.report.why.part import Part
-from whyrelu.statistics.survival import Censored, restricted_mean
+from whyrelu.results.convergence import censored
+from whyrelu.statistics.survival import Censored, common_horizon, restricted_mean
 
 _DEFINITION = (
     "Two different things. The time for a fixed number of epochs is that of the steps of a whole run, and differs "
@@ -69,9 +70,8 @@ def _arms(reached: pd.DataFrame, times: Times, depth: int) -> dict[str, Censored
         own = reached[reached["series"] == name]
         seconds = step_seconds(times.timing, name, depth, times.width)
         if len(own) and seconds is not None:
-            # a run that diverged has reached nothing until the last step of the others
-            steps = own["step"].where(own["reached"], reached["step"].max()).to_numpy("float64")
-            arms[name] = Censored(steps * seconds, own["reached"].to_numpy("bool"))
+            steps = censored(own, float(reached["step"].max()))
+            arms[name] = Censored(steps.times * seconds, steps.reached)
     return arms
 
 
