@@ -39,6 +39,13 @@ def test_the_last_epoch_alone_does_not_test_it() -> None:
     assert entry("C7", saturated(0.5, 0.5, 0.5, level="summary", axes=[{"epochs": 1}]))["verdict"] == "supported"
 
 
+def test_init_alone_can_refute_and_not_support() -> None:
+    found = entry("C7", saturated(0.1, 0.5, 0.5, level="summary"))
+    assert found["verdict"] == "refuted"
+    assert found["quantity"] == "saturated units at init" and found["effect"] == pytest.approx(-20, abs=1.5)
+    assert "training was not looked at after every epoch" in found["evidence"]
+
+
 def test_refuted_at_one_depth_is_shown_at_that_depth() -> None:
     tables = saturated(0.5, 0.5, 0.5)
     lower = tables["runs"].query("depth == 4 and activation == 'sigmoid'")["run_id"]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from whyrelu.claims.comparison import Question, at_every_depth, compare, left_out, split, strata, telling
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, Findings, Test, Verdict, not_tested
+from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, REFUTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, of_test, outcomes, percent
 from whyrelu.statistics.decision import Rule
 
@@ -27,7 +27,8 @@ def decide(
 ) -> Findings:
     """Compare the fraction of saturated units, mean over layers, at init and over all epochs after it.
 
-    One epoch is not all of training: the claim is not tested if only some of them were looked at.
+    One epoch is not all of training: if only some of them were looked at, the claim can be refuted at init and not be
+    supported.
 
     Args:
         evidence: of the study.
@@ -51,15 +52,18 @@ def decide(
         }
     )
     rule, facet = Rule(superiority, difference, alpha), evidence.reference
-    is_whole = _every_epoch(layers[layers["series"].isin((first, second))])
+    moments = dict(_MOMENTS)
+    if not _every_epoch(layers[layers["series"].isin((first, second))]):
+        del moments["training"]
     tests: list[Test] = []
-    for column, quantity in _MOMENTS.items():
+    for column, quantity in moments.items():
         question = Question(quantity, first, second, rule, margin, facet=facet)
-        if column == "init" or is_whole:
-            tests += compare(question, strata(runs, column, first, second), families=len(_MOMENTS))
-    if not all(split(tests, quantity=quantity) for quantity in _MOMENTS.values()):
-        missing = not_tested("diagnostics of every epoch", evidence.train_command(diagnostics="full"))
-        return Findings(tests, missing.conclude)
+        tests += compare(question, strata(runs, column, first, second), families=len(moments))
+    measured = [column for column, quantity in moments.items() if split(tests, quantity=quantity)]
+    command = evidence.train_command(diagnostics="full")
+    lacking_training = not_tested("diagnostics of every epoch", command)
+    if not measured:
+        return lacking_training
     means = {
         (name, column): float(runs.loc[runs["series"] == name, column].mean())
         for name in (first, second)
@@ -70,23 +74,27 @@ def decide(
         by_depth = [test for test in found if test.depth is not None]
         refuting = ("lower", EQUIVALENT)
         verdict = at_every_depth(by_depth, "higher", refuting)
+        if len(measured) < len(_MOMENTS) and verdict != REFUTED:
+            return lacking_training.conclude(found)
         parts = []
-        for column, quantity in _MOMENTS.items():
-            own = split(by_depth, quantity=quantity)
+        for column in measured:
+            own = split(by_depth, quantity=_MOMENTS[column])
             when = "at init" if column == "init" else "over training"
             parts.append(
                 f"{when} {percent(means[first, column])} of {first} units are saturated and "
                 f"{percent(means[second, column])} of {second} units ({outcomes(own, _WORDS)})"
             )
-        overall = split(found, quantity=_MOMENTS["training"])[-1]
+        if len(measured) < len(_MOMENTS):
+            parts.append(f"training was not looked at after every epoch (`{command}`), and one moment refutes")
+        overall = split(found, quantity=_MOMENTS[measured[-1]])[-1]
         sentence = (
             f"{'; '.join(parts)}; a unit counts if its slope is at most 5% of the maximum, as for every ReLU that is "
-            f"off; difference over training {of_test(overall)}{evidence.where}"
-            f"{left_out(runs, 'training', first, second)}"
+            f"off; difference {'over training' if 'training' in measured else 'at init'} {of_test(overall)}"
+            f"{evidence.where}{left_out(runs, measured[-1], first, second)}"
         )
         sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
         main = telling(verdict, by_depth, "higher", refuting, pooled=overall)
-        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in by_depth) // len(_MOMENTS))
+        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in by_depth) // len(measured))
 
     return Findings(tests, conclude)
 
