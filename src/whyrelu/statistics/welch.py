@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,14 +26,22 @@ class Combination:
         error: its standard error; nan if a group has a single run, 0 if no group varies.
         freedom: degrees of freedom of the error.
         scale: largest magnitude of its terms, to tell a difference from rounding.
-        arrangements: how many equally likely arrangements of the runs an exact test would count.
+        sizes: runs of each group.
     """
 
     value: float
     error: float
     freedom: float
     scale: float
-    arrangements: int
+    sizes: tuple[int, ...]
+
+    @property
+    def least_p(self) -> float:
+        """One over the number of equally likely arrangements of the runs, or of their signs if there is one group."""
+        if len(self.sizes) == 1:
+            return 0.5 ** self.sizes[0]
+        totals = itertools.accumulate(self.sizes)
+        return 1 / math.prod(math.comb(total, size) for total, size in zip(totals, self.sizes, strict=True))
 
     def estimate(self, confidence: float = CONFIDENCE) -> Estimate:
         """The sum with its t interval; the sum twice where no group varies."""
@@ -50,19 +59,18 @@ class Combination:
         """One-sided p of the sum being at most `null`: small if it is above.
 
         Runs that are all the same do not show that the spread is zero, and with two of them it is often luck. p is then
-        that of an exact permutation test (of sign flips for a single group), which cannot be smaller than one over the
-        number of arrangements.
+        the smallest that an exact test by permutation (by sign flips for a single group) can have.
         """
         if self.error == 0:
             difference = self.value - null
             if abs(difference) <= ROUNDING * max(self.scale, abs(null)):
                 return 0.5
-            return 1 / self.arrangements if difference > 0 else 1.0
+            return self.least_p if difference > 0 else 1.0
         return float(stats.t.sf((self.value - null) / self.error, self.freedom))
 
     def p_below(self, null: float) -> float:
         """One-sided p of the sum being at least `null`: small if it is below."""
-        turned = Combination(-self.value, self.error, self.freedom, self.scale, self.arrangements)
+        turned = Combination(-self.value, self.error, self.freedom, self.scale, self.sizes)
         return turned.p_above(-null)
 
 
@@ -78,13 +86,12 @@ def combine(groups: Sequence[ArrayLike], weights: ArrayLike) -> Combination:
     sizes = [len(sample) for sample in samples]
     parts = factors**2 * [standard_deviation(sample) ** 2 / len(sample) for sample in samples]
     freedom = float(satterthwaite(parts, np.array(sizes) - 1)) if min(sizes) > 1 else _NAN
-    arrangements = math.factorial(sum(sizes)) // math.prod(math.factorial(size) for size in sizes)
     return Combination(
         value=float(terms.sum()),
         error=float(np.sqrt(parts.sum())),
         freedom=freedom,
         scale=float(np.abs(terms).max()),
-        arrangements=arrangements if len(sizes) > 1 else 2 ** sizes[0],
+        sizes=tuple(sizes),
     )
 
 
