@@ -122,33 +122,43 @@ def test_where_a_rate_is_given_there_is_nothing_to_tune(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("runs/*/run.json"))
 
 
-def test_a_study_of_tuned_and_given_rates_has_two_facets(tuned: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "checkout"
-    shutil.copytree(tuned, folder)
-    lr = next(float(row["lr"]) for row in rates(folder) if (row["activation"], row["depth"]) == ("relu", "1"))
-    chosen = {(row["activation"], int(row["depth"])): float(row["lr"]) for row in rates(folder)}
-    grid = [*GRID, *TINY, f"lr=tuned,{lr:g}"]
-    runs = len(list(folder.glob("runs/*/run.json")))
-    for script, *flags in (("tune.py", "-m"), ("train.py", "-m"), ("theory.py", "-m"), ("aggregate.py",)):
-        done = python(folder, script, *flags, *grid)
-        assert done.returncode == 0, done.stderr
-    done = python(folder, "report.py", "digits")
+def test_a_study_of_tuned_and_given_rates_has_two_facets(tmp_path: Path) -> None:
+    small = ["trainer.max_epochs=1", "data.train_size=64", "width=4", "tuning.seeds=1", "tuning.extensions=0"]
+    grid = ["experiment=digits", "activation=relu,sigmoid", "depth=1", "seed=0,1", *small]
+    grid += ["optimizer.lr_grid=[0.01,0.0316]", "mlflow.tracking_uri=null", "diagnostics=off"]
+    done = python(tmp_path, "tune.py", *grid)
     assert done.returncode == 0, done.stderr
-    table = pd.read_parquet(folder / "results/digits/runs.parquet")
+    chosen = {row["activation"]: float(row["lr"]) for row in rates(tmp_path)}
+    lr = chosen["relu"]
+    tuning = len(list(tmp_path.glob("runs/*/run.json")))
+    for script, *arguments in (
+        ("train.py", "-m", *grid, f"lr=tuned,{lr:g}"),
+        ("theory.py", "-m", *grid, f"lr=tuned,{lr:g}"),
+        ("aggregate.py", *grid, f"lr=tuned,{lr:g}"),
+        ("report.py", "digits"),
+    ):
+        done = python(tmp_path, script, *arguments)
+        assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(tmp_path / "results/digits/runs.parquet")
     # the same cells on both sides
-    sides = {way: side for way, side in table.groupby("given_lr")}
-    assert {way: len(side) for way, side in sides.items()} == {"tuned": 8, f"{lr:g}": 8}
-    assert {(a, d): r for a, d, r in sides["tuned"][["activation", "depth", "lr"]].to_numpy()} == chosen
+    sides = dict(tuple(table.groupby("given_lr")))
+    assert {way: len(side) for way, side in sides.items()} == {"tuned": 4, f"{lr:g}": 4}
+    assert dict(zip(sides["tuned"]["activation"], sides["tuned"]["lr"], strict=True)) == chosen
     assert set(sides[f"{lr:g}"]["lr"]) == {lr}
-    # relu at depth 1 is in both, and trained once
+    # a cell that is in both, such as relu's, was trained once
     both = sum(rate == lr for rate in chosen.values()) * 2
-    assert len(list(folder.glob("runs/*/run.json"))) == runs + 8 - both
+    assert len(list(tmp_path.glob("runs/*/run.json"))) == tuning + 8 - both
     assert table["run_id"].is_unique
-    assert table["run_id"].str.partition("+")[0].nunique() == 16 - both
-    metrics = json.loads((folder / "results/digits/metrics.json").read_text())
+    assert table["run_id"].str.partition("+")[0].nunique() == 8 - both
+    metrics = json.loads((tmp_path / "results/digits/metrics.json").read_text())
     assert {"lr=tuned", f"lr={lr:g}"} <= set(metrics)
-    page = (folder / "reports/digits/README.md").read_text()
-    assert "tuned for 4 of 8 cells" in page
+    # claims are decided with tuned rates, where the pair is complete
+    claims = {claim["id"]: claim for claim in json.loads((tmp_path / "results/digits/claims.json").read_text())}
+    assert claims["C17"]["verdict"] != "not tested"
+    contrasts = pd.read_parquet(tmp_path / "results/digits/contrasts.parquet")
+    assert set(contrasts.loc[contrasts["claim"] == "C17", "facet"]) == {"lr=tuned"}
+    page = (tmp_path / "reports/digits/README.md").read_text()
+    assert "tuned for 2 of 4 cells" in page
 
 
 def test_files_that_cannot_be_added_to_are_written_anew(tuned: Path, tmp_path: Path) -> None:
