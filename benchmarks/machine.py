@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
 
 
 def facts() -> dict[str, Any]:
-    """Return CPU model, cores, instruction sets, memory, load, and versions."""
+    """Return CPU model, cores, instruction sets, memory, and versions."""
     from whyrelu.runs.provenance import provenance
 
     origin = provenance()
@@ -24,18 +25,23 @@ def facts() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "flags": [flag for flag in _FLAGS if flag in flags],
         "memory_gib": _memory_gib(),
-        "load_before": load(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": origin["python"],
         "libraries": {name: version(name) for name in _LIBRARIES},
-        "git_commit": origin["git_commit"],
-        "git_dirty": origin["git_dirty"],
     }
 
 
-def load() -> float:
-    """Return how many processes wanted a core on average over the last minute."""
-    return round(os.getloadavg()[0], 2)
+def moment() -> dict[str, Any]:
+    """Return when a measurement starts, of which code, and how busy the machine is: processes that want a core."""
+    from whyrelu.runs.provenance import provenance
+
+    origin = provenance()
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load": round(os.getloadavg()[0], 2),
+        "git_commit": origin["git_commit"],
+        "git_dirty": origin["git_dirty"],
+    }
 
 
 def _line(key: str, path: Path = Path("/proc/cpuinfo")) -> str:

@@ -27,7 +27,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--quick"]
     options = Options.parse(overrides_from_arguments(__doc__, arguments), quick)
 
-    from benchmarks import parts, table
+    from benchmarks import machine, parts, table
     from benchmarks.synthetic import make
 
     make(options.data)
@@ -38,12 +38,14 @@ def main() -> None:
     from benchmarks.page import write_page
     from whyrelu.results.files import write_json
 
-    results = parts.read(options.output)
     for part in options.parts:
         print(f"measuring: {part}", flush=True)
+        when = machine.moment()
         found: Any = parts.PARTS[part](options)
-        results = parts.read(options.output) | {part: found}
-        write_json(results, options.output)
+        results = parts.read(options.output)
+        results["measured"] = results.get("measured", {}) | {part: when}
+        # each part is safe as soon as it is measured
+        write_json(results | {part: found}, options.output)
     print(f"report: {write_page(options.output, options.report)}")
 
 

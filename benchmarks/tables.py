@@ -209,15 +209,21 @@ def diagnostics(found: Mapping[str, Any]) -> str:
 def machine(facts: Mapping[str, Any]) -> str:
     """Return the facts of the machine."""
     libraries = ", ".join(f"{library} {version}" for library, version in facts["libraries"].items())
-    dirty = " with changes" if facts["git_dirty"] else ""
-    commit = f"{facts['git_commit'][:12]}{dirty}" if facts["git_commit"] else "-"
     lines = [
         ["CPU", f"{facts['cpu']}, {facts['cores']} cores"],
         ["instruction sets", ", ".join(facts["flags"]) or "-"],
         ["memory", f"{facts['memory_gib']} GiB" if facts["memory_gib"] else "-"],
-        ["load before the start (1 minute)", str(facts["load_before"])],
         ["system", f"{facts['system']}, Python {facts['python']}"],
         ["libraries", libraries],
-        ["commit", commit],
     ]
     return markdown(["", ""], lines, texts=2)
+
+
+def moments(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return when each part was measured, of which code, and how busy the machine was before."""
+    lines = []
+    for part, when in found.items():
+        dirty = " with changes" if when["git_dirty"] else ""
+        commit = f"{when['git_commit'][:12]}{dirty}" if when["git_commit"] else "-"
+        lines.append([part, when["started"], commit, f"{when['load']:.2f}"])
+    return markdown(["part", "started", "commit", "load before (1 minute)"], lines, texts=3)

@@ -27,12 +27,18 @@ def results():
             "cores": 2,
             "flags": ["avx2"],
             "memory_gib": 8.0,
-            "load_before": 0.01,
             "system": "Linux x86_64",
             "python": "3.11.7",
             "libraries": {"torch": "2.14.1"},
-            "git_commit": "0123456789abcdef",
-            "git_dirty": False,
+        },
+        "measured": {
+            part: {
+                "started": "2026-01-01T00:00:00+00:00",
+                "load": 0.01,
+                "git_commit": "0123456789abcdef",
+                "git_dirty": part == "sweep",
+            }
+            for part in ("throughput", "sweep")
         },
         "throughput": throughput(),
         "sweep": [

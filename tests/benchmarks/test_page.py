@@ -45,6 +45,12 @@ def test_every_figure_of_the_page_is_there(written):
     assert all((written.parent / "figures" / name).is_file() for name in names)
 
 
+def test_the_page_says_of_which_code_each_part_was_measured(written):
+    page = written.read_text()
+    assert row(page, "throughput | 2026")[1:] == ["2026-01-01T00:00:00+00:00", "0123456789ab", "0.01"]
+    assert row(page, "sweep | 2026")[2] == "0123456789ab with changes"
+
+
 def test_the_page_says_that_no_gpu_was_measured(written):
     assert "Not measured: a GPU" in written.read_text()
 
