@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 # nothing here talks to anyone
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: reproduce study test check lock bench mlflow clean
+.PHONY: reproduce study test check lock bench bench-scale mlflow clean
 .DEFAULT_GOAL := reproduce
 
 # what `make study` leaves if it is killed
@@ -61,6 +61,10 @@ bench: $(VENV)/installed
 
 mlflow: $(VENV)/installed
 	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+
+# What a hundred thousand runs cost: simulates them below the folder for temporary files, and writes into docs/scale.md
+bench-scale: $(VENV)/installed
+	python benchmarks/scale.py
 
 # What can be made again: not the runs, which cost hours
 clean:

@@ -18,8 +18,8 @@ def main() -> None:
 
     from whyrelu.claims.declaration import declared_thresholds, read_claims
     from whyrelu.claims.study import decide_study
-    from whyrelu.results.aggregation import aggregate, finished_runs
-    from whyrelu.results.given_rates import compares_tuned_with_given, with_given_lr
+    from whyrelu.results.aggregation import aggregate, finished_records
+    from whyrelu.results.given_rates import compares_tuned_with_given, trained_id, with_given_lr
     from whyrelu.runs.plan import plan
     from whyrelu.runs.store import RunStore
 
@@ -27,15 +27,22 @@ def main() -> None:
     planned = plan(overrides)
     store = RunStore(Path(planned[0].config["run_root"]))
     directory = Path("results") / planned[0].config["study"]
-    records = (store.record(run.run_id) for run in planned)
+    run_ids = [run.run_id for run in planned]
+    given = {run.run_id: run.given_lr for run in planned}
+    del planned
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
-    runs = finished_runs(records, store.layers, command)
-    if compares_tuned_with_given(way for run in planned for way in run.given_lr):
-        runs = with_given_lr(runs, {run.run_id: run.given_lr for run in planned})
-    aggregate(runs, overrides, directory, lambda data: declared_thresholds(claims, data))
+    finished = finished_records(store.records_of(run_ids), command)
+    is_compared = compares_tuned_with_given(way for ways in given.values() for way in ways)
+    aggregate(
+        with_given_lr(finished, given) if is_compared else finished,
+        lambda record: store.layers({**record, "run_id": trained_id(record["run_id"])}),
+        overrides,
+        directory,
+        lambda data: declared_thresholds(claims, data),
+    )
     verdicts = Counter(entry["verdict"] for entry in decide_study(claims, directory))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
-    print(f"{len(planned)} runs -> {directory}; of {len(claims)} claims {counts}")
+    print(f"{len(run_ids)} runs -> {directory}; of {len(claims)} claims {counts}")
 
 
 if __name__ == "__main__":

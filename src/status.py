@@ -4,6 +4,8 @@ python src/status.py                                            the study of par
 python src/status.py activation=relu,sigmoid depth=4,8 seed=0   any other grid
 """
 
+import gc
+
 from whyrelu.commandline import overrides_from_arguments, reports_errors
 
 
@@ -19,6 +21,8 @@ def main() -> None:
     from whyrelu.runs.plan import plan
     from whyrelu.runs.status import print_status
 
+    # a grid is made of many small objects, and has no cycles that a collector could find in them
+    gc.disable()
     print_status(plan(overrides), overrides)
 
 

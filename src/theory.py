@@ -21,13 +21,14 @@ def main() -> None:
     from pathlib import Path
 
     from whyrelu.configuration.composition import compose_grid
+    from whyrelu.configuration.settings import one_per_cell
     from whyrelu.data.preparation import prepare
     from whyrelu.errors import UserError
 
     jobs = compose_grid(overrides)
     if len(jobs) > 1 and not is_sweep:
         raise UserError(f"these settings make {len(jobs)} runs: with -m their predictions are written to a file")
-    configs = [job.config for job in jobs]
+    configs = [job.config for job in one_per_cell(jobs)]
     if len({config["study"] for config in configs}) > 1:
         raise UserError("these settings belong to several studies; predict one at a time")
     for config in {str(config["data"]): config for config in configs}.values():

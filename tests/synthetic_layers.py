@@ -14,6 +14,7 @@ from whyrelu.claims.study import decide_study
 from whyrelu.results.aggregation import aggregate
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, LAYER_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.files import write_table
+from whyrelu.results.inside import InsideBuilder
 from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
 
@@ -58,8 +59,26 @@ def write_tables(
     write_table(functions_table(factors), directory / "functions.parquet")
     runs = [inspected(record, level, change) for record in records]
     claims = read_claims() if decided else []
-    aggregate(runs, list(overrides), directory, lambda data: (0.5, 0.8, 0.9))
+    layers = {record["run_id"]: found for record, found in runs}
+    aggregate(
+        (record for record, _ in runs),
+        lambda record: layers[record["run_id"]],
+        list(overrides),
+        directory,
+        lambda data: (0.5, 0.8, 0.9),
+    )
     decide_study(claims, directory)
+
+
+def layers_table(
+    runs: pd.DataFrame, inspected_runs: Sequence[tuple[dict[str, Any], np.ndarray | None]]
+) -> pd.DataFrame:
+    """layers.parquet of some runs, as `inspected` gives them."""
+    builder, layers = InsideBuilder(), {}
+    for record, found in inspected_runs:
+        builder.add(record)
+        layers[record["run_id"]] = found
+    return pd.concat(builder.batches(runs, lambda record: layers[record["run_id"]]), ignore_index=True)
 
 
 def inspected(

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from synthetic import make_record
-from synthetic_layers import COLUMNS, functions_table, inspected, theory_table
+from synthetic_layers import COLUMNS, functions_table, inspected, layers_table, theory_table
 from whyrelu.claims.declaration import Claim, declared_thresholds, read_claims
 from whyrelu.claims.evidence import make_evidence
 from whyrelu.claims.ledger import Ledger, decide
 from whyrelu.results.convergence import convergence_table, run_convergence_table
-from whyrelu.results.inside import InsideBuilder
 from whyrelu.results.tables import TableBuilder
 
 CLAIMS = {claim.id: claim for claim in read_claims()}
@@ -63,7 +62,7 @@ def study(
         changed = {**quantities, **layers(record["factors"], quantities)}
         return np.stack([np.broadcast_to(changed[name], table.shape[:2]) for name in COLUMNS], axis=2)
 
-    builder, inside, factors = TableBuilder(), InsideBuilder(), []
+    builder, inside, factors = TableBuilder(), [], []
     for facet in axes:
         for activation in activations:
             for depth in depths:
@@ -75,16 +74,15 @@ def study(
                         record["metrics"]["test_accuracy"] = float(np.clip(accuracy(record["factors"]), 0, 1))
                     if curve is not None:
                         record["history"]["val_accuracy"] = list(curve(record["factors"]))
-                    record, found = inspected(record, level, change)
-                    builder.add(record)
-                    inside.add(record, found)
+                    inside.append(inspected(record, level, change))
+                    builder.add(inside[-1][0])
                     factors.append(record["factors"])
     tables = builder.tables()
     data = {"digits": 10}
     thresholds = {name: declared_thresholds(list(CLAIMS.values()), name) for name in data}
     return {
         "runs": tables.runs,
-        "layers": inside.layers(tables.runs),
+        "layers": layers_table(tables.runs, inside),
         "theory": theory_table(factors),
         "functions": functions_table(factors),
         "convergence": convergence_table(tables.runs, tables.history, thresholds),

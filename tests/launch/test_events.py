@@ -102,3 +102,19 @@ def test_a_line_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> 
     except json.JSONDecodeError:
         pytest.fail("the display of the sweep would end here, and every later failure go unnoticed")
     assert (found[0], found[-1]) == ("a", "d")
+
+
+def test_files_that_say_nothing_new_are_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a launcher may start a process per run, and each leaves a file
+    reader = EventReader(tmp_path)
+    for number in range(30):
+        (tmp_path / f"{number}.jsonl").write_bytes(line(str(number)))
+    assert len(ids(reader)) == 30
+    opened: list[str] = []
+    original = open
+    monkeypatch.setattr("builtins.open", lambda path, *rest: (opened.append(str(path)), original(path, *rest))[1])
+    assert ids(reader) == []
+    with original(tmp_path / "7.jsonl", "ab") as file:
+        file.write(line("more"))
+    assert ids(reader) == ["more"]
+    assert opened == [str(tmp_path / "7.jsonl")]

@@ -8,8 +8,8 @@ import pytest
 
 from synthetic import make_record, make_records
 from synthetic_layers import inspected, theory_table, write_tables
-from whyrelu.errors import UserError
-from whyrelu.results.aggregation import aggregate, finished_runs, headline_metrics
+from whyrelu.errors import DataError, UserError
+from whyrelu.results.aggregation import aggregate, finished_records, headline_metrics
 from whyrelu.results.cells import cells_table
 from whyrelu.results.files import write_table
 from whyrelu.results.tables import build_tables
@@ -25,6 +25,10 @@ FILES = {
 
 def metrics_of(records):
     return headline_metrics(cells_table(build_tables(records).runs))
+
+
+def nothing(record):
+    """Diagnostics of runs that were not looked into."""
 
 
 def contents(directory):
@@ -47,7 +51,7 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
 def test_records_are_gone_through_once(tmp_path):
     records = make_records()
     write_table(theory_table([record["factors"] for record in records]), tmp_path / "study" / "theory.parquet")
-    aggregate(((record, None) for record in records), [], tmp_path / "study")
+    aggregate(iter(records), nothing, [], tmp_path / "study")
     assert len(pd.read_parquet(tmp_path / "study" / "runs.parquet")) == 18
 
 
@@ -119,17 +123,30 @@ def test_provenance_is_what_the_runs_have_in_common(tmp_path):
 
 def test_several_studies_are_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match="several studies"):
-        aggregate([(make_record(), None), (make_record(study="other"), None)], [], tmp_path / "study")
+        aggregate([make_record(), make_record(study="other")], nothing, [], tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 
 def test_missing_and_failed_runs_are_counted_and_nothing_is_written(tmp_path):
     failed = {**make_record(seed=1), "status": "failed"}
     command = "python src/train.py -m seed=0,1,2,3"
-    runs = finished_runs([make_record(), None, failed, None], lambda record: None, command)
+    records = finished_records([make_record(), None, failed, None], command)
     with pytest.raises(UserError, match=r"of 4 planned runs 2 missing and 1 failed; .*: python src/train.py -m seed"):
-        aggregate(runs, [], tmp_path / "study")
+        aggregate(records, nothing, [], tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_damaged_diagnostics_are_named_and_nothing_is_written(tmp_path):
+    records = [inspected(record)[0] for record in make_records(["relu"], depths=[2], seeds=2)]
+    theory = tmp_path / "study" / "theory.parquet"
+    write_table(theory_table([record["factors"] for record in records]), theory)
+
+    def damaged(record):
+        raise DataError(f"{record['run_id']} is damaged")
+
+    with pytest.raises(DataError, match=f"{records[0]['run_id']} is damaged"):
+        aggregate(records, damaged, [], tmp_path / "study")
+    assert list((tmp_path / "study").iterdir()) == [theory]
 
 
 @pytest.fixture
@@ -151,7 +168,7 @@ def run_script(monkeypatch, *arguments, script=SCRIPT, multirun=False):
 
 def test_without_a_prediction_the_command_that_makes_it_is_named(tmp_path):
     with pytest.raises(UserError, match=r"theory.parquet .*: python src/theory.py -m seed=0,1 writes it"):
-        aggregate([(make_record(), None)], ["seed=0,1"], tmp_path / "study")
+        aggregate([make_record()], nothing, ["seed=0,1"], tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 

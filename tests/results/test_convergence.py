@@ -39,7 +39,7 @@ def test_one_evaluation_reaches_nothing():
     assert first_reached([0.9], [10], 0.5) == (10, False)
 
 
-@pytest.mark.parametrize(("accuracy", "steps"), [([], []), ([0.1], [1, 2]), ([[0.1]], [[1]])])
+@pytest.mark.parametrize(("accuracy", "steps"), [([], []), ([0.1], [1, 2]), ([[0.1]], [1]), (0.1, 1)])
 def test_unusable_curves(accuracy, steps):
     with pytest.raises(ValueError, match="as many steps as evaluations"):
         first_reached(accuracy, steps, 0.5)
@@ -51,6 +51,22 @@ def test_a_run_that_diverged_is_followed_to_the_end():
     curve = kaplan_meier(censored(rows, 100))
     assert curve.survival[-1] == 0.5
     assert curve.times[-1] == 100
+
+
+def test_many_runs_at_once_are_as_each_alone():
+    rng = np.random.default_rng(0)
+    accuracy = np.where(rng.uniform(size=(200, 15)) < 0.1, np.nan, rng.uniform(size=(200, 15)))
+    loss = rng.uniform(2.2, 2.4, accuracy.shape)
+    steps = np.cumsum(rng.integers(1, 9, accuracy.shape), axis=1)
+    found = first_reached(accuracy, steps, 0.6)
+    assert 0 < found.reached.sum() < 200
+    for i in range(200):
+        assert first_reached(accuracy[i], steps[i], 0.6) == (found.step[i], found.reached[i])
+    # to the last bit, though many are added up at once
+    assert area_under_curve(loss.T.copy().T).tolist() == [float(area_under_curve(row)) for row in loss]
+    assert plateau_length(loss, steps, 10).tolist() == [
+        int(plateau_length(a, b, 10)) for a, b in zip(loss, steps, strict=True)
+    ]
 
 
 def test_area_is_the_mean():

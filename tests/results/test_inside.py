@@ -5,22 +5,31 @@ import pandas as pd
 import pytest
 
 from synthetic import make_record, make_records
-from synthetic_layers import COLUMNS, inspected, theory_table
+from synthetic_layers import COLUMNS, inspected, layers_table, theory_table
 from whyrelu.errors import UserError
+from whyrelu.results import inside as module
 from whyrelu.results.columns import LAYER_COLUMNS, PROFILE_COLUMNS, SPECTRA_COLUMNS
-from whyrelu.results.inside import InsideBuilder, profiles_table
+from whyrelu.results.inside import InsideBuilder, ProfilesBuilder
 from whyrelu.results.tables import build_tables
 
 
 def inside(records, change=None, level="full"):
     """The tables of some records: runs, layers, spectra and profiles."""
     runs = build_tables(records).runs
-    builder = InsideBuilder()
-    for record in records:
-        builder.add(*inspected(record, level, change))
-    layers = builder.layers(runs)
+    found = [inspected(record, level, change) for record in records]
+    spectra = InsideBuilder()
+    for record, _ in found:
+        spectra.add(record)
+    layers = layers_table(runs, found)
     theory = theory_table([record["factors"] for record in records])
-    return runs, layers, builder.spectra(runs), profiles_table(runs, layers, theory)
+    return runs, layers, spectra.spectra(runs), profiles_of(runs, theory, layers)
+
+
+def profiles_of(runs, theory, *batches):
+    builder = ProfilesBuilder(runs, theory)
+    for batch in batches:
+        builder.add(batch)
+    return builder.table()
 
 
 def setting(name, values):
@@ -129,4 +138,40 @@ def test_runs_without_a_prediction_are_refused():
         pd.concat([theory_table([record["factors"] for record in records])] * 2),
     ):
         with pytest.raises(UserError, match=r"other cells than the runs: python src/theory\.py"):
-            profiles_table(runs, layers, theory)
+            profiles_of(runs, theory, layers)
+
+
+def test_what_is_read_in_batches_is_what_is_read_at_once(monkeypatch):
+    records = make_records(["tanh", "relu"], depths=[2, 3], seeds=3, axes={"norm": ["batch", "none"]})
+    runs, layers, _, profiles = inside(records)
+    found = {record["run_id"]: inspected(record) for record in records}
+    builder = InsideBuilder()
+    for record, _ in found.values():
+        builder.add(record)
+    monkeypatch.setattr(module, "_BATCH_ROWS", 20)
+    loaded = []
+
+    def load(record):
+        loaded.append(record["run_id"])
+        return found[record["run_id"]][1]
+
+    batches = list(builder.batches(runs, load))
+    # 5 epochs of 2 layers in 3 runs are more than a batch should have, and a cell is not torn
+    assert [batch["run_id"].nunique() for batch in batches] == [3] * 8
+    assert loaded == runs["run_id"].tolist()
+    pd.testing.assert_frame_equal(pd.concat(batches, ignore_index=True), layers)
+    theory = theory_table([record["factors"] for record in records])
+    pd.testing.assert_frame_equal(profiles_of(runs, theory, *batches), profiles, check_exact=True)
+
+
+def test_records_that_name_other_columns_stand_beside_each_other():
+    records = make_records(["relu"], depths=[2], seeds=2)
+    runs = build_tables(records).runs
+    found = [inspected(record) for record in records]
+    turned = list(reversed(COLUMNS))[1:]
+    said = found[1][0]["diagnostics"] | {"columns": turned}
+    found[1] = {**found[1][0], "diagnostics": said}, found[1][1][:, :, ::-1][:, :, 1:]
+    layers = layers_table(runs, found)
+    usual = layers_table(runs, [inspected(record) for record in records])
+    pd.testing.assert_frame_equal(layers.drop(columns=COLUMNS[-1]), usual.drop(columns=COLUMNS[-1]))
+    assert layers.loc[layers["run_id"] == records[1]["run_id"], COLUMNS[-1]].isna().all()

@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import hashlib
 import json
 import math
 import re
@@ -12,7 +13,7 @@ import pytest
 from whyrelu.configuration.composition import compose_grid
 from whyrelu.configuration.schema import NAMED_GROUPS, Config
 from whyrelu.runs import identity
-from whyrelu.runs.identity import IRRELEVANT, factors, relevant, run_id
+from whyrelu.runs.identity import IRRELEVANT, Identifier, factors, relevant, run_id
 
 # What changes where files are, who watches and how often a run is saved, and never a result.
 CHANGES_NO_RESULT = {
@@ -293,3 +294,48 @@ def test_identities_are_strict_about_types_that_differ(config: dict[str, Any]) -
 def test_identity_needs_no_file_of_a_run(config: dict[str, Any], tmp_path: Path) -> None:
     assert run_id(changed(config, "run_root", str(tmp_path / "nowhere")), "data") == run_id(config, "data")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["experiment=digits", "activation=relu,leaky_relu", "depth=2,4", "seed=0,1", "lr=0.05,1"],
+        ["trainer.max_epochs=15,3", "tuning.seeds=2,3", "data.train_size=null,64", "schedule=cosine,constant"],
+        ["optimizer=adam", "optimizer.eps=1e-8,1", "study='ä',b", "optimizer.lr_grid=[0.1,1],[1,2]"],
+    ],
+    ids=" ".join,
+)
+def test_the_identity_of_a_point_is_the_hash_of_what_its_configuration_tells(overrides: list[str]) -> None:
+    """Spelt out, because it is a promise to all runs there are, however it is computed."""
+    identifier = Identifier()
+    jobs = compose_grid(overrides)
+    for job in jobs:
+        defaults = {key: value for key, value in DEFAULTS.items()}
+        told = {
+            key: value
+            for key, value in relevant(job.config).items()
+            if key not in defaults or json.dumps(defaults[key]) != json.dumps(value)
+        }
+        whole = {"config": told, "data": "f", "code": identity.code_version(), "own_code": {}}
+        expected = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+        assert identifier(job.settings, "f") == run_id(job.config, "f") == expected
+    assert len({identifier(job.settings, "f") for job in jobs}) == len({json.dumps(relevant(j.config)) for j in jobs})
+
+
+def test_what_points_share_is_written_down_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    flattened: list[int] = []
+    original = identity._flatten
+
+    def counting(config: Any, prefix: str = "") -> dict[str, Any]:
+        flattened.append(len(config))
+        return original(config, prefix)
+
+    jobs = compose_grid(["activation=relu,tanh", "depth=2,4", "seed=range(0,100)"])
+    identifier = Identifier()
+    identifier(jobs[0].settings, "f")
+    identifier(jobs[-1].settings, "f")
+    monkeypatch.setattr(identity, "_flatten", counting)
+    for job in jobs:
+        identifier(job.settings, "f")
+    # only what is the own of a point: its depth and its seed
+    assert set(flattened) == {1}

@@ -1,17 +1,19 @@
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from whyrelu.configuration.settings import Job, Settings
 from whyrelu.runs.plan import PlannedRun
-from whyrelu.runs.status import print_status, state
+from whyrelu.runs.status import MOST_FAILURES, print_status, states
 from whyrelu.runs.store import RunStore
 
 
 def planned(root: Path, activation: str, depth: int, seed: int) -> PlannedRun:
     config = {"run_root": str(root), "activation": {"name": activation}, "depth": depth, "seed": seed}
-    label = f"activation={activation} depth={depth} seed={seed}"
-    return PlannedRun(f"{activation}-{depth}-{seed}", config, [], label)
+    overrides = [f"activation={activation}", f"depth={depth}", f"seed={seed}"]
+    return PlannedRun(f"{activation}-{depth}-{seed}", Job(overrides, overrides, Settings(config)))
 
 
 def finish(root: Path, run: PlannedRun, status: str = "completed", error: str | None = None) -> None:
@@ -43,8 +45,31 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     finish(tmp_path, runs[2], "failed", "broken")
     begin(tmp_path, runs[3])
     store.folder(runs[4].run_id).mkdir()
-    states = [state(store, run.run_id) for run in runs]
-    assert states == ["done", "done", "failed", "begun", "missing", "missing"]
+    found = states(store, [run.run_id for run in runs])
+    assert list(found.values()) == ["done", "done", "failed", "begun", "missing", "missing"]
+
+
+def test_runs_that_were_never_begun_cost_no_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(50)]
+    finish(tmp_path, runs[7])
+    looked: list[str] = []
+    original = RunStore.record
+    monkeypatch.setattr(RunStore, "record", lambda store, run_id: (looked.append(run_id), original(store, run_id))[1])
+    store = RunStore(tmp_path)
+    found = states(store, [run.run_id for run in runs])
+    assert Counter(found.values()) == {"missing": 49, "done": 1}
+    assert store.done(run.run_id for run in runs) == {runs[7].run_id}
+    assert looked == [runs[7].run_id] * 2
+
+
+def test_of_many_failures_some_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(MOST_FAILURES + 5)]
+    for run in runs:
+        finish(tmp_path, run, "failed", "no memory")
+    print_status(runs, [])
+    text = capsys.readouterr().out
+    assert text.count("no memory") == MOST_FAILURES
+    assert "... and 5 more failed" in text
 
 
 def test_what_is_done_failed_begun_and_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

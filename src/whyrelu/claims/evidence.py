@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,12 @@ from whyrelu.results.labels import facet_columns, facet_labels, labelled
 from whyrelu.results.reference import reference_label
 from whyrelu.results.tables import factor_columns
 
+# The columns of layers.parquet that claims look at: of a large study it is much larger than all other tables.
+LAYERS_USED = ("run_id", "epoch", "layer", "gradient", "update", "saturated", "desaturated")
+
+# Gives `LAYERS_USED` of the rows that `Evidence.layers` has, in their order, when told the runs of the reference facet.
+ReadLayers = Callable[[Sequence[str]], pd.DataFrame]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -23,7 +29,8 @@ class Evidence:
 
     Attributes:
         runs: runs.parquet and the columns `series` (activation), `facet` (label) and `failed`.
-        layers: layers.parquet and the columns `series`, `facet` and `depth`; no rows if nothing was measured inside.
+        layers: `LAYERS_USED` of layers.parquet and the columns `series`, `facet` and `depth`: all rows of the reference
+            facet, of others those of the first layer or of init; no rows if nothing was measured inside.
         theory: theory.parquet and the columns `series` and `facet`.
         functions: functions.parquet.
         convergence: convergence.parquet.
@@ -72,13 +79,18 @@ class Evidence:
         others = [name for name in self.facet_columns if name not in own and name != "lr"]
         facets = self.runs.drop_duplicates("facet").set_index("facet")
         same = facet_labels(facets, others) == facet_labels(facets, others)[self.reference]
-        chosen = [self.reference, *(label for label in facets.index[same] if label != self.reference)]
+        # a rate that goes with the group tells no siblings apart; of several, that of the reference
+        is_other = facets["lr"] != facets["lr"][self.reference]
+        chosen = sorted(facets.index[same], key=lambda label: (label != self.reference, is_other[label]))
         further = [name for name in own if name != group]
         named = facets[group].astype("str")
         if further:
             details = facet_labels(facets.where(facets.notna(), None), further)
             named = named.where(facets[further].isna().all(axis=1), named + " (" + details + ")")
-        return {str(named[label]): str(label) for label in chosen}
+        found: dict[str, str] = {}
+        for label in chosen:
+            found.setdefault(str(named[label]), str(label))
+        return found
 
     def runs_of(self, facet: str | None = None) -> pd.DataFrame:
         """The runs of a facet, by default of the reference."""
@@ -119,7 +131,7 @@ class Evidence:
 def make_evidence(
     *,
     runs: pd.DataFrame,
-    layers: pd.DataFrame,
+    layers: pd.DataFrame | ReadLayers,
     theory: pd.DataFrame,
     functions: pd.DataFrame,
     convergence: pd.DataFrame,
@@ -133,7 +145,7 @@ def make_evidence(
 
     Args:
         runs: runs.parquet.
-        layers: layers.parquet.
+        layers: layers.parquet, or what reads the part of it that is used.
         theory: theory.parquet.
         functions: functions.parquet.
         convergence: convergence.parquet.
@@ -149,6 +161,8 @@ def make_evidence(
     tuned = [name for name in columns if name != "lr"]
     tuning = runs.iloc[:0] if tuning is None else as_tuned(tuning, columns)
     tuning = labelled(tuning, tuned).assign(failed=is_failure(tuning))
+    if callable(layers):
+        layers = layers(runs.loc[runs["facet"] == reference_label(runs, columns), "run_id"].tolist())
     return Evidence(
         runs=runs,
         layers=layers.merge(runs[["run_id", "series", "facet", "depth"]], on="run_id"),

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow.compute as pc
+
 from whyrelu.claims.declaration import Claim
-from whyrelu.claims.evidence import Evidence, make_evidence
+from whyrelu.claims.evidence import LAYERS_USED, Evidence, make_evidence
 from whyrelu.claims.ledger import decide, verdict_metrics
 from whyrelu.results.columns import (
     ACTIVE_COLUMNS,
     CONVERGENCE_COLUMNS,
     FUNCTION_COLUMNS,
-    LAYER_COLUMNS,
     RUN_CONVERGENCE_COLUMNS,
     THEORY_COLUMNS,
 )
-from whyrelu.results.files import read_json, read_table, write_json, write_table
+from whyrelu.results.files import read_json, read_part, read_table, write_json, write_table
 from whyrelu.results.tables import RUN_COLUMNS
 from whyrelu.results.tuning import tuning_of_study
 
@@ -60,7 +62,7 @@ def read_evidence(directory: Path) -> Evidence:
     tuned = read_table(tuning, RUN_COLUMNS, "python src/tune.py") if tuning.is_file() else None
     return make_evidence(
         runs=runs,
-        layers=read_table(directory / "layers.parquet", LAYER_COLUMNS),
+        layers=lambda reference: _read_layers(directory / "layers.parquet", reference),
         theory=read_table(directory / "theory.parquet", THEORY_COLUMNS, _THEORY_WRITER),
         functions=read_table(directory / "functions.parquet", {**FUNCTION_COLUMNS, **ACTIVE_COLUMNS}, _THEORY_WRITER),
         convergence=read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS),
@@ -70,3 +72,9 @@ def read_evidence(directory: Path) -> Evidence:
         overrides=provenance["overrides"],
         common=provenance["common"],
     )
+
+
+def _read_layers(path: Path, reference: Sequence[str]) -> pd.DataFrame:
+    """The rows and columns of layers.parquet that claims look at, given the runs of the reference facet."""
+    wanted = (pc.field("epoch") == 0) | (pc.field("layer") == 1) | pc.field("run_id").isin(reference)
+    return read_part(path, LAYERS_USED, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,35 +16,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from whyrelu.configuration.choices import plain_choices
 from whyrelu.configuration.explanation import explain
+from whyrelu.configuration.points import points_of
 from whyrelu.configuration.schema import NAMED_GROUPS, TUNED, Config, register, validate
+from whyrelu.configuration.settings import Change, Job, Settings
 from whyrelu.errors import UserError
+from whyrelu.runs.identity import is_apart_from_cell
 from whyrelu.tuning.rates import tuned_rate
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
 CONFIG_NAME = "train"
-
-
-class Job(NamedTuple):
-    """One point of a grid: its overrides, those of them that vary over the grid, and its resolved configuration.
-
-    `is_tuned` tells whether its learning rate was given as "tuned"; the configuration has the number.
-    """
-
-    overrides: list[str]
-    varied: list[str]
-    config: dict[str, Any]
-    is_tuned: bool = False
-
-    @property
-    def given_lr(self) -> str:
-        """What the learning rate was given as: "tuned", or its number."""
-        return TUNED if self.is_tuned else f"{float(self.config['lr']):.12g}"
-
-    @property
-    def label(self) -> str:
-        """What tells this point from the others of its grid."""
-        return " ".join(self.varied or self.overrides) or "defaults"
 
 
 class _Axis(NamedTuple):
@@ -82,8 +64,8 @@ def compose_grid(overrides: Sequence[str], look_up: bool = True, last: Sequence[
     Those of each of the study's `arms` follow: the same grid with some of its overrides replaced.
 
     Composing takes Hydra a tenth of a second, too long for grids of thousands; so it composes only the combinations of
-    config groups (or, where groups are independent, their options alone), and swept values (depth, seed, lr) are set
-    in copies.
+    config groups (or, where groups are independent, their options alone); see `points` for swept values (depth, seed,
+    lr).
 
     Args:
         overrides: as typed.
@@ -111,21 +93,41 @@ def compose_grid(overrides: Sequence[str], look_up: bool = True, last: Sequence[
 def _product(overrides: Sequence[str], look_up: bool) -> list[Job]:
     axes = _axes(overrides)
     composed = _compositions([axis for axis in axes if not axis.is_set])
+    set_axes = [axis.texts for axis in axes if axis.is_set]
+    known: dict[str, Change] = {}
+    points = {
+        base: points_of(config, set_axes, lambda config: resolve(config, look_up=False), _check, known)
+        for base, config in composed.items()
+    }
+    rate_of = _rates() if look_up else None
     jobs = []
     for texts in itertools.product(*(axis.texts for axis in axes)):
         base = tuple(text for text, axis in zip(texts, axes, strict=True) if not axis.is_set)
-        config = composed[base].copy()
-        for text, axis in zip(texts, axes, strict=True):
-            if axis.is_set:
-                _set(config, text)
+        settings = points[base]([text for text, axis in zip(texts, axes, strict=True) if axis.is_set])
         varied = [text for text, axis in zip(texts, axes, strict=True) if len(axis.texts) > 1]
-        resolved = resolve(config, look_up)
         typed = list(texts)
-        if look_up and config.lr == TUNED:
+        is_tuned = settings.value("lr") == TUNED
+        if rate_of and is_tuned:
+            lr = rate_of(settings)
+            settings = settings.changed(lr=lr)
             # a worker need not look it up again
-            typed = [*(text for text in texts if not text.startswith("lr=")), f"lr={resolved['lr']}"]
-        jobs.append(Job(typed, varied, resolved, config.lr == TUNED))
+            typed = [*(text for text in texts if not text.startswith("lr=")), f"lr={lr}"]
+        jobs.append(Job(typed, varied, settings, is_tuned))
     return jobs
+
+
+def _rates() -> Callable[[Settings], float]:
+    """Looks up the learning rate of a point, once per cell."""
+    found: dict[tuple[int, str], float] = {}
+
+    def rate_of(settings: Settings) -> float:
+        own = [change for change in settings.changes if not is_apart_from_cell(change[0])]
+        cell = id(settings.shared), repr(own)
+        if cell not in found:
+            found[cell] = tuned_rate(settings.config())
+        return found[cell]
+
+    return rate_of
 
 
 def resolve(config: DictConfig, look_up: bool = True) -> dict[str, Any]:
@@ -149,11 +151,14 @@ def resolve(config: DictConfig, look_up: bool = True) -> dict[str, Any]:
             raise UserError(f"setting {key} was removed; a run needs it")
     for group in NAMED_GROUPS:
         _rename_after_target(group, values[group])
-    is_tuned = values["lr"] == TUNED
-    validate(values | {"lr": 1.0} if is_tuned else values)
-    if is_tuned and look_up:
+    _check(values)
+    if values["lr"] == TUNED and look_up:
         values["lr"] = tuned_rate(values)
     return values
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    validate({**values, "lr": 1.0} if values["lr"] == TUNED else values)
 
 
 def _rename_after_target(group: str, named: dict[str, Any]) -> None:
@@ -195,27 +200,36 @@ def _compositions(axes: Sequence[_Axis]) -> dict[tuple[str, ...], DictConfig]:
     """Every combination of the texts of these axes, composed."""
     grid = list(itertools.product(*(axis.texts for axis in axes)))
     varied = [i for i, axis in enumerate(axes) if len(axis.texts) > 1]
-    if len(varied) > 1 and all(axes[i].group for i in varied):
-        assembled = _assembled(axes, varied)
+    compose_once = cache(_compose)
+    if varied and all(axes[i].group for i in varied):
+        assembled = _assembled(axes, varied, compose_once)
         # choices could act together in a way that none shows alone, through interpolation in a defaults list; conf/ has
         # none, and what a person adds is checked at the corner farthest from the first
-        if assembled is not None and _plain(assembled[grid[-1]]) == _plain(_compose(grid[-1])):
+        if assembled is not None and _plain(assembled[grid[-1]]) == _plain(compose_once(grid[-1])):
             return assembled
-    return {texts: _compose(texts) for texts in grid}
+    return {texts: compose_once(texts) for texts in grid}
 
 
-def _assembled(axes: Sequence[_Axis], varied: Sequence[int]) -> dict[tuple[str, ...], DictConfig] | None:
+def _assembled(
+    axes: Sequence[_Axis], varied: Sequence[int], compose_once: Callable[[tuple[str, ...]], DictConfig]
+) -> dict[tuple[str, ...], DictConfig] | None:
     """The same from compositions with one choice unlike the first; None if one changes more than its group."""
     first = tuple(axis.texts[0] for axis in axes)
-    base = _compose(first)
+    base = compose_once(first)
     nodes: dict[tuple[int, str], Any] = {}
     for i in varied:
-        group = str(axes[i].group)
-        for text in axes[i].texts:
-            alone = base if text == first[i] else _compose((*first[:i], text, *first[i + 1 :]))
-            if _plain(alone, leave_out=group) != _plain(base, leave_out=group):
+        group, options = str(axes[i].group), axes[i].texts
+
+        def with_choice(text: str, i: int = i) -> DictConfig:
+            return compose_once((*first[:i], text, *first[i + 1 :]))
+
+        ends = {text: _plain(with_choice(text))[group] for text in (options[0], options[-1])}
+        files = plain_choices(CONFIG_DIRECTORY, group, options, ends)
+        for text in ends if files else options:
+            if _plain(with_choice(text), leave_out=group) != _plain(base, leave_out=group):
                 return None
-            nodes[i, text] = alone[group]
+        for text in options:
+            nodes[i, text] = files[text] if files else with_choice(text)[group]
     combined = {}
     for texts in itertools.product(*(axis.texts for axis in axes)):
         config = base.copy()
@@ -257,11 +271,3 @@ def _axis(override: Override, is_group: bool) -> _Axis:
     return _Axis(
         texts, is_set, group=override.key_or_group if is_group and key in Config.__dataclass_fields__ else None
     )
-
-
-def _set(config: DictConfig, text: str) -> None:
-    override = OverridesParser.create().parse_override(text)
-    try:
-        OmegaConf.update(config, override.key_or_group, override.value())
-    except Exception as error:
-        raise explain(error, [text]) from error

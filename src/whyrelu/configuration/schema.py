@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -231,8 +232,8 @@ def _at_least(least: int, values: Mapping[str, Any], *keys: str, prefix: str = "
 
 def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: str = "") -> None:
     """Check what `+key=value` and the free arguments of groups let through."""
-    types = get_type_hints(schema) if schema else {}
-    if schema and (unknown := sorted(set(values) - {field.name for field in fields(schema)})):
+    types = _types(schema) if schema else {}
+    if schema and (unknown := sorted(set(values) - set(types))):
         raise UnknownNameError("setting", prefix + unknown[0], [prefix + field.name for field in fields(schema)])
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -242,3 +243,8 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             )
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
+
+
+@cache
+def _types(schema: type) -> dict[str, Any]:
+    return get_type_hints(schema)

@@ -38,16 +38,28 @@ class EventReader:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._read: dict[Path, int] = {}
+        self._read: dict[str, int] = {}
 
     def new(self) -> Iterator[Event]:
         """Yield new events, those of one worker in their order; a line that is being written waits for next time."""
-        for path in sorted(self._directory.glob("*.jsonl")):
+        for path, size in self._files():
+            begin = self._read.get(path, 0)
+            # a launcher that starts a process per run leaves as many files, most of which say nothing new
+            if size == begin:
+                continue
             with open(path, "rb") as file:
-                file.seek(self._read.get(path, 0))
+                file.seek(begin)
                 for line in file:
                     if not line.endswith(b"\n"):
                         break
                     self._read[path] = self._read.get(path, 0) + len(line)
                     with suppress(ValueError, TypeError):
                         yield Event(**json.loads(line))
+
+    def _files(self) -> list[tuple[str, int]]:
+        """The files of all workers with their sizes."""
+        try:
+            with os.scandir(self._directory) as entries:
+                return sorted((entry.path, entry.stat().st_size) for entry in entries if entry.name.endswith(".jsonl"))
+        except FileNotFoundError:
+            return []

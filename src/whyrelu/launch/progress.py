@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from whyrelu.launch.events import Event, EventReader
 
 POLL_SECONDS = 0.2
+# Seconds between two looks, at least so many times what the last one took: there may be a file per run.
+POLL_SHARE = 20.0
 
 
 class SweepDisplay:
@@ -73,9 +75,12 @@ class SweepDisplay:
             return set(self._finished), set(self._running)
 
     def _follow(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        wait = POLL_SECONDS
+        while not self._stop.wait(wait):
+            begin = time.monotonic()
             with self._lock:
                 self._read()
+            wait = max(POLL_SECONDS, POLL_SHARE * (time.monotonic() - begin))
         with self._lock:
             self._read()
 

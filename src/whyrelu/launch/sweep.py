@@ -13,7 +13,8 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
-from whyrelu.configuration.composition import Job, compose_grid
+from whyrelu.configuration.composition import compose_grid
+from whyrelu.configuration.settings import Job
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.launch.events import Event, EventReader, emit
@@ -49,7 +50,7 @@ def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequen
     runs = identify(jobs)
     config = runs[0].config
     store = RunStore(Path(config["run_root"]))
-    done = {run.run_id for run in runs if store.is_done(run.run_id)}
+    done = store.done(run.run_id for run in runs)
     waiting = [run for run in runs if run.run_id not in done]
     console.print(f"{len(runs)} runs" + (f", {len(done)} of them done already" if done else ""), highlight=False)
     if not waiting:
@@ -76,7 +77,7 @@ def _prepare_data(jobs: Iterable[Job]) -> None:
         UserError: two points of the grid make different data sets under one name, which would replace each other.
     """
     fingerprints: dict[tuple[str, str], str] = {}
-    different = {str(job.config["data"]): job.config for job in jobs}
+    different = {str(config["data"]): config for config in (job.config for job in jobs)}
     for config in different.values():
         place = config["prepared_root"], config["data"]["name"]
         fingerprint = prepare(config["data"], Path(config["prepared_root"]))["fingerprint"]

@@ -18,14 +18,13 @@ from whyrelu.results.columns import (
     CONTRAST_COLUMNS,
     CONVERGENCE_COLUMNS,
     FUNCTION_COLUMNS,
-    LAYER_COLUMNS,
     LR_COLUMNS,
     PROFILE_COLUMNS,
     SHARE_COLUMNS,
     SPECTRA_COLUMNS,
     THEORY_COLUMNS,
 )
-from whyrelu.results.files import read_json, read_table
+from whyrelu.results.files import read_json, read_part, read_table
 from whyrelu.results.given_rates import as_tuned
 from whyrelu.results.labels import facet_columns, facet_name, labelled
 from whyrelu.results.reference import reference_label
@@ -46,7 +45,7 @@ class _Inside:
     """The tables that look inside the networks, as they are in their files."""
 
     profiles: pd.DataFrame
-    layers: pd.DataFrame
+    measured: pd.DataFrame
     spectra: pd.DataFrame
     theory: pd.DataFrame
     functions: pd.DataFrame
@@ -81,7 +80,8 @@ def read_study(directory: Path) -> Study:
     cells = read_table(directory / "cells.parquet", [*factors, *CELL_STATISTICS])
     inside = _Inside(
         read_table(directory / "profiles.parquet", [*factors, *PROFILE_COLUMNS]),
-        read_table(directory / "layers.parquet", LAYER_COLUMNS),
+        # of each layer the page shows profiles; here it counts which runs were looked into
+        read_part(directory / "layers.parquet", ["run_id"]).drop_duplicates(ignore_index=True),
         read_table(directory / "spectra.parquet", SPECTRA_COLUMNS),
         read_table(directory / "theory.parquet", [*factors, *THEORY_COLUMNS], _THEORY_WRITER),
         read_table(directory / "functions.parquet", FUNCTION_COLUMNS, _THEORY_WRITER),
@@ -107,7 +107,9 @@ def read_study(directory: Path) -> Study:
     ids = set(runs["run_id"])
     together = (
         len(runs) == int(cells["n"].sum()) == provenance["runs"]
-        and all(set(table["run_id"]) <= ids for table in (history, inside.layers, inside.spectra, decided.convergence))
+        and all(
+            set(table["run_id"]) <= ids for table in (history, inside.measured, inside.spectra, decided.convergence)
+        )
         and set(decided.contrasts["claim"]) <= {claim["id"] for claim in decided.claims}
         and len(cells) == int((inside.theory["layer"] == 1).sum())
     )
@@ -188,7 +190,7 @@ def _study(
     cells = labelled(cells, columns)
     profiles, theory = labelled(inside.profiles, columns), labelled(inside.theory, columns)
     named = runs[["run_id", "series", "facet", "depth"]]
-    layers, spectra = inside.layers.merge(named, on="run_id"), inside.spectra.merge(named, on="run_id")
+    measured, spectra = inside.measured.merge(named, on="run_id"), inside.spectra.merge(named, on="run_id")
     convergence = decided.convergence.merge(named, on="run_id")
     # the rate is what tuning varies, so it tells no facets apart there
     tuning = as_tuned(decided.tuning, columns)
@@ -210,7 +212,7 @@ def _study(
                 history=history[history["run_id"].isin(own["run_id"])].reset_index(drop=True),
                 chance=1 / classes[str(part["data"].iloc[0])],
                 profiles=_of_facet(profiles, label),
-                layers=_of_facet(layers, label),
+                measured=len(_of_facet(measured, label)),
                 spectra=_of_facet(spectra, label),
                 theory=_of_facet(theory, label),
                 convergence=_of_facet(convergence, label),

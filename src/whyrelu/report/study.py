@@ -20,12 +20,12 @@ class _Cells:
 
     cells: pd.DataFrame
 
-    @property
+    @cached_property
     def series(self) -> list[str]:
         """The activations, in the order in which the sweep names them."""
         return list(dict.fromkeys(self.cells["series"]))
 
-    @property
+    @cached_property
     def depths(self) -> list[int]:
         """The depths, ascending."""
         return sorted({int(depth) for depth in self.cells["depth"]})
@@ -43,7 +43,7 @@ class Facet(_Cells):
         history: history.parquet.
         chance: accuracy of guessing, 1 / classes.
         profiles: profiles.parquet and the column `series`; no rows if nothing was measured inside the networks.
-        layers: layers.parquet and the columns `series` and `depth`.
+        measured: how many of its runs were looked into.
         spectra: spectra.parquet and the columns `series` and `depth`.
         theory: theory.parquet and the column `series`.
         convergence: convergence.parquet and the columns `series` and `depth`.
@@ -58,7 +58,7 @@ class Facet(_Cells):
     history: pd.DataFrame
     chance: float
     profiles: pd.DataFrame
-    layers: pd.DataFrame
+    measured: int
     spectra: pd.DataFrame
     theory: pd.DataFrame
     convergence: pd.DataFrame
@@ -66,7 +66,7 @@ class Facet(_Cells):
     short: str
     slug: str
 
-    @property
+    @cached_property
     def deepest(self) -> int:
         """The largest depth at which all activations were run; if there is none, the largest."""
         tried = self.cells.groupby("depth")["series"].nunique()

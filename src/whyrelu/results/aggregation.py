@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from whyrelu.errors import UserError
 from whyrelu.results.cells import cells_table, curves_table, learns
 from whyrelu.results.columns import THEORY_COLUMNS
 from whyrelu.results.convergence import convergence_table, run_convergence_table
-from whyrelu.results.files import read_table, write_csv, write_json, write_table
-from whyrelu.results.inside import InsideBuilder, profiles_table
+from whyrelu.results.files import read_table, write_batches, write_csv, write_json, write_table
+from whyrelu.results.inside import InsideBuilder, LoadLayers, ProfilesBuilder
 from whyrelu.results.labels import contrast_pair, facet_columns, facet_labels, series_labels
 from whyrelu.results.tables import TableBuilder, Tables
 
@@ -25,12 +23,9 @@ from whyrelu.results.tables import TableBuilder, Tables
 MACHINE_FACTS = ("python", "device", "cpu", "threads", "precision", "code_version")
 
 
-# A finished run: the content of its run.json, and its diagnostics (epochs, layers, columns) if there are any.
-Finished = tuple[Mapping[str, Any], NDArray[np.float64] | None]
-
-
 def aggregate(
-    runs: Iterable[Finished],
+    records: Iterable[Mapping[str, Any]],
+    layers: LoadLayers,
     overrides: Sequence[str],
     directory: Path,
     thresholds: Callable[[str], Sequence[float]] = lambda data: (),
@@ -40,44 +35,54 @@ def aggregate(
     They are runs, history, convergence, run_convergence, cells, layers, spectra and profiles as parquet, curves.csv,
     metrics.json and provenance.json.
 
-    Nothing is written unless all records can be used.
+    Nothing is written unless all records and diagnostics can be used.
 
     Args:
-        runs: finished ones, in the order of the grid; gone through once.
+        records: of finished runs (the content of run.json), in the order of the grid; gone through once.
+        layers: gives the diagnostics of a record, once all records were seen.
         overrides: of the sweep that made them, as typed.
         directory: results/<study>, with theory.parquet of the same cells.
         thresholds: of validation accuracy, for each data set: when they are reached is in convergence.parquet.
 
     Raises:
         UserError: no runs, a failed or incomplete one, one run twice, or runs of several studies; or no prediction.
+        DataError: the diagnostics of a run are missing or damaged.
     """
     builder, inside, facts = TableBuilder(), InsideBuilder(), _Facts()
-    for record, found in runs:
+    for record in records:
         builder.add(record)
-        inside.add(record, found)
+        inside.add(record)
         facts.add(record)
     tables = builder.tables()
+    # what records said is in the tables now, and was as large as they are
+    del builder
     if "study" not in tables.common:
         raise UserError("the runs belong to several studies; aggregate one at a time")
     theory = read_table(
         directory / "theory.parquet", THEORY_COLUMNS, shlex.join(["python", "src/theory.py", "-m", *overrides])
     )
-    cells = cells_table(tables.runs)
-    layers = inside.layers(tables.runs)
-    profiles = profiles_table(tables.runs, layers, theory)
+    profiles = ProfilesBuilder(tables.runs, theory)
+    # first, because it is what can still be found to be damaged
+    write_batches(_passed_on(inside.batches(tables.runs, layers), profiles.add), directory / "layers.parquet")
+    write_table(profiles.table(), directory / "profiles.parquet")
+    write_table(inside.spectra(tables.runs), directory / "spectra.parquet")
     write_table(tables.runs, directory / "runs.parquet")
     write_table(tables.history, directory / "history.parquet")
     classes = {data["name"]: int(data["classes"]) for data in facts.data()}
     declared = {name: thresholds(name) for name in classes}
     write_table(convergence_table(tables.runs, tables.history, declared), directory / "convergence.parquet")
     write_table(run_convergence_table(tables.runs, tables.history, classes), directory / "run_convergence.parquet")
-    write_table(cells, directory / "cells.parquet")
-    write_table(layers, directory / "layers.parquet")
-    write_table(inside.spectra(tables.runs), directory / "spectra.parquet")
-    write_table(profiles, directory / "profiles.parquet")
     write_csv(curves_table(tables.runs, tables.history), directory / "curves.csv")
+    cells = cells_table(tables.runs)
+    write_table(cells, directory / "cells.parquet")
     write_json(headline_metrics(cells), directory / "metrics.json")
     write_json(_provenance(tables, facts, overrides), directory / "provenance.json")
+
+
+def _passed_on(batches: Iterable[pd.DataFrame], take: Callable[[pd.DataFrame], None]) -> Iterator[pd.DataFrame]:
+    for batch in batches:
+        take(batch)
+        yield batch
 
 
 def headline_metrics(cells: pd.DataFrame) -> dict[str, Any]:
@@ -158,16 +163,11 @@ def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict
     }
 
 
-def finished_runs(
-    records: Iterable[dict[str, Any] | None],
-    layers: Callable[[dict[str, Any]], NDArray[np.float64] | None],
-    command: str,
-) -> Iterator[Finished]:
-    """Pass on the runs of a plan if every one of them is finished.
+def finished_records(records: Iterable[dict[str, Any] | None], command: str) -> Iterator[dict[str, Any]]:
+    """Pass on the records of a plan if every one of its runs is finished.
 
     Args:
         records: one per planned run, None for one that is missing.
-        layers: gives the diagnostics of a record.
         command: what would train the missing ones.
 
     Raises:
@@ -181,7 +181,7 @@ def finished_runs(
         elif record["status"] == "failed":
             failed += 1
         else:
-            yield record, layers(record)
+            yield record
     if missing or failed:
         counts = [f"{missing} missing"] * bool(missing) + [f"{failed} failed"] * bool(failed)
         raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")

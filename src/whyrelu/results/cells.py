@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,14 @@ def cells_table(runs: pd.DataFrame) -> pd.DataFrame:
     columns = factor_columns(runs)
     failed = is_failure(runs)
     diverged = runs["status"] == "diverged"
+    groups = list(runs.groupby(columns, sort=False, dropna=False))
+    names = [cell_name(dict(zip(columns, key, strict=True)), FACTORS) for key, _ in groups]
+    samples = [group["test_accuracy"].to_numpy() for _, group in groups]
+    # threads, because resampling is NumPy's work, which does not hold the interpreter
+    with ThreadPoolExecutor() as pool:
+        summaries = list(pool.map(summarise, samples, map(seed_of, names)))
     rows = []
-    for key, group in runs.groupby(columns, sort=False, dropna=False):
-        factors = dict(zip(columns, key, strict=True))
-        summary = summarise(group["test_accuracy"].to_numpy(), seed_of(cell_name(factors, FACTORS)))
+    for (key, group), summary in zip(groups, summaries, strict=True):
         failures, divergences = int(failed[group.index].sum()), int(diverged[group.index].sum())
         low, high = np.clip([summary.low, summary.high], 0, 1)
         counts = (summary.n, failures, divergences, failures - divergences)
@@ -55,17 +60,25 @@ def curves_table(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     accuracy = validation_matrix(runs, history)
     columns = factor_columns(runs)
     varying = [name for name in columns if runs[name].nunique(dropna=False) > 1] or ["activation", "depth"]
-    parts = []
+    names, firsts, epochs, counts = [], [], [], []
+    means: list[np.ndarray] = []
+    deviations: list[np.ndarray] = []
     for key, group in runs.groupby(columns, sort=False, dropna=False):
         factors: dict[str, Any] = dict(zip(columns, key, strict=True))
         values = accuracy[np.asarray(group.index)][:, : factors["epochs"]]
-        count, epochs = values.shape
-        mean = values.mean(axis=0)
-        half = t_half_width(values.std(axis=0, ddof=1), count) if count > 1 else np.full(epochs, np.nan)
-        data: dict[str, Any] = {"cell": cell_name(factors, varying), **factors}
-        statistics = (np.arange(1, epochs + 1), count, mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1))
-        parts.append(pd.DataFrame(data | dict(zip(CURVE_COLUMNS, statistics, strict=True)), index=range(epochs)))
-    return pd.concat(parts, ignore_index=True)
+        names.append(cell_name(factors, varying))
+        firsts.append(group.index[0])
+        epochs.append(values.shape[1])
+        counts.append(len(values))
+        means.append(values.mean(axis=0))
+        deviations.append(values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan))
+    mean, n = np.concatenate(means), np.repeat(counts, epochs)
+    half = t_half_width(np.concatenate(deviations), n)
+    epoch = np.concatenate([np.arange(1, count + 1) for count in epochs])
+    statistics = (epoch, n, mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1))
+    table = runs.loc[firsts, columns].iloc[np.repeat(np.arange(len(firsts)), epochs)].reset_index(drop=True)
+    table.insert(0, "cell", np.repeat(np.array(names, dtype=object), epochs))
+    return table.assign(**dict(zip(CURVE_COLUMNS, statistics, strict=True))).astype({"cell": "str"})
 
 
 def validation_matrix(runs: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ PLATEAU = 0.02
 class Reached(NamedTuple):
     """When a threshold was reached: a training step, and whether it was; the last step if it was not (censored)."""
 
-    step: int
-    reached: bool
+    step: NDArray[np.int64]
+    reached: NDArray[np.bool_]
 
 
 def first_reached(accuracy: ArrayLike, steps: ArrayLike, threshold: float) -> Reached:
@@ -34,19 +34,26 @@ def first_reached(accuracy: ArrayLike, steps: ArrayLike, threshold: float) -> Re
     One evaluation alone can be luck. A threshold that only the last evaluation reaches counts as not reached.
 
     Args:
-        accuracy: shape (evaluations,); those that are nan reach nothing.
-        steps: shape (evaluations,), training steps before each.
+        accuracy: shape (..., evaluations); those that are nan reach nothing.
+        steps: shape (..., evaluations), training steps before each.
         threshold: fraction of 1.
+
+    Returns:
+        shapes (...).
 
     Raises:
         ValueError: there is no evaluation, or not as many steps.
     """
     values, when = np.asarray(accuracy, dtype=np.float64), np.asarray(steps)
-    if values.ndim != 1 or values.shape != when.shape or len(values) == 0:
+    if values.ndim < 1 or values.shape != when.shape or values.shape[-1] == 0:
         raise ValueError(f"expected as many steps as evaluations, got shapes {values.shape} and {when.shape}")
     above = values >= threshold
-    twice = np.flatnonzero(above[:-1] & above[1:])
-    return Reached(int(when[twice[0]]), True) if len(twice) else Reached(int(when[-1]), False)
+    # the last is never one of two in a row
+    twice = np.zeros_like(above)
+    twice[..., :-1] = above[..., :-1] & above[..., 1:]
+    reached = np.asarray(twice.any(axis=-1))
+    index = np.where(reached, twice.argmax(axis=-1), values.shape[-1] - 1)
+    return Reached(np.take_along_axis(when, index[..., None], axis=-1)[..., 0], reached)
 
 
 def censored(rows: pd.DataFrame, last: float) -> Censored:
@@ -62,25 +69,32 @@ def censored(rows: pd.DataFrame, last: float) -> Censored:
     return Censored(rows["step"].where(rows["reached"], last).to_numpy("float64"), rows["reached"].to_numpy("bool"))
 
 
-def area_under_curve(accuracy: ArrayLike) -> float:
+def area_under_curve(accuracy: ArrayLike) -> NDArray[np.float64]:
     """Mean accuracy over evaluations: the area under the learning curve, as a fraction of what can be reached.
 
     Args:
-        accuracy: shape (evaluations,), at least one.
+        accuracy: shape (..., evaluations), at least one.
+
+    Returns:
+        shape (...).
     """
-    return float(np.mean(np.asarray(accuracy, dtype=np.float64)))
+    return np.asarray(np.mean(np.ascontiguousarray(accuracy, dtype=np.float64), axis=-1))
 
 
-def plateau_length(train_loss: ArrayLike, steps: ArrayLike, classes: int) -> int:
+def plateau_length(train_loss: ArrayLike, steps: ArrayLike, classes: int) -> NDArray[np.int64]:
     """Training steps in epochs with a train loss above ln(classes) - 0.02 nats: no better than guessing.
 
     Args:
-        train_loss: shape (epochs,) in nats; nan, where a run diverged, is no plateau.
-        steps: shape (epochs,), training steps before the end of each epoch.
+        train_loss: shape (..., epochs) in nats; nan, where a run diverged, is no plateau.
+        steps: shape (..., epochs), training steps before the end of each epoch.
         classes: of the data.
+
+    Returns:
+        shape (...).
     """
-    lengths = np.diff(np.asarray(steps), prepend=0)
-    return int(lengths[np.asarray(train_loss, dtype=np.float64) > math.log(classes) - PLATEAU].sum())
+    lengths = np.diff(np.asarray(steps), prepend=0, axis=-1)
+    is_plateau = np.asarray(train_loss, dtype=np.float64) > math.log(classes) - PLATEAU
+    return np.asarray(np.where(is_plateau, lengths, 0).sum(axis=-1))
 
 
 def convergence_table(
@@ -96,13 +110,17 @@ def convergence_table(
     Returns:
         one row per run, in their order, and threshold, ascending.
     """
-    rows = []
-    for run_id, data, accuracy, _, steps in _curves(runs, history):
-        for threshold in sorted(thresholds[data]):
-            # a run that ended before its first evaluation has reached nothing
-            found = first_reached(accuracy, steps, threshold) if len(steps) else Reached(0, False)
-            rows.append((run_id, threshold, *found))
-    return pd.DataFrame(rows, columns=list(CONVERGENCE_COLUMNS)).astype(CONVERGENCE_COLUMNS)
+    curves = _curves(runs, history)
+    parts = [
+        (rows, np.full(len(rows), threshold), *first_reached(curves.accuracy[rows], curves.steps[rows], threshold))
+        for data, rows in _rows_of(runs["data"])
+        for threshold in sorted(thresholds[data])
+    ]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.empty(0, dtype=np.int64)] * 4
+    order = np.argsort(columns[0], kind="stable")
+    ids = runs["run_id"].to_numpy()[columns[0][order]]
+    values = (ids, *(column[order] for column in columns[1:]))
+    return pd.DataFrame(dict(zip(CONVERGENCE_COLUMNS, values, strict=True))).astype(CONVERGENCE_COLUMNS)
 
 
 def run_convergence_table(runs: pd.DataFrame, history: pd.DataFrame, classes: Mapping[str, int]) -> pd.DataFrame:
@@ -115,27 +133,48 @@ def run_convergence_table(runs: pd.DataFrame, history: pd.DataFrame, classes: Ma
         history: history.parquet of the same runs.
         classes: of each data set among the runs.
     """
-    matrix = validation_matrix(runs, history)
-    epochs = runs["epochs"].to_numpy()
-    rows = [
-        (run_id, area_under_curve(matrix[i, : epochs[i]]), plateau_length(loss, steps, classes[data]))
-        for i, (run_id, data, _, loss, steps) in enumerate(_curves(runs, history))
-    ]
-    return pd.DataFrame(rows, columns=list(RUN_CONVERGENCE_COLUMNS)).astype(RUN_CONVERGENCE_COLUMNS)
+    curves, matrix = _curves(runs, history), validation_matrix(runs, history)
+    area, plateau = np.empty(len(runs)), np.empty(len(runs), dtype=np.int64)
+    for epochs, rows in _rows_of(runs["epochs"]):
+        area[rows] = area_under_curve(matrix[rows, :epochs])
+    for data, rows in _rows_of(runs["data"]):
+        plateau[rows] = plateau_length(curves.train_loss[rows], curves.steps[rows], classes[data])
+    values = (runs["run_id"], area, plateau)
+    return pd.DataFrame(dict(zip(RUN_CONVERGENCE_COLUMNS, values, strict=True))).astype(RUN_CONVERGENCE_COLUMNS)
 
 
-_Curve = tuple[str, str, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
+class _Curves(NamedTuple):
+    """All runs, each with its own evaluations and then nan up to the most of any run; shapes (runs, evaluations).
+
+    Attributes:
+        accuracy: on validation images.
+        train_loss: in nats.
+        steps: taken before each evaluation, and where there is none before the last; 0 without any.
+    """
+
+    accuracy: NDArray[np.float64]
+    train_loss: NDArray[np.float64]
+    steps: NDArray[np.int64]
 
 
-def _curves(runs: pd.DataFrame, history: pd.DataFrame) -> list[_Curve]:
-    """Per run: its id, its data set, and per epoch validation accuracy, train loss and steps taken so far."""
-    groups = {run_id: group for run_id, group in history.groupby("run_id", sort=False)}
-    curves: list[_Curve] = []
-    for run_id, data, steps in zip(runs["run_id"], runs["data"], runs["steps"], strict=True):
-        group = groups.get(run_id, history.iloc[:0])
-        epochs = group["epoch"].to_numpy()
-        # every epoch has as many steps
-        per_epoch = int(steps) / int(epochs[-1]) if len(epochs) else 0.0
-        taken = np.rint(epochs * per_epoch).astype(np.int64)
-        curves.append((run_id, data, group["val_accuracy"].to_numpy(), group["train_loss"].to_numpy(), taken))
-    return curves
+def _curves(runs: pd.DataFrame, history: pd.DataFrame) -> _Curves:
+    row = pd.Series(np.arange(len(runs)), index=runs["run_id"])[history["run_id"]].to_numpy()
+    order = np.argsort(row, kind="stable")
+    row = row[order]
+    counts = np.bincount(row, minlength=len(runs))
+    column = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = len(runs), max(1, int(counts.max(initial=0)))
+    accuracy, train_loss, epochs = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
+    accuracy[row, column] = history["val_accuracy"].to_numpy()[order]
+    train_loss[row, column] = history["train_loss"].to_numpy()[order]
+    epochs[row, column] = history["epoch"].to_numpy()[order]
+    last = epochs[np.arange(len(runs)), np.maximum(counts - 1, 0)]
+    # every epoch has as many steps
+    per_epoch = np.divide(runs["steps"].to_numpy(), last, out=np.zeros(len(runs)), where=last > 0)
+    taken = np.rint(epochs * per_epoch[:, None]).astype(np.int64)
+    return _Curves(accuracy, train_loss, np.maximum.accumulate(taken, axis=1))
+
+
+def _rows_of(values: pd.Series) -> list[tuple[Any, NDArray[np.intp]]]:
+    """The positions of each distinct value."""
+    return [(value, np.flatnonzero(values == value)) for value in values.unique()]

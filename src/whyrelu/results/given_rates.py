@@ -9,15 +9,13 @@ then has two rows in the tables, the second with "+" and how its rate was given 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 GIVEN_LR = "given_lr"
 # What it says where the rate was tuned.
 TUNED = "tuned"
-
-Found = TypeVar("Found")
 
 
 def compares_tuned_with_given(given: Iterable[str]) -> bool:
@@ -31,18 +29,23 @@ def compares_tuned_with_given(given: Iterable[str]) -> bool:
 
 
 def with_given_lr(
-    runs: Iterable[tuple[Mapping[str, Any], Found]], given: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[Mapping[str, Any], Found]]:
-    """Finished runs with `given_lr` among their factors, as often as their rates were given in different ways.
+    records: Iterable[Mapping[str, Any]], given: Mapping[str, Sequence[str]]
+) -> Iterator[Mapping[str, Any]]:
+    """Records with `given_lr` among their factors, as often as their rates were given in different ways.
 
     Args:
-        runs: content of run.json, and anything that goes with it.
+        records: content of run.json.
         given: for every run by its id, what lr was given as.
     """
-    for record, found in runs:
+    for record in records:
         for i, way in enumerate(given[record["run_id"]]):
             run_id = f"{record['run_id']}+{way}" if i else record["run_id"]
-            yield {**record, "run_id": run_id, "factors": {**record["factors"], GIVEN_LR: way}}, found
+            yield {**record, "run_id": run_id, "factors": {**record["factors"], GIVEN_LR: way}}
+
+
+def trained_id(run_id: str) -> str:
+    """The id of the run that a row is of, which has a folder."""
+    return run_id.partition("+")[0]
 
 
 def as_tuned(tuning: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

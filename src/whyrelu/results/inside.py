@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whyrelu.ahead import ahead
 from whyrelu.errors import UserError
 from whyrelu.results.columns import ARITHMETIC, GEOMETRIC, LAYER_COLUMNS, PROFILE_COLUMNS, SPECTRA_COLUMNS
 from whyrelu.results.tables import factor_columns
@@ -17,83 +19,180 @@ _KEYS = ["epoch", "layer"]
 _PREDICTED = {"q": "predicted_q", "gradient_relative": "predicted_gradient_relative", "collapse": "predicted_collapse"}
 
 
+# Rows that are in memory at once, if a cell has no more.
+_BATCH_ROWS = 1 << 18
+
+# Gives the diagnostics of a record, (epochs, layers, columns) as the record names them.
+LoadLayers = Callable[[Mapping[str, Any]], NDArray[np.float64] | None]
+
+
 class InsideBuilder:
-    """Collects the diagnostics of runs one by one."""
+    """Collects what records say of their diagnostics; the numbers of layers, which are many, are read afterwards."""
 
     def __init__(self) -> None:
         """Begin with no runs."""
-        self._layers: dict[str, pd.DataFrame] = {}
-        self._spectra: list[dict[str, Any]] = []
+        self._said: dict[str, Mapping[str, Any]] = {}
+        self._spectra: dict[str, list[Any]] = {name: [] for name in SPECTRA_COLUMNS}
 
-    def add(self, record: Mapping[str, Any], layers: NDArray[np.float64] | None) -> None:
-        """Add one finished run.
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Add one finished run, the content of its run.json."""
+        said = record.get("diagnostics")
+        if said is None:
+            return
+        run_id = record["run_id"]
+        for epoch, found in said["spectra"].items():
+            values = {"run_id": run_id, "epoch": int(epoch), **found, "exact": said["exact"]}
+            for name, column in self._spectra.items():
+                column.append(values.get(name))
+        # what many runs have in common is held once
+        self._said[run_id] = {
+            **said,
+            "epochs": _interned(tuple(said["epochs"])),
+            "columns": _interned(tuple(said["columns"])),
+            "spectra": None,
+        }
+
+    def batches(self, runs: pd.DataFrame, load: LoadLayers) -> Iterator[pd.DataFrame]:
+        """Rows of layers.parquet, in the order of the runs; runs of one cell are in one batch. At least one batch.
 
         Args:
-            record: the content of its run.json.
-            layers: (epochs, layers, columns) as the record names them; None if nothing was measured.
-        """
-        if layers is None:
-            return
-        said = record["diagnostics"]
-        epochs, depth, _ = layers.shape
-        data: dict[str, Any] = {
-            "run_id": record["run_id"],
-            "epoch": np.repeat(said["epochs"], depth),
-            "layer": np.tile(np.arange(1, depth + 1), epochs),
-            "exact": said["exact"],
-        }
-        data |= {name: layers[:, :, k].ravel() for k, name in enumerate(said["columns"])}
-        table = _finite(pd.DataFrame(data).reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS))
-        self._layers[record["run_id"]] = table
-        for epoch, found in said["spectra"].items():
-            self._spectra.append({"run_id": record["run_id"], "epoch": int(epoch), **found, "exact": said["exact"]})
+            runs: runs.parquet.
+            load: reads the numbers of a run, given its `run_id` and `diagnostics`.
 
-    def layers(self, runs: pd.DataFrame) -> pd.DataFrame:
-        """layers.parquet, in the order of the runs."""
-        parts = [self._layers[run_id] for run_id in runs["run_id"] if run_id in self._layers]
-        return pd.concat(parts, ignore_index=True) if parts else _empty(LAYER_COLUMNS)
+        Raises:
+            DataError: the numbers of a run are damaged.
+        """
+        blocks: list[_Block] = []
+        rows, previous, is_empty = 0, -1, True
+        said_of = [self._said.get(run_id) for run_id in runs["run_id"]]
+        wanted = ({"run_id": i, "diagnostics": said} for i, said in zip(runs["run_id"], said_of, strict=True) if said)
+        found = ahead(load, wanted)
+        for run_id, said, cell in zip(runs["run_id"], said_of, cell_numbers(runs), strict=True):
+            if cell != previous and rows >= _BATCH_ROWS:
+                yield _batch(blocks)
+                blocks, rows, is_empty = [], 0, False
+            previous = cell
+            if said:
+                layers = next(found)
+                assert layers is not None
+                blocks.append(_Block(run_id, said, layers))
+                rows += layers.shape[0] * layers.shape[1]
+        if blocks or is_empty:
+            yield _batch(blocks)
 
     def spectra(self, runs: pd.DataFrame) -> pd.DataFrame:
         """spectra.parquet, in the order of the runs, epochs ascending."""
-        if not self._spectra:
-            return _empty(SPECTRA_COLUMNS)
         order = pd.Series(range(len(runs)), index=runs["run_id"])
-        table = pd.DataFrame(self._spectra).reindex(columns=list(SPECTRA_COLUMNS)).astype(SPECTRA_COLUMNS)
+        table = pd.DataFrame(
+            {name: pd.Series(self._spectra[name], dtype=kind) for name, kind in SPECTRA_COLUMNS.items()}
+        )
         table = table.assign(order=table["run_id"].map(order)).sort_values(["order", "epoch"])
         return table.drop(columns="order").reset_index(drop=True)
 
 
-def profiles_table(runs: pd.DataFrame, layers: pd.DataFrame, theory: pd.DataFrame) -> pd.DataFrame:
-    """What the runs of each cell have in common, epoch by epoch and layer by layer, beside the prediction for init.
+@cache
+def _interned(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return values
+
+
+class _Block(NamedTuple):
+    """The layers of one run, (epochs, layers, columns), and what its record says of them."""
+
+    run_id: str
+    said: Mapping[str, Any]
+    layers: NDArray[np.float64]
+
+
+def _batch(blocks: Sequence[_Block]) -> pd.DataFrame:
+    shapes = [block.layers.shape for block in blocks]
+    lengths = [epochs * depth for epochs, depth, _ in shapes]
+    ids = np.array([block.run_id for block in blocks], dtype=object)
+    keys: dict[str, Any] = {
+        "run_id": np.repeat(ids, lengths),
+        "epoch": _joined([np.repeat(b.said["epochs"], depth) for b, (_, depth, _) in zip(blocks, shapes, strict=True)]),
+        "layer": _joined([np.tile(np.arange(1, depth + 1), epochs) for epochs, depth, _ in shapes]),
+        "exact": np.repeat(np.array([block.said["exact"] for block in blocks], dtype=bool), lengths),
+    }
+    data: dict[str, Any] = {}
+    for name, kind in LAYER_COLUMNS.items():
+        if name in keys:
+            data[name] = keys[name]
+        else:
+            values = _column(blocks, name).astype(kind)
+            # what is not finite is missing
+            data[name] = np.where(np.isfinite(values), values, values.dtype.type(np.nan))
+    return pd.DataFrame(data).astype(LAYER_COLUMNS)
+
+
+def _column(blocks: Sequence[_Block], name: str) -> NDArray[np.float64]:
+    """One column of all blocks; missing where a record does not name it."""
+    parts = []
+    for block in blocks:
+        names = block.said["columns"]
+        if name in names:
+            parts.append(block.layers[:, :, names.index(name)].ravel())
+        else:
+            parts.append(np.full(block.layers.shape[0] * block.layers.shape[1], np.nan))
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def cell_numbers(runs: pd.DataFrame) -> NDArray[np.int64]:
+    """The cell that each run belongs to, counted in the order of the runs. Shape (runs,)."""
+    return runs.groupby(factor_columns(runs), sort=False, dropna=False).ngroup().to_numpy().astype(np.int64)
+
+
+class ProfilesBuilder:
+    """Collects what the runs of each cell have in common, epoch by epoch and layer by layer.
 
     Args:
         runs: runs.parquet.
-        layers: layers.parquet of the same runs.
         theory: theory.parquet of the same cells.
-
-    Returns:
-        the factors of the cell and `columns.PROFILE_COLUMNS`; cells in the order of the runs, epochs and layers
-        ascending.
 
     Raises:
         UserError: the prediction is of other cells.
     """
-    factors = factor_columns(runs)
-    cells = runs[factors].drop_duplicates().reset_index(drop=True)
-    keyed = _with_predictions(cells, theory, factors)
-    cell_of_run = pd.Series(
-        runs.groupby(factors, sort=False, dropna=False).ngroup().to_numpy(), index=runs["run_id"].to_numpy()
-    )
-    rows = layers.assign(cell=layers["run_id"].map(cell_of_run))
-    last = rows.groupby(["run_id", "epoch"], sort=False)["layer"].transform("max")
-    at_last = rows.loc[rows["layer"] == last, ["run_id", "epoch", "gradient"]]
-    rows = rows.merge(at_last, on=["run_id", "epoch"], suffixes=("", "_last"))
-    rows[[*GEOMETRIC, *ARITHMETIC]] = rows[[*GEOMETRIC, *ARITHMETIC]].astype("float64")
+
+    def __init__(self, runs: pd.DataFrame, theory: pd.DataFrame) -> None:
+        factors = factor_columns(runs)
+        self._cells = runs[factors].drop_duplicates().reset_index(drop=True)
+        self._predictions = _with_predictions(self._cells, theory, factors)
+        self._cell_of_run = pd.Series(cell_numbers(runs), index=runs["run_id"].to_numpy())
+        self._parts: list[pd.DataFrame] = []
+
+    def add(self, layers: pd.DataFrame) -> None:
+        """Add rows of layers.parquet: all of some cells, which come after those that were added before."""
+        self._parts.append(_statistics(layers, self._cell_of_run))
+
+    def table(self) -> pd.DataFrame:
+        """profiles.parquet, with the prediction for init: factors of the cell and `columns.PROFILE_COLUMNS`.
+
+        Cells are in the order of the runs, epochs and layers ascending.
+        """
+        table = pd.concat(self._parts, ignore_index=True)
+        table = table.merge(self._predictions, on=["cell", *_KEYS], how="left")
+        named = self._cells.iloc[table["cell"]].reset_index(drop=True)
+        return pd.concat([named, table[list(PROFILE_COLUMNS)].astype(PROFILE_COLUMNS)], axis=1)
+
+
+def _statistics(layers: pd.DataFrame, cell_of_run: pd.Series) -> pd.DataFrame:
+    """Means over the runs of each cell, by `cell`, `epoch` and `layer`."""
+    codes, ids = pd.factorize(layers["run_id"])
+    # the last layer of a run and epoch is followed by another run or epoch
+    group = codes * (layers["epoch"].max() + 1 if len(layers) else 1) + layers["epoch"].to_numpy()
+    ends = np.append(np.flatnonzero(np.diff(group)), len(group) - 1) if len(group) else np.empty(0, dtype=np.int64)
+    lengths = np.diff(ends, prepend=-1)
+    values: dict[str, Any] = {"cell": cell_of_run.reindex(ids).to_numpy()[codes]}
+    values |= {name: layers[name].to_numpy() for name in (*_KEYS, "exact")}
+    values |= {name: layers[name].to_numpy("float64") for name in (*GEOMETRIC, *ARITHMETIC)}
     with np.errstate(divide="ignore", invalid="ignore"):
         # a gradient that underflowed to zero has the logarithm -inf, and makes the geometric mean zero
-        rows[list(GEOMETRIC)] = np.log(rows[list(GEOMETRIC)].to_numpy())
-        rows["gradient_relative"] = rows["gradient"] - np.log(rows["gradient_last"].to_numpy("float64"))
-        grouped = rows.groupby(["cell", *_KEYS], sort=True)
+        values |= {name: np.log(values[name]) for name in GEOMETRIC}
+        values["gradient_relative"] = values["gradient"] - np.repeat(values["gradient"][ends], lengths)
+        grouped = pd.DataFrame(values).groupby(["cell", *_KEYS], sort=True)
         table = grouped[[*GEOMETRIC, "gradient_relative", *ARITHMETIC]].mean()
         table["n"] = grouped["gradient"].count()
         table["exact"] = grouped["exact"].all()
@@ -101,10 +200,7 @@ def profiles_table(runs: pd.DataFrame, layers: pd.DataFrame, theory: pd.DataFram
         table["gradient_relative_high"] = grouped["gradient_relative"].max()
         logarithmic = [*GEOMETRIC, *(name for name in table.columns if name.startswith("gradient_relative"))]
         table[logarithmic] = np.exp(table[logarithmic].to_numpy())
-    table = table.reset_index()
-    table = table.merge(keyed, on=["cell", *_KEYS], how="left")
-    named = cells.iloc[table["cell"]].reset_index(drop=True)
-    return pd.concat([named, table[list(PROFILE_COLUMNS)].astype(PROFILE_COLUMNS)], axis=1)
+    return table.reset_index()
 
 
 def _with_predictions(cells: pd.DataFrame, theory: pd.DataFrame, factors: list[str]) -> pd.DataFrame:
@@ -115,13 +211,3 @@ def _with_predictions(cells: pd.DataFrame, theory: pd.DataFrame, factors: list[s
         if found["cell"].nunique() == len(cells) and not found.duplicated(["cell", *_KEYS]).any():
             return found[["cell", *_KEYS, *_PREDICTED.values()]]
     raise UserError("theory.parquet is of other cells than the runs: python src/theory.py -m ... writes it")
-
-
-def _finite(table: pd.DataFrame) -> pd.DataFrame:
-    """What is not finite is missing."""
-    numbers = table.select_dtypes("float")
-    return table.assign(**numbers.where(np.isfinite(numbers)))
-
-
-def _empty(columns: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})

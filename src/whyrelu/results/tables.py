@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -74,6 +76,8 @@ CELL_STATISTICS = {
 # curves.csv: the cell's name and factors, and these per epoch: n, mean validation accuracy, interval of the mean.
 CURVE_COLUMNS = ("epoch", "n", "val_accuracy", "low", "high")
 
+_NAN = float("nan")
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -99,7 +103,9 @@ class TableBuilder:
         """Begin with no records."""
         self._columns: dict[str, list[Any]] = {name: [] for name in RUN_COLUMNS}
         self._further: dict[str, list[Any]] = {}
-        self._history: list[dict[str, NDArray[Any]]] = []
+        # 8 bytes a number, where a list of Python's takes 32
+        self._history = {name: array("d") for name in HISTORY_COLUMNS if name != "run_id"}
+        self._lengths: list[int] = []
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Add one finished run (the content of its run.json).
@@ -110,13 +116,13 @@ class TableBuilder:
         run_id = record["run_id"]
         if record["status"] == "failed":
             raise UserError(f"run {run_id} failed and has no results: {record.get('error')}")
-        count = len(self._history)
+        count = len(self._lengths)
         factors = {name: _plain(value) for name, value in record["factors"].items()}
         try:
             row = {name: factors.pop(name) for name in FACTORS} | {name: record["metrics"][name] for name in METRICS}
             for name, value in row.items():
                 self._columns[name].append(value)
-            self._history.append(_history_arrays(record["history"]))
+            self._lengths.append(self._add_history(record["history"]))
             for name in SUMMARY_COLUMNS:
                 self._columns[name].append(record["metrics"].get(name))
         except KeyError as missing:
@@ -129,6 +135,17 @@ class TableBuilder:
             column = self._further.setdefault(name, [])
             column.extend([None] * (count - len(column)))
             column.append(value)
+
+    def _add_history(self, history: Mapping[str, Any]) -> int:
+        """Add the columns of one run's history, losses that were not finite (null) as nan; return its epochs."""
+        if not history:
+            return 0
+        lengths = {len(history[name]) for name in self._history}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of a history have different lengths: {lengths}")
+        for name, column in self._history.items():
+            column.extend(_NAN if value is None else value for value in history[name])
+        return lengths.pop()
 
     def tables(self) -> Tables:
         """The tables of everything added so far.
@@ -154,12 +171,16 @@ class TableBuilder:
         return Tables(runs, self._history_table(order), common, implied)
 
     def _history_table(self, order: NDArray[np.intp]) -> pd.DataFrame:
-        lengths = [len(self._history[i]["epoch"]) for i in order]
+        lengths = np.array(self._lengths)
+        starts = (np.cumsum(lengths) - lengths)[order]
+        lengths = lengths[order]
+        # the rows of the first run of the order, then those of the second, ...
+        ends = np.cumsum(lengths)
+        rows = np.arange(lengths.sum()) + np.repeat(starts - (ends - lengths), lengths)
         ids = np.array(self._columns["run_id"], dtype=object)[order]
         data: dict[str, Any] = {"run_id": pd.array(np.repeat(ids, lengths), dtype="str")}
-        for name, kind in HISTORY_COLUMNS.items():
-            if name != "run_id":
-                data[name] = np.concatenate([self._history[i][name] for i in order]).astype(kind)
+        for name, values in self._history.items():
+            data[name] = np.frombuffer(values)[rows].astype(HISTORY_COLUMNS[name])
         return pd.DataFrame(data)
 
 
@@ -202,15 +223,10 @@ def factor_columns(table: pd.DataFrame) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that can be a key: lists and dictionaries become their JSON text."""
+    """A value that can be a key: lists and dictionaries become their JSON text, and equal texts one object."""
+    if isinstance(value, str):
+        return sys.intern(value)
     return json.dumps(value) if isinstance(value, list | dict) else value
-
-
-def _history_arrays(history: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Columns of one run's history; losses that were not finite (null) become nan."""
-    if not history:
-        return {name: np.empty(0) for name in HISTORY_COLUMNS if name != "run_id"}
-    return {name: np.array(history[name], dtype=np.float64) for name in HISTORY_COLUMNS if name != "run_id"}
 
 
 def _group(name: str, factors: Mapping[str, list[Any]]) -> list[Any] | None:

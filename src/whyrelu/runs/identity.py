@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from whyrelu.configuration.schema import NAMED_GROUPS, Config
+from whyrelu.configuration.settings import Settings
 from whyrelu.runs.code_version import code_version, source_version
 
 # Settings that cannot change a result: where files are, what watches, and how often a run is saved.
@@ -62,13 +63,61 @@ def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
         config: a resolved configuration.
         fingerprint: of the prepared data.
     """
-    own_code = {
-        group: version
-        for group in NAMED_GROUPS
-        if (version := source_version(str(config[group]["_target_"]))) is not None
-    }
-    identity = {"config": _told(config), "data": fingerprint, "code": code_version(), "own_code": own_code}
-    return _hash(identity)
+    return Identifier()(Settings(config), fingerprint)
+
+
+class Identifier:
+    """Gives the identities of many runs: what they share is written down once, and hashed with what is their own.
+
+    The hash is of JSON with sorted keys: {"code": ..., "config": {the settings that matter and do not have their
+    default, flat}, "data": ..., "own_code": ...}.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._shared: dict[int, tuple[Mapping[str, Any], dict[str, str], str]] = {}
+        self._changes: dict[tuple[str, type, Any], str] = {}
+
+    def __call__(self, settings: Settings, fingerprint: str) -> str:
+        """Return what `run_id` gives for `settings.config()`."""
+        fragments, own_code = self._of_shared(settings.shared)
+        if settings.changes:
+            fragments = dict(fragments)
+            for key, value in settings.changes:
+                fragments[key] = self._of_change(key, value)
+        told = ", ".join(filter(None, fragments.values()))
+        text = f'{{"code": "{code_version()}", "config": {{{told}}}, "data": {json.dumps(fingerprint)}, {own_code}}}'
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _of_change(self, key: str, value: Any) -> str:
+        """What is hashed of one setting; "" if it has its default, or does not matter."""
+        if isinstance(value, list):
+            return _fragments({key: value}).get(key, "")
+        # 1, 1.0 and True are one key of a dictionary, and not written alike
+        known = key, type(value), value
+        if known not in self._changes:
+            self._changes[known] = _fragments({key: value}).get(key, "")
+        return self._changes[known]
+
+    def _of_shared(self, config: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+        """What is hashed of each setting, by sorted keys, "" for one that has its default; and the end of the text."""
+        # the configuration is kept so that no other can have its id
+        known = self._shared.get(id(config))
+        if known is None:
+            told = _fragments(config)
+            own_code = {
+                group: version
+                for group in NAMED_GROUPS
+                if (version := source_version(str(config[group]["_target_"]))) is not None
+            }
+            fragments = {key: told.get(key, "") for key in sorted(_flatten(config))}
+            known = config, fragments, f'"own_code": {json.dumps(own_code, sort_keys=True)}'
+            self._shared[id(config)] = known
+        return known[1:]
+
+
+def _fragments(config: Mapping[str, Any]) -> dict[str, str]:
+    return {key: f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in _told(config).items()}
 
 
 def tuning_cell(config: Mapping[str, Any]) -> str:

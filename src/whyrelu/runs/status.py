@@ -10,14 +10,25 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from whyrelu.ahead import ahead
 from whyrelu.runs.plan import PlannedRun
 from whyrelu.runs.store import RunStore
 
 DONE, FAILED, BEGUN, MISSING = "done", "failed", "begun", "missing"
+# Failures of a large study have few reasons.
+MOST_FAILURES = 20
 
 
-def state(store: RunStore, run_id: str) -> str:
-    """Return whether a run is done, failed, begun (its checkpoint waits to be continued) or missing."""
+def states(store: RunStore, run_ids: Sequence[str]) -> dict[str, str]:
+    """Return of each run whether it is done, failed, begun (its checkpoint waits to be continued) or missing."""
+    # one look at the folder of all runs, in place of one at each run that is not there
+    begun = store.begun()
+    known = [run_id for run_id in run_ids if run_id in begun]
+    found = dict(zip(known, ahead(lambda run_id: _state(store, run_id), known), strict=True))
+    return {run_id: found.get(run_id, MISSING) for run_id in run_ids}
+
+
+def _state(store: RunStore, run_id: str) -> str:
     record = store.record(run_id)
     if record is not None:
         return FAILED if record["status"] == "failed" else DONE
@@ -27,28 +38,30 @@ def state(store: RunStore, run_id: str) -> str:
 def print_status(runs: Sequence[PlannedRun], overrides: Sequence[str]) -> None:
     """Print how many runs of each activation and depth are done, why some failed, and what does the rest."""
     console = Console(highlight=False, soft_wrap=True)
-    store = RunStore(Path(runs[0].config["run_root"]))
-    states = {run.run_id: state(store, run.run_id) for run in runs}
-    total = Counter(states.values())
+    store = RunStore(Path(runs[0].settings.value("run_root")))
+    found = states(store, [run.run_id for run in runs])
+    total = Counter(found.values())
     console.print(f"{len(runs)} runs: " + ", ".join(f"{total[s]} {s}" for s in (DONE, FAILED, BEGUN, MISSING)))
-    table = _table(runs, states)
+    table = _table(runs, found)
     console.width = max(console.width, console.measure(table, options=console.options.update(width=1000)).maximum)
     console.print(table)
-    for run in runs:
-        if states[run.run_id] == FAILED:
-            record = store.record(run.run_id)
-            reason = record["error"] if record else ""
-            console.print(f"failed: {run.label}: {reason}  ({store.folder(run.run_id)})", markup=False)
+    failed = [run for run in runs if found[run.run_id] == FAILED]
+    for run in failed[:MOST_FAILURES]:
+        record = store.record(run.run_id)
+        reason = record["error"] if record else ""
+        console.print(f"failed: {run.label}: {reason}  ({store.folder(run.run_id)})", markup=False)
+    if len(failed) > MOST_FAILURES:
+        console.print(f"... and {len(failed) - MOST_FAILURES} more failed")
     if total[DONE] < len(runs):
         console.print("to do the rest: python src/train.py -m " + shlex.join(overrides), markup=False)
 
 
 def _table(runs: Sequence[PlannedRun], states: dict[str, str]) -> Table:
-    depths = sorted({run.config["depth"] for run in runs})
+    depths = sorted({run.settings.value("depth") for run in runs})
     counts: dict[str, Counter[int]] = {}
     done: dict[str, Counter[int]] = {}
     for run in runs:
-        name, depth = run.config["activation"]["name"], run.config["depth"]
+        name, depth = run.settings.value("activation.name"), run.settings.value("depth")
         counts.setdefault(name, Counter())[depth] += 1
         done.setdefault(name, Counter())[depth] += states[run.run_id] == DONE
     table = Table("done of planned", *(f"depth {depth}" for depth in depths))

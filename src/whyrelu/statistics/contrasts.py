@@ -234,12 +234,13 @@ def superiorities(first: Sample, second: Sample, seed: int, resamples: int = RES
     if runs < 2:
         return [Estimate(float(value), _NAN, _NAN) for value in values]
     found: list[Estimate] = []
-    size = max(1, _CHUNK // (resamples * a.shape[-1] * b.shape[-1]))
+    first_ranks, second_ranks = ranks(a, b)
+    size = max(1, _CHUNK // (resamples * (a.shape[-1] + b.shape[-1])))
     for start in range(0, len(a), size):
         # of its own, so that groups of pairs are resampled alike
         interval = stats.bootstrap(
-            (a[start : start + size], b[start : start + size]),
-            superiority,
+            (first_ranks[start : start + size], second_ranks[start : start + size]),
+            superiority_of_ranks,
             n_resamples=resamples,
             vectorized=True,
             axis=-1,
@@ -262,6 +263,35 @@ def superiority(first: Sample, second: Sample, axis: int = -1) -> NDArray[np.flo
     """
     larger = np.sign(first[..., :, None] - second[..., None, :])
     return np.asarray(0.5 + larger.mean(axis=(-2, -1)) / 2, dtype=np.float64)
+
+
+def ranks(first: Sample, second: Sample) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The values of both groups replaced by their place among all, from 0, ties having the same; shapes stay."""
+    both = stats.rankdata(np.concatenate([first, second], axis=-1), method="dense", axis=-1).astype(np.intp) - 1
+    return both[..., : first.shape[-1]], both[..., first.shape[-1] :]
+
+
+def superiority_of_ranks(first: NDArray[np.intp], second: NDArray[np.intp], axis: int = -1) -> NDArray[np.float64]:
+    """What `superiority` gives, from counts of ranks: its cost grows with the runs, not with the pairs of runs.
+
+    Args:
+        first: shape (..., runs), whole numbers from 0.
+        second: shape (..., runs of the other group).
+        axis: of the runs, the last.
+    """
+    levels = int(max(first.max(), second.max())) + 1
+    counts, others = _counts(first, levels), _counts(second, levels)
+    up_to = np.cumsum(others, axis=-1)
+    # pairs in which the first is larger, less those in which the second is
+    larger = np.sum(counts * (up_to - others - (second.shape[-1] - up_to)), axis=-1)
+    return np.asarray(0.5 + larger / (first.shape[-1] * second.shape[-1]) / 2, dtype=np.float64)
+
+
+def _counts(values: NDArray[np.intp], levels: int) -> NDArray[np.intp]:
+    """How often each of 0 .. levels - 1 is among values along the last axis; shape (..., levels)."""
+    rows = values.reshape(-1, values.shape[-1])
+    places = rows + levels * np.arange(len(rows))[:, None]
+    return np.bincount(places.ravel(), minlength=len(rows) * levels).reshape(*values.shape[:-1], levels)
 
 
 def within_reach(estimate: Estimate, runs: int, confidence: float = CONFIDENCE) -> Estimate:

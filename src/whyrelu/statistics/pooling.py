@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from whyrelu.statistics.contrasts import bounded, difference_and_variance, superiority, welch_p, within_reach
+from whyrelu.statistics.contrasts import (
+    bounded,
+    difference_and_variance,
+    ranks,
+    superiority_of_ranks,
+    welch_p,
+    within_reach,
+)
 from whyrelu.statistics.samples import Sample, as_sample, without_rounding
 from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
 from whyrelu.statistics.welch import Combination, combine
@@ -46,11 +53,11 @@ def pooled_superiority(pairs: Sequence[Pair], seed: int, resamples: int = RESAMP
         seed: of the resampling.
         resamples: bootstrap samples.
     """
-    arms = [arm for a, b in pairs for arm in without_rounding(as_sample(a), as_sample(b))]
+    arms = [arm for a, b in pairs for arm in ranks(*without_rounding(as_sample(a), as_sample(b)))]
     least = min(len(arm) for arm in arms)
 
-    def statistic(*groups: Sample, axis: int = -1) -> NDArray[np.float64]:
-        strata = [superiority(a, b) for a, b in zip(groups[::2], groups[1::2], strict=True)]
+    def statistic(*groups: NDArray[np.intp], axis: int = -1) -> NDArray[np.float64]:
+        strata = [superiority_of_ranks(a, b) for a, b in zip(groups[::2], groups[1::2], strict=True)]
         return np.asarray(np.mean(strata, axis=0), dtype=np.float64)
 
     value = float(statistic(*arms))

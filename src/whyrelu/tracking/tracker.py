@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Self
@@ -40,7 +41,7 @@ class Tracker:
         self._run_root = run_root
         self._say = say
         self._submitted: set[str] = set()
-        self._unsent: list[bytes] = []
+        self._unsent: deque[bytes] = deque()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._stdout: IO[bytes] | None = None
@@ -152,7 +153,7 @@ class Tracker:
                 # A line is shorter than what a pipe takes in one piece: it is written whole or not at all.
                 if self._process.stdin.write(self._unsent[0]) is None:
                     return
-                self._unsent.pop(0)
+                self._unsent.popleft()
         except OSError:
             pass  # the process has died; close says so
 

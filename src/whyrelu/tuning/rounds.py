@@ -11,8 +11,9 @@ import pandas as pd
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
-from whyrelu.configuration.composition import Job, compose_grid
+from whyrelu.configuration.composition import compose_grid
 from whyrelu.configuration.schema import TUNED
+from whyrelu.configuration.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.launch.sweep import run_jobs
 from whyrelu.results.files import write_json
@@ -196,7 +197,7 @@ def point(cell: Cell, rate: float, seed: int) -> Job:
     texts = [text for text in cell.job.overrides if text.partition("=")[0] not in ("lr", "seed")]
     varied = [text for text in cell.job.varied if text.partition("=")[0] not in ("lr", "seed")]
     own = [f"lr={rate}", f"seed={seed}"]
-    return Job([*texts, *own], [*varied, *own], cell.job.config | {"lr": rate, "seed": seed})
+    return Job([*texts, *own], [*varied, *own], cell.job.settings.changed(lr=rate, seed=seed))
 
 
 def _read_earlier(path: Path, console: Console) -> Tuned:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from whyrelu.configuration.composition import Job
+from whyrelu.configuration.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.results.columns import LR_COLUMNS, SUMMARY_COLUMNS, TUNING_COLUMNS
 from whyrelu.results.files import read_table, write_csv, write_table

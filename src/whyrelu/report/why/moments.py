@@ -50,7 +50,8 @@ def mean_over_layers(facet: Facet, column: str, moment: Moment, depth: int) -> d
     rows = at_moment(facet.profiles, moment)
     rows = rows[rows["depth"] == depth]
     means = rows.groupby("series")[column].mean()
-    return {name: float(means.get(name, float("nan"))) for name in facet.series if name in set(rows["series"])}
+    known = set(rows["series"])
+    return {name: float(means.get(name, float("nan"))) for name in facet.series if name in known}
 
 
 def survivors(facet: Facet, moment: Moment, depth: int) -> dict[str, tuple[int, int]]:

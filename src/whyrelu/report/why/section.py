@@ -67,7 +67,7 @@ def measured_note(study: Study) -> str:
             "Nothing was measured inside the networks of this study, so theory stands alone here; with "
             "`diagnostics=full` the runs measure gradients, saturation, dead channels and collapse."
         )
-    measured = sum(facet.layers["run_id"].nunique() for facet in study.measured)
+    measured = sum(facet.measured for facet in study.measured)
     every = any(
         ((facet.profiles["epoch"] != 0) & (facet.profiles["epoch"] < facet.profiles["epochs"])).any()
         for facet in study.measured
