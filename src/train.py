@@ -13,7 +13,7 @@ register()
 
 @reports_errors
 @hydra.main(config_path="../conf", config_name="train", version_base="1.3")
-def main(config: DictConfig) -> None:
+def main(config: DictConfig) -> object:
     """Do what the composed configuration says; in a sweep this is called in a worker, once per run."""
     from pathlib import Path
 
@@ -25,10 +25,10 @@ def main(config: DictConfig) -> None:
     from whyrelu.launch.sweep import job
 
     if HydraConfig.get().mode is RunMode.MULTIRUN:
-        job(resolve(config), Path(HydraConfig.get().sweep.dir))
-    else:
-        # before Hydra adds words of its own to an error
-        reports_errors(lambda: run_alone(resolve(config)))()
+        return job(resolve(config), Path(HydraConfig.get().sweep.dir))
+    # before Hydra adds words of its own to an error
+    reports_errors(lambda: run_alone(resolve(config)))()
+    return None
 
 
 if __name__ == "__main__":

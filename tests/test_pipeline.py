@@ -20,8 +20,10 @@ SAYS_ONLY = {
     "whyrelu.configuration.explanation",
     "whyrelu.errors",
     "whyrelu.launch.events",
+    "whyrelu.launch.memory",
     "whyrelu.launch.progress",
     "whyrelu.launch.single",
+    "whyrelu.launch.workers",
     "whyrelu.theory.printing",
     "whyrelu.tracking",
 }

@@ -50,8 +50,10 @@ class GridSweeper(Sweeper):
         from pathlib import Path
 
         from whyrelu.launch.sweep import sweep
+        from whyrelu.launch.workers import closing
 
-        return sweep(arguments, self._launcher, Path(self._config.hydra.sweep.dir))
+        with closing(self._launcher):
+            return sweep(arguments, self._launcher, Path(self._config.hydra.sweep.dir))
 
 
 class TuningSweeper(GridSweeper):
@@ -61,7 +63,9 @@ class TuningSweeper(GridSweeper):
         """Choose the learning rate of every cell of the grid that the arguments make."""
         from pathlib import Path
 
+        from whyrelu.launch.workers import closing
         from whyrelu.tuning.rounds import tune
 
-        tune(arguments, self._launcher, Path(self._config.hydra.sweep.dir))
+        with closing(self._launcher):
+            tune(arguments, self._launcher, Path(self._config.hydra.sweep.dir))
         return []

@@ -35,6 +35,7 @@ VALID: dict[str, Any] = {
     },
     "trainer": {"accelerator": "cpu", "threads": 1, "max_epochs": 1, "checkpoint_seconds": 0.0},
     "diagnostics": {"epochs": "none", "probe_images": 2, "dead_images": 0},
+    "resources": {"gpus": None, "memory_gb": None},
     "tuning": {"seeds": 1, "first_seed": 0, "extensions": 0},
     "timing": {
         "seconds": 0.0,
@@ -79,6 +80,8 @@ def test_the_smallest_allowed_values_pass() -> None:
         ("trainer.checkpoint_seconds", math.nan),
         ("data.augmentation.padding", -1),
         ("tuning.seeds", 0),
+        ("resources.gpus", -0.5),
+        ("resources.memory_gb", -1),
         ("tuning.extensions", -1),
         ("timing.seconds", -1.0),
         ("timing.blocks", 1),

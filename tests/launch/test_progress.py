@@ -106,6 +106,21 @@ def test_one_line_per_finished_run(tmp_path: Path, clock: Clock) -> None:
     assert sweep.finished == ["r0", "r3", "r2"]
 
 
+def test_what_comes_back_with_the_launcher_is_counted_once(tmp_path: Path, clock: Clock) -> None:
+    sweep, event = Sweep(tmp_path, 3), Event("completed", "r0", "test accuracy 0.950", 4.26)
+    with sweep.display as display:
+        sweep.tell("started", 0, 1)
+        display.take(event)
+        assert display.ended_and_running() == ({"r0"}, {"r1"})
+        # a disk that is slow shows it later
+        sweep.tell("completed", 0, text="test accuracy 0.950", seconds=4.26)
+        sweep.tell("failed", 1, text="broken")
+        display.take(Event("failed", "r1", "broken"))
+    assert len(sweep.lines) == 2
+    assert sweep.finished == ["r0", "r1"]
+    assert display.failures == {"r1": "broken"}
+
+
 def test_labels_and_reasons_are_shown_as_they_are(tmp_path: Path, clock: Clock) -> None:
     output = io.StringIO()
     display = SweepDisplay(

@@ -22,6 +22,7 @@ CHANGES_NO_RESULT = {
     *("tuning.seeds", "tuning.first_seed", "tuning.extensions", "arms", "purpose"),
     *("timing.name", "timing.seconds", "timing.blocks", "timing.sample", "timing.sizes", "timing.every_activation"),
     *("timing.widths", "timing.width_depth", "timing.vanishing_depths", "timing.wait"),
+    *("resources.gpus", "resources.memory_gb"),
 }
 
 # Runs are identified by what differs from these. Changing one of them gives the name of an old run to a new
@@ -55,6 +56,8 @@ DEFAULTS = {
     "prepared_root": "data",
     "run_root": "runs",
     "mlflow.tracking_uri": "sqlite:///mlflow.db",
+    "resources.gpus": None,
+    "resources.memory_gb": None,
     "tuning.seeds": 3,
     "tuning.first_seed": 1_000_000,
     "tuning.extensions": 2,

@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -9,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from whyrelu.errors import DataError, UserError
 from whyrelu.runs import store as subject
-from whyrelu.runs.store import ATTEMPTS, CHECKPOINT, ERROR, LAYERS, RECORD, RunStore
+from whyrelu.runs.store import ATTEMPTS, CHECKPOINT, ERROR, LAYERS, LOCK, RECORD, RunStore
 
 RUN = "0123456789abcdef"
 
@@ -300,3 +302,17 @@ def test_a_claim_ends_with_its_error(store: RunStore) -> None:
         store.write(record(status="failed"))
     with store.claim(RUN):
         pass
+
+
+def test_a_lock_that_another_machine_removed_is_taken_anew(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    acquire, answers = FileLock.acquire, [OSError(errno.ESTALE, "Stale file handle")]
+
+    def stale_at_first(lock: FileLock, *args: Any, **kwargs: Any) -> Any:
+        if answers:
+            raise answers.pop()
+        return acquire(lock, *args, **kwargs)
+
+    monkeypatch.setattr(FileLock, "acquire", stale_at_first)
+    with store.claim(RUN):
+        assert (store.folder(RUN) / LOCK).exists()
+    assert answers == []

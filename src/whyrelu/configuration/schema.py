@@ -127,6 +127,16 @@ class Timing:
 
 
 @dataclass
+class Resources:
+    """What a run is given of the machine that does it; its cores are `trainer.threads`."""
+
+    # A fraction where runs share one. None: a whole one, unless trainer.accelerator is cpu.
+    gpus: float | None = None
+    # Of the process that does it; None for an estimate.
+    memory_gb: float | None = None
+
+
+@dataclass
 class MLflow:
     """Tracking; None for no tracking."""
 
@@ -153,6 +163,7 @@ class Config:
     precision: str = "32-true"
     data: Data = field(default_factory=Data)
     trainer: Trainer = field(default_factory=Trainer)
+    resources: Resources = field(default_factory=Resources)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     # Where prepared arrays and the folders of runs are kept.
     prepared_root: str = "data"
@@ -188,6 +199,7 @@ def validate(config: Mapping[str, Any]) -> None:
     _at_least(0, config["diagnostics"], "dead_images", prefix="diagnostics.")
     _at_least(0, config["trainer"], "checkpoint_seconds", prefix="trainer.")
     _at_least(0, config["data"]["augmentation"], "padding", prefix="data.augmentation.")
+    _at_least(0, config["resources"], "gpus", "memory_gb", prefix="resources.")
     _at_least(1, config["tuning"], "seeds", prefix="tuning.")
     _at_least(0, config["tuning"], "extensions", prefix="tuning.")
     _check_timing(config["timing"])

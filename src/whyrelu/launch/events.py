@@ -8,10 +8,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from whyrelu.runs.store import refresh
+
+# Names of machines and numbers of processes may repeat in containers that share a folder.
+_WRITER = uuid.uuid4().hex[:8]
 
 
 class Event(NamedTuple):
@@ -29,7 +35,7 @@ class Event(NamedTuple):
 def emit(directory: Path, event: Event) -> None:
     """Append an event to this process's file."""
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / f"{socket.gethostname()}-{os.getpid()}.jsonl", "a") as file:
+    with open(directory / f"{socket.gethostname()}-{os.getpid()}-{_WRITER}.jsonl", "a") as file:
         file.write(json.dumps(event._asdict()) + "\n")
 
 
@@ -39,6 +45,10 @@ class EventReader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._read: dict[str, int] = {}
+
+    def refresh(self) -> None:
+        """Make sure that the next look finds what workers on other machines have told until now."""
+        refresh(self._directory)
 
     def new(self) -> Iterator[Event]:
         """Yield new events, those of one worker in their order; a line that is being written waits for next time."""

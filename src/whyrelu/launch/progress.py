@@ -42,6 +42,7 @@ class SweepDisplay:
         self._on_finished = on_finished
         self._running: set[str] = set()
         self._finished: set[str] = set()
+        self._seen: set[Event] = set()
         self.failures: dict[str, str] = {}
         self._first_start: float | None = None
         self._stop = threading.Event()
@@ -71,8 +72,15 @@ class SweepDisplay:
     def ended_and_running(self) -> tuple[set[str], set[str]]:
         """Return which runs have ended and which have begun but not ended, as of now."""
         with self._lock:
+            self._reader.refresh()
             self._read()
             return set(self._finished), set(self._running)
+
+    def take(self, event: Event) -> None:
+        """Count what has become known in another way, once however often it is told."""
+        with self._lock:
+            self._read()
+            self._take(event)
 
     def _follow(self) -> None:
         wait = POLL_SECONDS
@@ -99,6 +107,9 @@ class SweepDisplay:
             return
         self._running.discard(event.run_id)
         self._finished.add(event.run_id)
+        if event in self._seen:
+            return
+        self._seen.add(event)
         if event.kind == "failed":
             self.failures[event.run_id] = event.text
         else:

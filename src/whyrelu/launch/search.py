@@ -20,6 +20,7 @@ from rich.console import Console
 from whyrelu.configuration.explanation import explain
 from whyrelu.errors import UserError, one_line
 from whyrelu.launch.trials import Trial, TrialLauncher
+from whyrelu.launch.workers import closing
 from whyrelu.results.files import write_bytes
 
 # What hydra-optuna-sweeper calls the file that it writes.
@@ -55,6 +56,7 @@ def search(
         # Optuna's sweeper writes here even if every run was done and no launcher made it
         directory.mkdir(parents=True, exist_ok=True)
         sweeper.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        stack.enter_context(closing(sweeper.launcher))
         launcher = stack.enter_context(TrialLauncher(sweeper.launcher, fixed, settings["n_trials"], console))
         sweeper.launcher = launcher
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
@@ -19,6 +19,7 @@ from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.launch.events import Event, EventReader, emit
 from whyrelu.launch.progress import SweepDisplay
+from whyrelu.launch.workers import size
 from whyrelu.runs.execution import execute
 from whyrelu.runs.identity import run_id
 from whyrelu.runs.plan import PlannedRun, data_fingerprint, identify
@@ -55,6 +56,8 @@ def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequen
     console.print(f"{len(runs)} runs" + (f", {len(done)} of them done already" if done else ""), highlight=False)
     if not waiting:
         return []
+    if notice := size(launcher, [run.config for run in waiting]):
+        console.print(notice, highlight=False, markup=False, soft_wrap=True)
     try:
         with Tracker(config["mlflow"]["tracking_uri"], store.root) as tracker:
             # those that an earlier sweep finished but was killed before it could track
@@ -64,6 +67,7 @@ def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequen
                 {run.run_id: run.label for run in waiting}, EventReader(directory), console, tracker.submit
             ) as display:
                 returns = _launch(waiting, launcher, directory, display)
+                _check_that_all_ended(waiting, directory, display)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     _report_failures(waiting, display)
@@ -91,23 +95,55 @@ def _prepare_data(jobs: Iterable[Job]) -> None:
 def _launch(
     waiting: Sequence[PlannedRun], launcher: Launcher, directory: Path, display: SweepDisplay
 ) -> list[JobReturn]:
-    """Launch runs until each has ended; those during which a worker died are tried once more, each alone."""
+    """Launch runs until each has ended; those during which a worker died are tried once more.
+
+    Each alone, unless the launcher's workers are `isolated`: then a worker that dies takes no other run with it.
+    """
     returns: list[JobReturn] = []
+
+    def launch(batch: Sequence[PlannedRun]) -> None:
+        done = launcher.launch([run.overrides for run in batch], initial_job_idx=len(returns))
+        returns.extend(done)
+        _take_returns(batch, done, directory, display)
+
     while waiting:
         try:
-            return [*returns, *launcher.launch([run.overrides for run in waiting], initial_job_idx=len(returns))]
+            launch(waiting)
+            break
         except Exception as error:  # jobs tell their failures: this is the launcher's own, such as a worker that died
             ended, begun = display.ended_and_running()
             suspects = [run for run in waiting if run.run_id in begun]
             if not suspects:
                 raise UserError(f"the launcher stopped: {one_line(error)}; what is finished is kept") from error
-            for run in suspects:
+            together = getattr(launcher, "isolated", False)
+            for batch in [suspects] if together else [[run] for run in suspects]:
                 try:
-                    returns += launcher.launch([run.overrides], initial_job_idx=len(returns))
+                    launch(batch)
                 except Exception as again:
-                    emit(directory, Event("failed", run.run_id, f"its worker died twice: {one_line(again)}"))
+                    ended_now, _ = display.ended_and_running()
+                    for run in batch:
+                        if run.run_id not in ended_now:
+                            emit(directory, Event("failed", run.run_id, f"its worker died twice: {one_line(again)}"))
             waiting = [run for run in waiting if run.run_id not in ended | begun]
     return returns
+
+
+def _take_returns(
+    runs: Sequence[PlannedRun], returns: Sequence[JobReturn], directory: Path, display: SweepDisplay
+) -> None:
+    """Count what came back with the launcher, which may be faster than the shared disk, or could not even begin."""
+    for run, done in zip(runs, returns, strict=True):
+        if done.status is JobStatus.FAILED:
+            emit(directory, Event("failed", run.run_id, one_line(done._return_value)))
+        elif isinstance(done.return_value, Event):
+            display.take(done.return_value)
+
+
+def _check_that_all_ended(waiting: Sequence[PlannedRun], directory: Path, display: SweepDisplay) -> None:
+    ended, _ = display.ended_and_running()
+    for run in waiting:
+        if run.run_id not in ended:
+            emit(directory, Event("failed", run.run_id, "it ended without a word"))
 
 
 def _report_failures(waiting: Sequence[PlannedRun], display: SweepDisplay) -> None:
@@ -120,12 +156,15 @@ def _report_failures(waiting: Sequence[PlannedRun], display: SweepDisplay) -> No
         )
 
 
-def job(config: Mapping[str, Any], directory: Path) -> None:
+def job(config: Mapping[str, Any], directory: Path) -> Event:
     """Do one run of a sweep in a worker and tell what came of it; failures are told, not raised.
 
     Args:
         config: a resolved configuration.
         directory: of the sweep's bookkeeping.
+
+    Returns:
+        the event that was told last, for launchers that hand it back.
     """
     if multiprocessing.current_process().name != "MainProcess":
         # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
@@ -142,6 +181,7 @@ def job(config: Mapping[str, Any], directory: Path) -> None:
     except Exception as error:
         event = Event("failed", identity, one_line(error))
     emit(directory, event)
+    return event
 
 
 def describe(record: Record) -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 from whyrelu.configuration.composition import compose
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
+from whyrelu.launch.workers import size
 from whyrelu.runs.identity import run_id
 from whyrelu.runs.store import RunStore
 from whyrelu.tracking import Tracker
@@ -125,6 +126,8 @@ class TrialLauncher:
         """
         if not waiting:
             return {}
+        if notice := size(self._launcher, [trial.config for trial in waiting]):
+            self._console.print(notice, markup=False)
         begun = {trial.run_id: self._started(trial) for trial in waiting}
         try:
             self._launcher.launch([trial.overrides for trial in waiting], initial_job_idx=index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -152,7 +153,7 @@ def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict
     common = dict(tables.common)
     return {
         "study": common.pop("study"),
-        "overrides": list(overrides),
+        "overrides": [override for override in overrides if not _says_where(override)],
         "runs": len(tables.runs),
         "seeds": sorted({int(seed) for seed in tables.runs["seed"]}),
         "common": {name: value for name, value in common.items() if name != "seed"},
@@ -161,6 +162,11 @@ def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict
         **facts.machine(),
         "libraries": facts.libraries(),
     }
+
+
+def _says_where(override: str) -> bool:
+    """Whether an override only chooses where runs are done, which is no part of their results."""
+    return re.match(r"[+~]*(hydra[/.]|resources[.=])", override) is not None
 
 
 def finished_records(records: Iterable[dict[str, Any] | None], command: str) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,8 @@ IRRELEVANT = frozenset(
         "optimizer.lr_grid",
         "prepared_root",
         "purpose",
+        "resources.gpus",
+        "resources.memory_gb",
         "run_root",
         "timing.blocks",
         "timing.every_activation",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -155,10 +156,11 @@ class RunStore:
         folder = self.folder(run_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / LOCK)
-            lock.acquire()
+            lock = _acquired(folder / LOCK)
         except OSError as error:
             raise UserError(f"cannot write {folder}: {error.strerror}") from error
+        # another machine may have finished this run while this process waited
+        refresh(folder)
         try:
             yield
         finally:
@@ -185,6 +187,25 @@ def _shape(header: bytes) -> tuple[int, ...] | None:
         return None
     shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
     return None if is_fortran or dtype != np.float64 else shape
+
+
+def _acquired(path: Path) -> FileLock:
+    while True:
+        lock = FileLock(path)
+        try:
+            lock.acquire()
+            return lock
+        except OSError as error:
+            # another machine removed the file after this one had opened it
+            if error.errno != errno.ESTALE:
+                raise
+
+
+def refresh(folder: Path) -> None:
+    """Have a network's file system look at a folder anew, instead of telling what it was like some seconds ago."""
+    with suppress(OSError):
+        # a change of its attributes, even to what they are, empties what is remembered of it
+        folder.chmod(folder.stat().st_mode & 0o7777)
 
 
 def _write_whole(content: bytes, path: Path) -> None:

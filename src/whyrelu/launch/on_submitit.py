@@ -1,0 +1,223 @@
+"""A sweep as jobs of a batch system (Slurm), each of which does many runs in one warm process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+
+from whyrelu.errors import UserError
+from whyrelu.launch.elsewhere import SOURCE, Worker
+from whyrelu.launch.workers import Needs, workers
+from whyrelu.results.files import write_bytes
+from whyrelu.runs.store import refresh
+
+# Seconds between two looks at the jobs.
+POLL_SECONDS = 0.5
+
+Call = tuple[int, Sequence[str]]
+
+
+@dataclass
+class RunTaker:
+    """What one job does: it takes runs that no other job of its sweep has taken, one after the other.
+
+    So jobs that start late, or get the long runs, are no problem, and one that starts after all is done ends at once.
+
+    Attributes:
+        worker: does a run.
+        calls: all runs of the sweep.
+        folder: shared by all jobs: <index> says that a run is taken, <index>.done what came of it.
+        taken: the run that it is at.
+    """
+
+    worker: Worker
+    calls: Sequence[Call]
+    folder: Path
+    taken: int | None = None
+
+    def __call__(self) -> None:
+        """Do runs until none is left, or the sweep has ended."""
+        # once more, because other jobs give back what they cannot finish
+        while [self._do(index, overrides) for index, overrides in self.calls if self._take(index)]:
+            pass
+
+    def checkpoint(self) -> Any:
+        """Before its time is over, or another job takes its place: give back what is not done, and queue once more."""
+        import submitit
+
+        if self.taken is not None:
+            (self.folder / str(self.taken)).unlink(missing_ok=True)
+        return submitit.helpers.DelayedSubmission(RunTaker(self.worker, self.calls, self.folder))
+
+    def _do(self, index: int, overrides: Sequence[str]) -> int:
+        write_bytes(pickle.dumps(self.worker(index, overrides)), self.folder / f"{index}.done")
+        self.taken = None
+        return index
+
+    def _take(self, index: int) -> bool:
+        """Take a run, unless another job has; creating a file that must be new is safe on a network's file system."""
+        self.taken = index
+        try:
+            os.close(os.open(self.folder / str(index), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except (FileExistsError, FileNotFoundError):
+            # without the folder the sweep is over
+            self.taken = None
+            return False
+        return True
+
+
+def returned(calls: Sequence[Call], folder: Path) -> dict[int, JobReturn]:
+    """Return what came of those runs that are done, by index."""
+    refresh(folder)
+    files = {index: folder / f"{index}.done" for index, _ in calls}
+    return {index: pickle.loads(file.read_bytes()) for index, file in files.items() if file.exists()}
+
+
+class SubmititJobs:
+    """Does the jobs of a sweep through submitit.
+
+    Args:
+        worker: what does a run.
+        needs: of each.
+        system: "slurm", or "local" for processes of this machine.
+        folder: for scripts, logs and what passes between jobs, on a disk that all of them share.
+        jobs: how many to queue at most; None for as many as this machine does at once.
+        settings: of submitit: those of all systems by their names, those of Slurm alone with `slurm_` before it.
+
+    Raises:
+        UserError: submitit is not installed, or there is no such system here.
+    """
+
+    def __init__(
+        self, worker: Worker, needs: Needs, system: str, folder: Path, jobs: int | None, settings: Mapping[str, Any]
+    ) -> None:
+        try:
+            import submitit
+        except ImportError as error:
+            raise UserError(
+                f"hydra/launcher=submitit_{system} needs the extra: pip install 'whyrelu[submitit]'"
+            ) from error
+        # it would tell each look at the jobs that fails
+        logging.getLogger("submitit").setLevel(logging.ERROR)
+        self._worker = worker
+        self._system = system
+        self._folder = folder.absolute()
+        self._rounds = 0
+        self.notice: str | None = None
+        if jobs is None:
+            jobs, self.notice = workers(needs)
+        self._most = jobs
+        given = {key: value for key, value in settings.items() if value is not None}
+        retries = {f"{system}_max_num_timeout": given.pop("max_num_timeout")} if "max_num_timeout" in given else {}
+        try:
+            self._executor = submitit.AutoExecutor(folder=self._folder / "%j", cluster=system, **retries)
+            defaults = asked(needs, system)
+            setup = {key: [*defaults[key], *given[key]] for key in defaults.keys() & given.keys() & {"slurm_setup"}}
+            self._executor.update_parameters(**{**defaults, **given, **setup})
+        except (RuntimeError, ValueError, NameError, AssertionError, TypeError) as error:
+            raise UserError(f"hydra/launcher=submitit_{system}: {' '.join(str(error).split())}") from error
+
+    def launch(self, calls: Sequence[Call]) -> list[JobReturn]:
+        """Queue jobs, wait for them and return what came of the runs, in their order.
+
+        Raises:
+            RuntimeError: runs are left, because a job died; the other jobs have ended.
+        """
+        self._rounds += 1
+        notes = self._folder / f"taken-{self._rounds}"
+        notes.mkdir(parents=True, exist_ok=True)
+        taker = RunTaker(self._worker, [(index, list(overrides)) for index, overrides in calls], notes)
+        with importable(), _out_of_reach_of_the_terminal(), self._executor.batch():
+            jobs = [self._executor.submit(taker) for _ in range(min(self._most, len(calls)))]
+        try:
+            while not all(job.done() for job in jobs):
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            for job in jobs:
+                with contextlib.suppress(Exception):
+                    self._cancel(job)
+            raise
+        done = returned(calls, notes)
+        if lost := [index for index, _ in calls if index not in done]:
+            tasks = (job.task(number) for job in jobs for number in range(job.num_tasks))
+            reason = next((_why(task) for task in tasks if not task.paths.result_pickle.exists()), "no job took them")
+            raise RuntimeError(f"{len(lost)} of {len(calls)} runs were not done: {reason}")
+        return [done[index] for index, _ in calls]
+
+    def _cancel(self, job: Any) -> None:
+        if self._system != "local":
+            job.cancel(check=False)
+            return
+        import psutil
+
+        controller = psutil.Process(int(job.job_id))
+        processes = [*controller.children(recursive=True), controller]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=5)
+        job.done()
+
+    def close(self) -> None:
+        """Nothing is left to end: a job ends when no run is left."""
+
+
+def asked(needs: Needs, system: str) -> dict[str, Any]:
+    """Return what each job asks for, unless the settings say otherwise."""
+    if system == "local":
+        return {}
+    defaults: dict[str, Any] = {
+        "cpus_per_task": needs.threads,
+        "slurm_setup": [f"export PYTHONPATH={shlex.quote(str(SOURCE))}${{PYTHONPATH:+:$PYTHONPATH}}"],
+    }
+    # several runs share a GPU as tasks of one job, which take runs as jobs do
+    tasks = max(1, int(1 / needs.gpus + 1e-9)) if needs.gpus > 0 else 1
+    if needs.gpus > 0:
+        defaults |= {"gpus_per_node": max(1, round(needs.gpus)), "tasks_per_node": tasks}
+    return defaults | {"mem_gb": -(-needs.memory * tasks // 10**9)}
+
+
+@contextmanager
+def importable(source: Path = SOURCE) -> Iterator[None]:
+    """Let processes that are started from here import what is in a folder, by default this package."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), before]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@contextmanager
+def _out_of_reach_of_the_terminal() -> Iterator[None]:
+    """Let processes that are started from here ignore Ctrl-C, which they would answer with a traceback each."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _why(task: Any) -> str:
+    """Return in one line how a job ended that has no result."""
+    lines = [line for line in (task.stderr() or "").splitlines() if line.strip()]
+    state = str(task.state).lower()
+    return f"job {task.job_id} ended ({state}){': ' + lines[-1].strip() if lines else ''}"

@@ -1,0 +1,174 @@
+"""Jobs of a batch system: each takes runs that no other has taken."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+
+from whyrelu.errors import UserError
+from whyrelu.launch.on_submitit import RunTaker, SubmititJobs, asked, importable, returned
+from whyrelu.launch.workers import Needs
+
+CALLS = [(index, [f"seed={index}"]) for index in range(10)]
+
+
+@pytest.fixture(autouse=True)
+def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are pickled, and what they do is in this file."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+
+
+class Noting:
+    """Stands in for a worker: notes on disk which runs it does; may be killed or told to stop at one of them."""
+
+    def __init__(self, folder: Path, deadly: int | None = None, slow: int | None = None) -> None:
+        self.folder, self.deadly, self.slow = folder, deadly, slow
+
+    def __call__(self, index: int, overrides: list[str]) -> JobReturn:
+        with open(self.folder / f"{index}.jsonl", "a") as file:
+            file.write(json.dumps([os.getpid(), overrides]) + "\n")
+        if index == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if index == self.slow and not (self.folder / "interrupted").exists():
+            (self.folder / "interrupted").touch()
+            time.sleep(60)
+        done = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
+        done.return_value = index
+        return done
+
+
+def done_by(folder: Path) -> dict[int, list[int]]:
+    """Run to the processes that did it."""
+    return {
+        int(path.stem): [json.loads(line)[0] for line in path.read_text().splitlines()]
+        for path in folder.glob("*.jsonl")
+    }
+
+
+def local(worker: Noting, folder: Path, jobs: int) -> SubmititJobs:
+    return SubmititJobs(worker, Needs(), "local", folder / "jobs", jobs, {"timeout_min": 5})  # type: ignore[arg-type]
+
+
+def test_takers_share_the_runs(tmp_path: Path):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    worker = Noting(tmp_path)
+    first = RunTaker(worker, CALLS, notes)  # type: ignore[arg-type]
+    second = RunTaker(worker, CALLS, notes)  # type: ignore[arg-type]
+    for index in (0, 3, 4):
+        (notes / str(index)).touch()
+    first()
+    assert {index: len(by) for index, by in done_by(tmp_path).items()} == dict.fromkeys((1, 2, 5, 6, 7, 8, 9), 1)
+    for index in (0, 3, 4):
+        (notes / str(index)).unlink()
+    second()
+    assert {index: len(by) for index, by in done_by(tmp_path).items()} == dict.fromkeys(range(10), 1)
+    assert {index: done.return_value for index, done in returned(CALLS, notes).items()} == {i: i for i in range(10)}
+
+
+def test_a_job_whose_sweep_is_over_does_nothing(tmp_path: Path):
+    taker = RunTaker(Noting(tmp_path), CALLS, tmp_path / "removed")  # type: ignore[arg-type]
+    taker()
+    assert done_by(tmp_path) == {}
+
+
+def test_runs_are_done_once_in_few_processes_and_come_back_in_order(tmp_path: Path):
+    pytest.importorskip("submitit")
+    jobs = local(Noting(tmp_path), tmp_path, 2)
+    assert [done.return_value for done in jobs.launch(CALLS)] == list(range(10))
+    processes = done_by(tmp_path)
+    assert sorted(processes) == list(range(10))
+    assert all(len(by) == 1 for by in processes.values())
+    assert len({process for by in processes.values() for process in by}) <= 2
+    # a launcher is used more than once
+    assert [done.return_value for done in jobs.launch(CALLS[4:6])] == [4, 5]
+
+
+def test_a_job_that_is_killed_takes_no_other_run_with_it(tmp_path: Path, monkeypatch):
+    submitit = pytest.importorskip("submitit")
+    # seconds to wait for what a slow disk may still show
+    monkeypatch.setattr(submitit.local.local.LocalJob, "_results_timeout_s", 1)
+    with pytest.raises(RuntimeError, match=r"1 of 10 runs were not done: job .* ended"):
+        local(Noting(tmp_path, deadly=3), tmp_path, 2).launch(CALLS)
+    assert {index: len(by) for index, by in done_by(tmp_path).items()} == dict.fromkeys(range(10), 1)
+
+
+def test_a_job_whose_time_is_over_is_queued_once_more_and_does_its_run_again(tmp_path: Path):
+    submitit = pytest.importorskip("submitit")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    executor = submitit.AutoExecutor(folder=tmp_path / "%j", cluster="local", local_max_num_timeout=3)
+    executor.update_parameters(timeout_min=5)
+    taker = RunTaker(Noting(tmp_path, slow=2), CALLS[:5], notes)  # type: ignore[arg-type]
+    with importable():
+        job = executor.submit(taker)
+    while not (tmp_path / "interrupted").exists() and not job.done():
+        time.sleep(0.05)
+    # as Slurm would
+    for task in psutil.Process(job._process.pid).children():
+        task.send_signal(signal.SIGUSR2)
+    job.result()
+    assert sorted(returned(CALLS, notes)) == [0, 1, 2, 3, 4]
+    assert {index: len(by) for index, by in done_by(tmp_path).items()} == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
+
+
+def test_jobs_are_cancelled_when_the_wait_is_interrupted(tmp_path: Path, monkeypatch):
+    pytest.importorskip("submitit")
+
+    class Interrupted(KeyboardInterrupt):
+        pass
+
+    def interrupt(seconds: float) -> None:
+        if (tmp_path / "interrupted").exists():
+            raise Interrupted
+
+    monkeypatch.setattr("whyrelu.launch.on_submitit.time.sleep", interrupt)
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with pytest.raises(Interrupted):
+        local(Noting(tmp_path, slow=0), tmp_path, 1).launch(CALLS)
+    started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert alive == []
+
+
+@pytest.mark.parametrize(
+    ("needs", "expected"),
+    [
+        (Needs(2, 1_500_000_000), {"cpus_per_task": 2, "mem_gb": 2}),
+        (
+            Needs(1, 3_000_000_000, gpus=1),
+            {"cpus_per_task": 1, "mem_gb": 3, "gpus_per_node": 1, "tasks_per_node": 1},
+        ),
+        (
+            Needs(1, 3_000_000_000, gpus=0.25),
+            {"cpus_per_task": 1, "mem_gb": 12, "gpus_per_node": 1, "tasks_per_node": 4},
+        ),
+        (Needs(1, 10**9, gpus=2), {"cpus_per_task": 1, "mem_gb": 1, "gpus_per_node": 2, "tasks_per_node": 1}),
+    ],
+)
+def test_what_a_job_of_slurm_asks_for(needs, expected):
+    found = asked(needs, "slurm")
+    setup = found.pop("slurm_setup")
+    assert found == expected
+    assert len(setup) == 1
+    assert setup[0].startswith("export PYTHONPATH=")
+
+
+@pytest.mark.parametrize("system", ["local", "slurm"])
+def test_without_the_extra_it_is_said_what_to_install(tmp_path: Path, monkeypatch, system):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(UserError, match=rf"submitit_{system} needs the extra: pip install 'whyrelu\[submitit\]'"):
+        SubmititJobs(Noting(tmp_path), Needs(), system, tmp_path / "jobs", 2, {})  # type: ignore[arg-type]
+
+
+def test_without_slurm_it_is_said_so(tmp_path: Path, monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="slurm"):
+        SubmititJobs(Noting(tmp_path), Needs(), "slurm", tmp_path / "jobs", 2, {})  # type: ignore[arg-type]
