@@ -129,6 +129,8 @@ def test_the_optimizer_that_refutes_is_the_one_shown() -> None:
     found = entry("C14", tables)
     assert found["verdict"] == "refuted"
     assert found["comparison"] == "sigmoid, optimizer=adam"
+    # and the first to be told
+    assert found["evidence"].startswith("with adam ") and "; with sgd " in found["evidence"]
     assert found["effect"] == pytest.approx(1.0, abs=0.03)
     # of the test of equality: that of no difference is not small
     assert found["p_adjusted"] < 0.001

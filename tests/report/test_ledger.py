@@ -248,6 +248,7 @@ def test_an_effect_is_said_to_be_of_the_test_whose_it_is(tmp_path):
         # nothing of it was tested at single depths
         ({"comparison": "sigmoid: depth 16 - depth 2", "depth": None}, "(test accuracy, sigmoid: depth 16 - depth 2)"),
         ({"facet": "norm=batch"}, "(test accuracy, relu - sigmoid, depth 4, with norm=batch)"),
+        ({"facet": "norm=batch", "comparison": "relu, norm=batch"}, "(test accuracy, relu, norm=batch, depth 4);"),
         ({"runs": 80}, "depth 4); n = 20 of 80;"),
         ({"comparison": None, "quantity": None, "depth": None}, "points; n = 20;"),
     ],

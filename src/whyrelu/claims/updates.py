@@ -68,7 +68,9 @@ def decide(evidence: Evidence, activation: str, optimizers: list[str], change: f
         verdict = REFUTED if refuting else INCONCLUSIVE if unsettled else SUPPORTED
         main = clearest(refuting) if refuting else weakest(unsettled or own)
         raw = [test for test in found if test.family == " raw"]
-        parts = [_sentence(name, arm, *pair) for arm, *pair in zip(arms, own, raw, strict=True)]
+        told = [(test is main, _sentence(name, arm, test, it)) for arm, test, it in zip(arms, own, raw, strict=True)]
+        # the one that decides first
+        parts = [text for is_main in (True, False) for decides, text in told if decides == is_main]
         sentence = f"not measured with {listed(sorted(missing))} (`make study STUDY=mechanisms`); " if missing else ""
         sentence += "; ".join(parts)
         verdict_of = Verdict.of(verdict, sentence, main, runs=sum(test.n for test in own))

@@ -121,7 +121,8 @@ def _subject(study: Study, claim: dict[str, Any]) -> str:
         parts.append(f"depth {claim['depth']}")
     elif _has_depths(study.contrasts, claim):
         parts.append("all depths")
-    if claim["facet"] not in (None, "", study.reference.label):
+    # some comparisons name their setting themselves
+    if claim["facet"] not in (None, "", study.reference.label) and "=" not in claim["comparison"]:
         short = next((facet.short for facet in study.facets if facet.label == claim["facet"]), claim["facet"])
         parts.append(f"with {short}")
     return ", ".join(parts)
