@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.setting import DEPTHS, PRECISIONS, Setting, grid
 from whyrelu.errors import UnknownNameError, UserError
 
-PARTS = ("machine", "throughput", "peak", "breakdown", "sweep", "startup", "overhead")
+PARTS = ("machine", "throughput", "peak", "breakdown", "sweep", "startup", "overhead", "precision")
 
 
 @dataclass(frozen=True)

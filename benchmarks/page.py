@@ -84,6 +84,7 @@ def render(found: Mapping[str, Any]) -> str:
         "startup": tables.startup(found["startup"]) if found.get("startup") else None,
         "overhead": tables.overhead(found["overhead"]) if found.get("overhead") else None,
         "diagnostics": tables.diagnostics(found["overhead"]) if found.get("overhead") else None,
+        "precision": tables.precision(found["precision"]) if found.get("precision") else None,
         "moments": tables.moments(found["measured"]) if found.get("measured") else None,
         "machine": tables.machine(found["machine"]) if found.get("machine") else None,
     }

@@ -81,6 +81,13 @@ def overhead(options: Options) -> dict[str, Any]:
     return measure(options.repetitions)
 
 
+def precision(options: Options) -> list[dict[str, Any]]:
+    """Return what bf16 changes in the results, from the runs of the study `precision`; nothing if there are none."""
+    from benchmarks.precision import measure
+
+    return measure()
+
+
 def _python(module: str, *arguments: str) -> Any:
     """Return what a module prints as JSON in a process of its own."""
     command = [sys.executable, "-m", module, *arguments]
@@ -98,4 +105,5 @@ PARTS: dict[str, Callable[[Options], Any]] = {
     "sweep": sweep,
     "startup": startup,
     "overhead": overhead,
+    "precision": precision,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks import precision as effect_of_precision
 from benchmarks.acceptance import FP32, THREADS, name
 from benchmarks.ratios import Spread, ratio
 from benchmarks.setting import BATCH_SIZE, PRECISIONS
@@ -25,6 +26,8 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         said += _breakdown(found)
     if found.get("sweep"):
         said += _sweep(found["sweep"], (found.get("machine") or {}).get("cores"))
+    if found.get("precision"):
+        said.append(effect_of_precision.sentence(found["precision"]))
     return said
 
 

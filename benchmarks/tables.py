@@ -206,6 +206,24 @@ def diagnostics(found: Mapping[str, Any]) -> str:
     return markdown(["depth", "off, seconds", "full, seconds", "cost"], lines)
 
 
+def precision(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return accuracies in both precisions and their differences."""
+    lines = [
+        [
+            f"{row['activation']}, depth {row['depth']}",
+            str(row["pairs"]),
+            *(
+                f"{100 * row[name]:.1f} ({count} at chance)" if count else f"{100 * row[name]:.1f}"
+                for name, count in zip(("fp32", "bf16"), row["at_chance"], strict=True)
+            ),
+            f"{100 * row['difference']:+.2f} [{100 * row['low']:.2f}, {100 * row['high']:.2f}]",
+            row["outcome"],
+        ]
+        for row in rows
+    ]
+    return markdown(["cell", "pairs of runs", "fp32", "bf16", "bf16 - fp32", "outcome"], lines)
+
+
 def machine(facts: Mapping[str, Any]) -> str:
     """Return the facts of the machine."""
     libraries = ", ".join(f"{library} {version}" for library, version in facts["libraries"].items())
