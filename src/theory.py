@@ -28,7 +28,8 @@ def main() -> None:
     jobs = compose_grid(overrides)
     if len(jobs) > 1 and not is_sweep:
         raise UserError(f"these settings make {len(jobs)} runs: with -m their predictions are written to a file")
-    configs = [job.config for job in one_per_cell(jobs)]
+    cells_of_grid = one_per_cell(jobs)
+    configs = [job.config for job in cells_of_grid]
     if len({config["study"] for config in configs}) > 1:
         raise UserError("these settings belong to several studies; predict one at a time")
     for config in {str(config["data"]): config for config in configs}.values():
@@ -46,7 +47,7 @@ def main() -> None:
 
     directory = Path("results") / configs[0]["study"]
     theory = Theory()
-    given = [job.given_lr for job in jobs]
+    given = [job.given_lr for job in cells_of_grid]
     cells = predicted_cells(configs, theory, given if compares_tuned_with_given(given) else None)
     functions = drawn_functions(configs, theory)
     write_table(cells, directory / "theory.parquet")

@@ -47,7 +47,7 @@ def test_slower_steps_do_not_take_support_away() -> None:
     assert found["verdict"] == "supported"
     assert found["evidence"].startswith("decided in steps; ")
     # later by many seconds, which is told
-    assert "(and by this many seconds: -" in found["evidence"]
+    assert "(and, on the machine that was timed, by this many seconds: -" in found["evidence"]
 
 
 def test_faster_steps_do_not_give_support() -> None:

@@ -18,7 +18,8 @@ def test_a_part_of_the_layers_decides_as_the_whole(tmp_path, axes):
     records = make_records(["relu", "sigmoid"], depths=[2, 4], seeds=4, axes=axes)
     write_tables(records, tmp_path, overrides=["seed=range(0,4)"])
     tables = {name: read_table(tmp_path / f"{name}.parquet", []) for name in NAMES}
-    whole = make_evidence(**tables, overrides=read_json(tmp_path / "provenance.json")["overrides"])
+    provenance = read_json(tmp_path / "provenance.json")
+    whole = make_evidence(**tables, overrides=provenance["overrides"], common=provenance["common"])
     part = read_evidence(tmp_path)
     assert (len(part.layers) < len(whole.layers)) == bool(axes)
     assert len(part.layers_of()) == len(whole.layers_of()) > 0

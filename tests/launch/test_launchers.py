@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from whyrelu.results.aggregation import aggregate, finished_runs
+from whyrelu.results.aggregation import aggregate, finished_records
 from whyrelu.results.files import write_table
 from whyrelu.runs.plan import plan
 from whyrelu.runs.store import RunStore
@@ -108,7 +108,7 @@ def tables(launcher: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict
     planned, store = plan(overrides), RunStore(Path("runs"))
     records = [store.record(run.run_id) for run in planned]
     write_table(predicted_cells([run.config for run in planned], Theory()), Path("results/theory.parquet"))
-    aggregate(finished_runs(records, store.layers, ""), overrides, Path("results"))
+    aggregate(finished_records(records, ""), store.layers, overrides, Path("results"))
     return {path.name: path.read_bytes() for path in Path("results").iterdir()}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from synthetic import make_record
 from whyrelu.results.cells import cells_table
-from whyrelu.results.given_rates import as_tuned, compares_tuned_with_given, with_given_lr
+from whyrelu.results.given_rates import as_tuned, compares_tuned_with_given, trained_id, with_given_lr
 from whyrelu.results.labels import facet_columns, facet_labels
 from whyrelu.results.tables import build_tables
 
@@ -34,8 +34,7 @@ def study() -> tuple[list[dict[str, Any]], pd.DataFrame]:
                 record = make_record(name, 2, seed, lr=lr)
                 records.append(record)
                 given[record["run_id"]] = ways
-    expanded = [record for record, found in with_given_lr(((record, None) for record in records), given)]
-    return records, build_tables(expanded).runs
+    return records, build_tables(with_given_lr(records, given)).runs
 
 
 def test_each_way_is_a_facet_that_has_all_cells() -> None:
@@ -55,6 +54,7 @@ def test_a_run_of_both_ways_counts_in_both_under_ids_of_its_own() -> None:
     records, runs = study()
     assert len(records) == 10 and len(runs) == 12
     assert runs["run_id"].is_unique
+    assert {trained_id(run_id) for run_id in runs["run_id"]} == {record["run_id"] for record in records}
     own = runs[runs["activation"] == "relu"]
     first, second = (own[own["given_lr"] == way].reset_index(drop=True) for way in ("tuned", "0.05"))
     assert (second["run_id"] == first["run_id"] + "+0.05").all()

@@ -81,10 +81,10 @@ class Job(NamedTuple):
 
 def one_per_cell(jobs: Iterable[Job]) -> list[Job]:
     """Return the first of all points that differ in the seed only; some of the same cell may stay."""
-    cells: dict[tuple[int, str], Job] = {}
+    cells: dict[tuple[int, bool, str], Job] = {}
     for job in jobs:
         own = [change for change in job.settings.changes if change[0] != "seed"]
-        cells.setdefault((id(job.settings.shared), repr(own)), job)
+        cells.setdefault((id(job.settings.shared), job.is_tuned, repr(own)), job)
     return list(cells.values())
 
 
