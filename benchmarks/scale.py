@@ -79,17 +79,19 @@ def measure(project: Path, seeds: Sequence[int]) -> None:
     used = sum(path.stat().st_blocks * 512 for folder in sample for path in (folder, *folder.iterdir()))
     for number in seeds:
         grid = [*CELLS, f"seed=range(0,{number})"]
-        costs = {
-            "aggregate": cost(script("aggregate", *grid)),
-            "claims": cost([sys.executable, "-c", _DECIDE]),
-            "report": cost(script("report", "digits")),
-            "status": cost(script("status", *grid)),
+        commands = {
+            "aggregate": script("aggregate", *grid),
+            "claims": [sys.executable, "-c", _DECIDE],
+            "report": script("report", "digits"),
+            "status": script("status", *grid),
         }
-        row = {name: found._asdict() for name, found in costs.items()}
-        found = read_json(RESULTS) if RESULTS.is_file() else {"rows": {}}
-        rows = found["rows"] | {str(1000 * number): row}
-        write_json({"folder": used / len(sample), "cores": _cores(), "rows": rows}, RESULTS)
-        print(number, costs, flush=True)
+        for name, command in commands.items():
+            spent = cost(command)
+            print(1000 * number, name, spent, flush=True)
+            # at once, so that nothing measured is lost if the next is stopped
+            rows = read_json(RESULTS)["rows"] if RESULTS.is_file() else {}
+            rows.setdefault(str(1000 * number), {})[name] = spent._asdict()
+            write_json({"folder": used / len(sample), "cores": _cores(), "rows": rows}, RESULTS)
     write(table(read_json(RESULTS)))
 
 
@@ -143,7 +145,7 @@ def table(measured: Mapping[str, Any]) -> str:
     """The measurements as Markdown."""
     lines = ["| runs | `aggregate` | claims alone | `report` | `status` |", "|---|---|---|---|---|"]
     for runs, row in sorted(measured["rows"].items(), key=lambda item: int(item[0])):
-        costs = (f"{row[name]['seconds']:.1f} s, {row[name]['memory']:.0f} MiB" for name in COMMANDS)
+        costs = (f"{row[n]['seconds']:.1f} s, {row[n]['memory']:.0f} MiB" if n in row else "" for n in COMMANDS)
         lines.append(f"| {int(runs):,} | {' | '.join(costs)} |")
     note = (
         f"1,000 cells, {measured['cores']} cores. The folder of a run takes {measured['folder'] / 1024:.0f} KiB on "
