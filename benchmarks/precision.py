@@ -47,7 +47,7 @@ def compare(runs: pd.DataFrame) -> list[dict[str, Any]]:
         rows.append(
             {
                 "activation": activation,
-                "depth": int(depth),
+                "depth": int(str(depth)),
                 "pairs": len(difference),
                 "fp32": float(np.mean(accuracy["32-true"])),
                 "bf16": float(np.mean(accuracy["bf16-mixed"])),
