@@ -32,12 +32,13 @@ def facts() -> dict[str, Any]:
 
 
 def moment() -> dict[str, Any]:
-    """Return when a measurement starts, of which code, and how busy the machine is: processes that want a core."""
+    """Return when a measurement starts, of which code, and how busy which machine is: processes that want a core."""
     from whyrelu.runs.provenance import provenance
 
     origin = provenance()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": origin["cpu"],
         "load": round(os.getloadavg()[0], 2),
         "git_commit": origin["git_commit"],
         "git_dirty": origin["git_dirty"],

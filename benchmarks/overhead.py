@@ -74,6 +74,8 @@ def _diagnostics(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _sweep(*overrides: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         settings = [f"run_root='{folder}/runs'", f"mlflow.tracking_uri='sqlite:///{folder}/mlflow.db'"]
+        # said, because by itself a launcher may start fewer where memory is short
+        settings.append(f"hydra.launcher.n_jobs={_workers()}")
         command = [sys.executable, str(ROOT / "src/train.py"), "-m", *overrides, *settings]
         subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, check=True)
         paths = sorted((Path(folder) / "runs").glob("*/run.json"))

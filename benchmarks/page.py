@@ -15,6 +15,7 @@ import jinja2  # noqa: E402
 
 from benchmarks import figures, tables  # noqa: E402
 from benchmarks.acceptance import THREADS, lines  # noqa: E402
+from benchmarks.overhead import EPOCHS as SHORT_EPOCHS  # noqa: E402
 from benchmarks.parts import read  # noqa: E402
 from benchmarks.reading import sentences  # noqa: E402
 from whyrelu.errors import UserError  # noqa: E402
@@ -83,6 +84,9 @@ def render(found: Mapping[str, Any]) -> str:
         "breakdown": tables.breakdown(found["breakdown"]) if found.get("breakdown") else None,
         "startup": tables.startup(found["startup"]) if found.get("startup") else None,
         "overhead": tables.overhead(found["overhead"]) if found.get("overhead") else None,
+        "workers": found["overhead"]["warm"][0]["workers"] if found.get("overhead") else None,
+        "short_epochs": SHORT_EPOCHS,
+        "startup_repetitions": max((len(row["seconds"]) for row in found.get("startup") or []), default=0),
         "diagnostics": tables.diagnostics(found["overhead"]) if found.get("overhead") else None,
         "precision": tables.precision(found["precision"]) if found.get("precision") else None,
         "moments": tables.moments(found["measured"]) if found.get("measured") else None,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.acceptance import THREADS
 from benchmarks.options import Options
 from benchmarks.processes import ROOT, environment
+from whyrelu.errors import UserError
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -20,6 +21,23 @@ def read(path: Path) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = json.loads(path.read_bytes())
     return found
+
+
+def same_machine(path: Path, chosen: Sequence[str]) -> None:
+    """Check that parts which are not measured anew were measured on this machine.
+
+    Raises:
+        UserError: they were not, and a page of both would compare machines.
+    """
+    from benchmarks.machine import moment
+
+    here = moment()["cpu"]
+    others = {part: when["cpu"] for part, when in read(path).get("measured", {}).items() if part not in chosen}
+    if foreign := sorted(part for part, cpu in others.items() if cpu != here):
+        raise UserError(
+            f"{', '.join(foreign)} in {path} were measured on {others[foreign[0]]}, not on {here}: measure everything "
+            "(without parts=), or give output=another-file.json"
+        )
 
 
 def throughput(options: Options) -> list[dict[str, Any]]:

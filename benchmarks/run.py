@@ -38,6 +38,7 @@ def main() -> None:
     from benchmarks.page import write_page
     from whyrelu.results.files import write_json
 
+    parts.same_machine(options.output, options.parts)
     for part in options.parts:
         print(f"measuring: {part}", flush=True)
         when = machine.moment()

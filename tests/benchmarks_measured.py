@@ -34,6 +34,7 @@ def results():
         "measured": {
             part: {
                 "started": "2026-01-01T00:00:00+00:00",
+                "cpu": "a processor",
                 "load": 0.01,
                 "git_commit": "0123456789abcdef",
                 "git_dirty": part == "sweep",

@@ -1,8 +1,13 @@
+import json
+
 import pytest
 
 from benchmarks import breakdown, peak
 from benchmarks.breakdown_kinds import ALL, REST, kind_of
+from benchmarks.machine import moment
+from benchmarks.parts import same_machine
 from whyrelu.data.module import ImageDataModule
+from whyrelu.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,3 +54,13 @@ def test_the_kinds_of_operations_add_up_to_the_time_of_the_steps(data):
     for kind in ("convolution", "pooling", "activation", "data and augmentation", "optimizer", REST):
         assert found["kinds"][kind] > 0, kind
     assert ImageDataModule.train_dataloader is original
+
+
+def test_parts_of_another_machine_are_not_mixed_with_those_of_this_one(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"measured": {"sweep": {"cpu": "another"}, "peak": {"cpu": moment()["cpu"]}}}))
+    with pytest.raises(UserError, match=r"sweep in .* measured on another, not on"):
+        same_machine(path, ["peak"])
+    # whatever is measured anew does not matter
+    same_machine(path, ["peak", "sweep"])
+    same_machine(tmp_path / "none.json", ["peak"])
