@@ -107,6 +107,17 @@ def test_all_activations_of_conf_can_be_timed(configs) -> None:
     assert {entry["activation"] for entry in found["op"]} == set(shipped_activations()) - {BASELINE}
 
 
+def test_a_study_in_double_precision_is_timed_with_its_subnormal_numbers(configs) -> None:
+    from whyrelu.timing.stage import time_study
+    from whyrelu.timing.subnormal import can_flush
+
+    found = time_study(configs(*TINY, "activation=relu", "depth=1", "precision=64-true"), lambda line: None)
+    assert found["settings"]["precision"] == "64-true"
+    assert {entry["activation"] for entry in found["step"]} == {"relu", BASELINE}
+    # which are those of float32 whatever the study has
+    assert {entry["depth"] for entry in found["subnormal"]} == ({3} if can_flush() else set())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -101,8 +101,7 @@ def test_inference_is_without_gradients_in_the_mode_for_evaluation(plan) -> None
 )
 def test_nets_compute_in_the_precision_of_the_study(configs, precision, weights, logits) -> None:
     plan = plan_timing(configs("activation=relu", "depth=1", f"precision={precision}"))
-    made = [(images.to(weights), labels) for images, labels in batches()]
-    net = Net(plan.depths[0].configs["relu"], made, 10)
+    net = Net(plan.depths[0].configs["relu"], batches(), 10)
     net.train()
     assert next(net.network.parameters()).dtype == weights
     assert net.infer().dtype == logits

@@ -177,6 +177,7 @@ def _batches(config: Config, arrays: Arrays, device: torch.device) -> Batches:
     images = Images(
         arrays.train_images, arrays.train_labels, rows, *channel_statistics(arrays.train_images, rows), device
     )
+    # so that nets share them; one of another precision casts its own
     dtype = parameter_type(config["precision"])
     batches = []
     for start in range(0, len(rows) - size + 1, size):

@@ -39,7 +39,7 @@ class Net:
 
     Args:
         config: a resolved configuration; its learning rate is not used.
-        batches: images (B, C, H, W) and labels (B,), taken in turn.
+        batches: images (B, C, H, W) and labels (B,), taken in turn; images of another type than the weights are cast.
         classes: number of classes.
     """
 
@@ -47,9 +47,10 @@ class Net:
         device = device_of(config["trainer"]["accelerator"])
         _, channels, height, width = batches[0][0].shape
         network = build_network(config, (height, width, channels), classes)
-        self.network = network.to(device, parameter_type(config["precision"])).to(memory_format=torch.channels_last)
+        dtype = parameter_type(config["precision"])
+        self.network = network.to(device, dtype).to(memory_format=torch.channels_last)
         self.optimizer: torch.optim.Optimizer = bind("optimizer", config["optimizer"])(network.parameters(), lr=_LR)
-        self._batches = itertools.cycle(batches)
+        self._batches = itertools.cycle([(images.to(dtype), labels) for images, labels in batches])
         self._config, self._device = config, device
 
     def train(self) -> None:
