@@ -40,6 +40,15 @@ def test_a_study_with_arms_is_timed_where_its_arms_are_as_the_reference(configs)
     assert names(plan.depths) == {2: ["relu", BASELINE], 4: ["relu", "sigmoid", BASELINE]}
 
 
+@pytest.mark.parametrize("rates", ["tuned,0.05", "0.01,0.05"])
+def test_learning_rates_are_no_facets(configs, rates: str) -> None:
+    plan = plan_timing(configs("activation=relu,sigmoid", "depth=2,4", f"lr={rates}"))
+    assert plan.facet == ""
+    assert names(plan.depths) == {2: ["relu", "sigmoid", BASELINE], 4: ["relu", "sigmoid", BASELINE]}
+    # nor do they hide what is one
+    assert plan_timing(configs("norm=batch,none", f"lr={rates}")).facet == "norm=none"
+
+
 def test_widths_are_at_one_depth_and_none_is_timed_twice(configs) -> None:
     grid = ("activation=relu,tanh,sigmoid", "depth=2,4")
     plan = plan_timing(configs(*grid, "timing.widths=[8,2,4]"))

@@ -10,7 +10,6 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from whyrelu.configuration.composition import CONFIG_DIRECTORY
-from whyrelu.configuration.schema import TUNED
 from whyrelu.results.labels import PAIR, facet_columns, facet_labels, series_labels
 from whyrelu.results.reference import reference_label
 from whyrelu.results.tables import planned_cells
@@ -51,7 +50,7 @@ def plan_timing(configs: Sequence[Config]) -> Plan:
     """
     # what rate a network learns with does not change how long a step takes
     known = [factors(config) for config in configs]
-    cells = planned_cells([run | {"lr": 0.0} if run["lr"] == TUNED else run for run in known])
+    cells = planned_cells([run | {"lr": 0.0} for run in known])
     columns = facet_columns(cells)
     cells = cells.assign(series=series_labels(cells), facet=facet_labels(cells, columns))
     facet = reference_label(cells, columns)
