@@ -105,6 +105,14 @@ def test_subnormal_numbers_are_told(timed):
     assert "The switch reaches 50% of the numbers with 2 threads" in section
 
 
+def test_an_optimizer_without_momentum_is_not_spoken_of(tmp_path):
+    timing = make_timing(RATIOS)
+    for entry in timing["subnormal"]:
+        entry["state"] = None
+    section = section_of(page_of(tmp_path, timing))
+    assert "- Depth 64: 25% of the gradients of sigmoid are subnormal; a step takes " in section
+
+
 def test_the_machine_and_its_load_are_told(timed, tmp_path):
     section = section_of(timed[0])
     assert "with 1 thread of 2 cores of a processor (AVX2; caches of a core: L1 data 48K and L2 2048K)" in section

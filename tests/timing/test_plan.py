@@ -80,7 +80,8 @@ def test_all_of_conf_are_timed_elementwise_if_wanted(configs) -> None:
 
 
 def test_gradients_vanish_in_nets_of_their_own(configs) -> None:
-    plan = plan_timing(configs("activation=gelu", "depth=2", "norm=batch", "timing.vanishing_depths=[6,3]"))
+    grid = ("activation=gelu", "depth=2", "norm=batch", "optimizer.momentum=0", "timing.vanishing_depths=[6,3]")
+    plan = plan_timing(configs(*grid))
     assert names(plan.vanishing) == {3: ["relu", "sigmoid"], 6: ["relu", "sigmoid"]}
     for place in plan.vanishing:
         for config in place.configs.values():
@@ -89,6 +90,7 @@ def test_gradients_vanish_in_nets_of_their_own(configs) -> None:
                 "none",
                 1,
             )
+            assert (config["optimizer"]["name"], config["optimizer"]["momentum"]) == ("sgd", 0.9)
 
 
 @pytest.mark.parametrize(

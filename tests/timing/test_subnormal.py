@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import math
+import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 
 from timed_nets import batches
 from whyrelu.timing.plan import plan_timing
+from whyrelu.timing.stage import write_timing
 from whyrelu.timing.steps import Steps
 from whyrelu.timing.subnormal import can_flush, flushed_share, flushing, subnormal_share, time_subnormal
 
@@ -48,7 +51,7 @@ def test_subnormal_numbers_are_counted() -> None:
     assert subnormal_share([numbers, torch.ones(4), torch.tensor([1, 2])]) == 0.25
     # 1e-40 is a normal number in double precision
     assert subnormal_share([numbers.double()]) == 0
-    assert math.isnan(subnormal_share([]))
+    assert subnormal_share([]) is None
 
 
 @needs_switch
@@ -87,3 +90,18 @@ def test_depths_for_which_no_time_is_left_are_told(configs) -> None:
     entries, left_out = time_subnormal(steps, plan.vanishing, lambda: 0.0)
     assert {entry["depth"] for entry in entries} == {2}
     assert left_out == ["depth 3 with gradients that vanish"]
+
+
+@needs_switch
+def test_an_optimizer_without_state_has_no_share(configs, tmp_path: Path) -> None:
+    (place,) = plan_timing(configs("activation=relu", "depth=1", "timing.vanishing_depths=[2]")).vanishing
+    plain = {
+        name: {**config, "optimizer": {**config["optimizer"], "momentum": 0.0}}
+        for name, config in place.configs.items()
+    }
+    steps = Steps(batches(), 10, 2, 0.0, np.random.default_rng(0))
+    entries, _ = time_subnormal(steps, [dataclasses.replace(place, configs=plain)], lambda: 0.0)
+    write_timing({"subnormal": entries}, tmp_path / "timing.json")
+    written = json.loads((tmp_path / "timing.json").read_text())["subnormal"]
+    assert [entry["state"] for entry in written] == [None] * 4
+    assert [entry["gradients"] for entry in written] == [0.0] * 4

@@ -18,6 +18,9 @@ from whyrelu.timing.steps import BASELINE, Place
 
 Config = Mapping[str, Any]
 
+# Of the nets whose gradients vanish: without any there would be no state to become subnormal.
+_MOMENTUM = 0.9
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -97,14 +100,14 @@ def _place(named: Mapping[str, Config], depth: int, width: int, shipped: Mapping
 def _vanishing(config: Config, depth: int, shipped: Mapping[str, Config]) -> Place:
     """ReLU and sigmoid from PyTorch's default weights, without norm: what makes gradients vanish.
 
-    In float32 and with one thread, which the switch belongs to, whatever the study has.
+    In float32, with one thread, which the switch belongs to, and with momentum, whatever the study has.
     """
     changed = {
         "depth": depth,
         "precision": "32-true",
         "init": _option(CONFIG_DIRECTORY / "init" / "pytorch.yaml"),
         "norm": _option(CONFIG_DIRECTORY / "norm" / "none.yaml"),
-        "optimizer": _option(CONFIG_DIRECTORY / "optimizer" / "sgd.yaml"),
+        "optimizer": _option(CONFIG_DIRECTORY / "optimizer" / "sgd.yaml") | {"momentum": _MOMENTUM},
         "trainer": {**config["trainer"], "threads": 1},
     }
     configs = {name: {**config, **changed, "activation": shipped[name]} for name in PAIR}

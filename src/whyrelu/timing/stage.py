@@ -12,7 +12,8 @@ timing.json holds facts of one machine at one time, and is kept apart from every
      "op": [{"activation", "size" (elements), "pass": "forward" | "backward", "threads", "seconds": [per block]}],
      "step": [{"activation", "depth", "width", "kind": "train" | "inference", "threads",
                "activation_share": [fraction of a step, per block] or null, "seconds": [per block, of one step]}],
-     "subnormal": [{"activation", "depth", "width", "flush", "gradients", "state" (shares of subnormal numbers),
+     "subnormal": [{"activation", "depth", "width", "flush",
+                    "gradients", "state" (shares of subnormal numbers; null if the optimizer has no state),
                     "seconds": [per block, of one training step]}]}
 
 Blocks with the same position in entries that are compared were timed directly after one another.

@@ -52,8 +52,8 @@ def flushed_share(threads: int, size: int = 2**20) -> float:
         torch.set_num_threads(before)
 
 
-def subnormal_share(tensors: Sequence[Tensor]) -> float:
-    """The share of subnormal numbers among all numbers of some tensors; nan if there are none.
+def subnormal_share(tensors: Sequence[Tensor]) -> float | None:
+    """The share of subnormal numbers among all numbers of some tensors; None if there are none.
 
     Args:
         tensors: of any floating-point types and shapes.
@@ -64,7 +64,7 @@ def subnormal_share(tensors: Sequence[Tensor]) -> float:
         if tensor.is_floating_point()
     ]
     total = sum(count for _, count in counts)
-    return sum(found for found, _ in counts) / total if total else float("nan")
+    return sum(found for found, _ in counts) / total if total else None
 
 
 def time_subnormal(
@@ -82,8 +82,8 @@ def time_subnormal(
 
     Returns:
         the entries `subnormal` of timing.json: activation, depth, width, flush, the shares of subnormal numbers among
-        gradients and in the optimizer's state at the end, and seconds of one step, per block; and in words what was
-        left out.
+        gradients and in the optimizer's state at the end (None without a state), and seconds of one step, per block;
+        and in words what was left out.
     """
     nets: list[tuple[Place, str, bool, Net]] = []
     groups: list[dict[str, Stopwatch]] = []
@@ -129,7 +129,7 @@ def _stopwatch(net: Net, flush: bool, least: float) -> Stopwatch:
     return read
 
 
-def _shares(net: Net) -> dict[str, float]:
+def _shares(net: Net) -> dict[str, float | None]:
     gradients = [p.grad for p in net.network.parameters() if p.grad is not None]
     state = [value for own in net.optimizer.state.values() for value in own.values() if isinstance(value, Tensor)]
     return {"gradients": subnormal_share(gradients), "state": subnormal_share(state)}

@@ -43,19 +43,22 @@ def _sentences(times: Times) -> list[str]:
     sentences = []
     for (depth, name), own in _found(times).items():
         kept, flushed = (np.array(own[flush]["seconds"]) for flush in (False, True))
-        shares = (
-            f"{_share(own[False]['gradients'])} of the gradients and {_share(own[False]['state'])} of the momentum of "
-            f"{name} are subnormal"
-        )
         sentences.append(
-            f"Depth {depth}: {shares}; a step takes {duration(float(np.median(kept)))}, and "
-            f"{ratio(ratio_of(kept, flushed))} times as long as with flushing ({duration(float(np.median(flushed)))})."
+            f"Depth {depth}: {_shares(own[False])} of {name} are subnormal; a step takes "
+            f"{duration(float(np.median(kept)))}, and {ratio(ratio_of(kept, flushed))} times as long as with flushing "
+            f"({duration(float(np.median(flushed)))})."
         )
     partly = {count: share for count, share in times.timing.get("flushed_share", {}).items() if share < 1}
     if partly:
         told = listing([f"{100 * share:.0f}% of the numbers with {count} threads" for count, share in partly.items()])
         sentences.append(f"The switch reaches {told}: threads that PyTorch started before are not told.")
     return sentences
+
+
+def _shares(entry: Mapping[str, Any]) -> str:
+    """How many gradients, and how much of the momentum if there is one."""
+    told = {"gradients": entry["gradients"], "momentum": entry["state"]}
+    return listing([f"{_share(value)} of the {what}" for what, value in told.items() if value is not None])
 
 
 def _share(value: float) -> str:
