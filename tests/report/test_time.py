@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
 import pytest
 
-from synthetic import make_records
+from synthetic import make_record, make_records
 from synthetic_layers import write_tables
 from synthetic_timing import make_timing
 from whyrelu.errors import UserError
@@ -93,6 +94,23 @@ def test_numbers_are_those_of_the_file(timed):
     seconds, unit = steps["all epochs", "relu"][0].split(" ")
     assert (float(seconds), unit) == (pytest.approx(2 * 19 * 4, rel=0.1), "ms")
     assert steps["to 80%", "sigmoid"][1].strip(" |").endswith("(0%)")
+
+
+def test_a_run_that_diverged_counts_to_the_end_of_training(tmp_path):
+    records = []
+    for name, seed in itertools.product(("relu", "sigmoid"), range(4)):
+        # all others reach it in the first of nine epochs
+        outcome = "diverged" if (name, seed) == ("sigmoid", 0) else "learned"
+        record = make_record(name, 2, seed, 9, outcome)
+        record["history"]["val_accuracy"] = [0.2 if outcome == "diverged" else 0.9 for _ in record["history"]["epoch"]]
+        records.append(record)
+    timing = make_timing({"relu": 1.0, "sigmoid": 1.0}, depths=(2,), noise=0.0)
+    section = section_of(page_of(tmp_path, timing, records))
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| to 80%")]
+    relu, sigmoid = ({row[1]: row[2] for row in rows}[name] for name in ("relu", "sigmoid"))
+    # (3 * 19 + 9 * 19) / 4 = 57 steps instead of 19, of equal length
+    assert sigmoid.endswith("(75%)")
+    assert float(sigmoid.split(" ")[0]) == pytest.approx(3 * float(relu.split(" ")[0]), rel=0.01)
 
 
 def test_subnormal_numbers_are_told(timed):

@@ -38,7 +38,8 @@ def totals_part(study: Study, times: Times) -> Part | None:
         reached = facet.convergence[facet.convergence["threshold"] == threshold]
         table: dict[str, list[str]] = {name: [] for name in times.series}
         for depth in times.depths:
-            arms = _arms(reached[reached["depth"] == depth], times, depth)
+            last = float(facet.runs.loc[facet.runs["depth"] == depth, "steps"].max())
+            arms = _arms(reached[reached["depth"] == depth], times, depth, last)
             for name in times.series:
                 table[name].append(_restricted(arms, name))
         rows += [[f"to {threshold * 100:g}%", name, *texts] for name, texts in table.items()]
@@ -64,13 +65,14 @@ def _epochs(runs: pd.DataFrame, times: Times, name: str, depth: int) -> str:
     return duration(float(own["steps"].mean()) * seconds) if len(own) and seconds is not None else MISSING
 
 
-def _arms(reached: pd.DataFrame, times: Times, depth: int) -> dict[str, Censored]:
+def _arms(reached: pd.DataFrame, times: Times, depth: int, last: float) -> dict[str, Censored]:
+    """Seconds to the threshold by activation, at a depth where training ends at step `last`."""
     arms = {}
     for name in times.series:
         own = reached[reached["series"] == name]
         seconds = step_seconds(times.timing, name, depth, times.width)
         if len(own) and seconds is not None:
-            steps = censored(own, float(reached["step"].max()))
+            steps = censored(own, last)
             arms[name] = Censored(steps.times * seconds, steps.reached)
     return arms
 
