@@ -9,6 +9,8 @@ import pytest
 from synthetic import make_record, make_records
 from synthetic_layers import write_tables
 from synthetic_timing import make_timing
+from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
+from whyrelu.claims.study import decide_study
 from whyrelu.errors import UserError
 from whyrelu.report.page import write_report
 from whyrelu.timing.stage import write_timing
@@ -111,6 +113,20 @@ def test_a_run_that_diverged_counts_to_the_end_of_training(tmp_path):
     # (3 * 19 + 9 * 19) / 4 = 57 steps instead of 19, of equal length
     assert sigmoid.endswith("(75%)")
     assert float(sigmoid.split(" ")[0]) == pytest.approx(3 * float(relu.split(" ")[0]), rel=0.01)
+
+
+def test_the_threshold_is_that_of_the_claim(tmp_path):
+    page = page_of(tmp_path, make_timing(RATIOS))
+    assert "| to 80% | relu |" in section_of(page)
+    text = (CLAIMS_DIRECTORY / "C06.yaml").read_text()
+    assert "digits: [0.8]" in text
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "C06.yaml").write_text(text.replace("digits: [0.8]", "digits: [0.9]"))
+    results = tmp_path / "results" / "synthetic"
+    decide_study(read_claims(tmp_path / "claims"), results)
+    section = section_of(write_report(results, tmp_path / "reports").read_text())
+    assert "| to 90% | relu |" in section
+    assert "| to 80% |" not in section
 
 
 def test_subnormal_numbers_are_told(timed):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from whyrelu.claims.comparison import Question, at_every_depth, clearest, compare, split, strata, weakest
 from whyrelu.claims.declaration import of_data
 from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.times import step_seconds
+from whyrelu.claims.times import SECONDS_TO, step_seconds
 from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, REFUTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import advice, each_depth, listed, number, of_test, outcomes, percent
 from whyrelu.results.convergence import censored
@@ -24,7 +24,6 @@ _WORDS = {
 }
 _AREA = "area under the validation curve"
 _STEPS = "steps to a validation accuracy of {}"
-_SECONDS = "seconds to a validation accuracy of {}"
 
 
 def decide(
@@ -104,7 +103,7 @@ def decide(
                 f"; {listed(reached)} runs reach a validation accuracy of {number(threshold)}, "
                 f"{first} earlier by this many steps: {each_depth(own)}"
             )
-            if timed := split(in_seconds, quantity=_SECONDS.format(number(threshold))):
+            if timed := split(in_seconds, quantity=SECONDS_TO.format(number(threshold))):
                 sentence += f" (and, on the machine that was timed, by this many seconds: {each_depth(timed)})"
         sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
         main = overall
@@ -146,7 +145,7 @@ def _time_test(
 ) -> Test:
     """What the first arm saves: restricted mean of the second minus that of the first, up to the last step of both."""
     first, second = arms
-    quantity = (_STEPS if unit == "steps" else _SECONDS).format(number(threshold))
+    quantity = (_STEPS if unit == "steps" else SECONDS_TO).format(number(threshold))
     base = Test(
         comparison=f"{names[1]} - {names[0]}",
         quantity=quantity,

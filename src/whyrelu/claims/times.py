@@ -16,6 +16,9 @@ Values = NDArray[np.float64]
 Timing = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
+# What a test is of that compares times to a threshold, with the threshold in three digits; in `contrasts.parquet`.
+SECONDS_TO = "seconds to a validation accuracy of {}"
+
 
 def entries(timing: Timing | None, what: str, /, **wanted: Any) -> list[Entry]:
     """The entries of one kind with the study's number of threads.

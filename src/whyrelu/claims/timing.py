@@ -14,7 +14,7 @@ import numpy as np
 from whyrelu.claims.comparison import Values, at_every_depth, split
 from whyrelu.claims.declaration import of_data
 from whyrelu.claims.evidence import Evidence, by_depth
-from whyrelu.claims.times import entries, pairs, step_seconds
+from whyrelu.claims.times import SECONDS_TO, entries, pairs, step_seconds
 from whyrelu.claims.verdict import INCONCLUSIVE, NAN, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import between, each_depth, listed, number, percent
 from whyrelu.results.convergence import censored
@@ -257,7 +257,7 @@ def _ratio_test(pair: tuple[Values, Values], ratio: float, alpha: float, of_epoc
 
 
 def _time_ratio(arms: Sequence[Censored], ratio: float, threshold: float, depth: int, comparison: str) -> Test:
-    quantity = f"seconds to a validation accuracy of {number(threshold)}"
+    quantity = SECONDS_TO.format(number(threshold))
     found = restricted_mean_ratio(arms[0], arms[1], common_horizon(arms), seed_of(f"{quantity}, {comparison}, {depth}"))
     outcome = "above" if found.low > ratio else "below" if found.high < ratio else INCONCLUSIVE
     value, low, high = (math.log(number) if number > 0 else NAN for number in found)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.times import step_seconds
+from whyrelu.claims.times import SECONDS_TO, step_seconds
+from whyrelu.claims.words import number
 from whyrelu.report.grid import Grid
 from whyrelu.report.study import Study
 from whyrelu.report.text import MISSING, percent
@@ -29,7 +30,7 @@ _DEFINITION = (
 def totals_part(study: Study, times: Times) -> Part | None:
     """A table per kind of time, in one: activation by depth."""
     facet = study.reference
-    threshold = _threshold(facet.convergence)
+    threshold = _threshold(facet.convergence, study.contrasts)
     rows = []
     for name in times.series:
         texts = [_epochs(facet.runs, times, name, depth) for depth in times.depths]
@@ -53,10 +54,15 @@ def totals_part(study: Study, times: Times) -> Part | None:
     return Part("Time for the epochs, and time to an accuracy", _DEFINITION, [], [], grid, f"{caption}:")
 
 
-def _threshold(convergence: pd.DataFrame) -> float | None:
-    """The middle one of the thresholds, of two the lower; None if there are none."""
-    found = sorted(convergence["threshold"].unique())
-    return float(found[(len(found) - 1) // 2]) if found else None
+def _threshold(convergence: pd.DataFrame, contrasts: pd.DataFrame) -> float | None:
+    """The threshold at which a claim compares times by their ratio (C6); None if there is none at all.
+
+    Where no claim does, it is the middle one, of two the lower.
+    """
+    found = sorted(float(threshold) for threshold in convergence["threshold"].unique())
+    tested = set(contrasts.loc[contrasts["unit"] == "ln ratio", "quantity"])
+    own = [threshold for threshold in found if SECONDS_TO.format(number(threshold)) in tested]
+    return next(iter(own or found[(len(found) - 1) // 2 :]), None)
 
 
 def _epochs(runs: pd.DataFrame, times: Times, name: str, depth: int) -> str:
