@@ -168,6 +168,8 @@ def test_verdicts_on_time_link_to_its_figures_and_count_blocks(timed):
         assert re.search(r"n = \d+ blocks", rows[claim])
     assert "blocks" not in rows["C17"]
     assert "in steps, as seconds need timing.json" not in page
+    limits = page.partition("\n## Assumptions and limits\n")[2].partition("\n## ")[0]
+    assert "the median time of a step is taken as exact there" in limits
     assert "python src/timing.py experiment=digits\n" in page.partition("```sh")[2]
 
 
