@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from whyrelu.timing.blocks import Stopwatch, in_blocks
-from whyrelu.timing.stopwatch import seconds_of, warm_up
+from whyrelu.timing.stopwatch import WARM_UP, seconds_of, warm_up
 
 PASSES = ("forward", "backward")
 # Small tensors are taken several at a time, up to so many elements together and so many tensors: the start of a
@@ -22,6 +22,10 @@ _TOGETHER = 2**17
 _MOST = 32
 # Activations that are not the study's are timed at two of the sizes, those nearest to these.
 _FEW = (2**16, 2**20)
+# Warming up ends after so many elements if that is fewer calls, as all of them would take longer than there is. What is
+# left to warm up then are clocks and memory, which many elements see to as well as many calls. Two are made at least.
+_WARM_ELEMENTS = 2**23
+_WARM_LEAST = 2
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,13 @@ def tensors_together(size: int) -> int:
     return max(1, min(_MOST, _TOGETHER // size))
 
 
+def warm_up_calls(size: int) -> int:
+    """How many calls warm up each activation and pass at a size: 20, and fewer where tensors are large."""
+    return max(_WARM_LEAST, min(WARM_UP, _WARM_ELEMENTS // (size * tensors_together(size))))
+
+
 def _modules(operations: Operations, makers: Mapping[str, Callable[[], nn.Module]]) -> dict[str, nn.Module]:
-    """Modules that have been called often enough."""
-    modules = {name: make().to(operations.device, operations.dtype) for name, make in makers.items()}
-    small = torch.randn(min(operations.sizes), device=operations.device, dtype=operations.dtype)
-    for module in modules.values():
-        warm_up(functools.partial(module, small))
-    return modules
+    return {name: make().to(operations.device, operations.dtype) for name, make in makers.items()}
 
 
 def _inputs(operations: Operations, size: int) -> list[Tensor]:
@@ -105,24 +109,25 @@ def _inputs(operations: Operations, size: int) -> list[Tensor]:
 
 
 def _stopwatch(operations: Operations, name: str, module: nn.Module, inputs: Sequence[Tensor]) -> Stopwatch:
-    time_pass = _forward if name == "forward" else _backward
-    return lambda: time_pass(operations, module, inputs) / len(inputs)
+    """Times a pass of a module, which is warmed up here."""
+    with _calls(name, module, inputs) as call:
+        warm_up(call, warm_up_calls(inputs[0].numel()))
+
+    def read() -> float:
+        with _calls(name, module, inputs) as call:
+            return seconds_of(call, operations.threads, operations.least) / len(inputs)
+
+    return read
 
 
-def _forward(operations: Operations, module: nn.Module, inputs: Sequence[Tensor]) -> float:
-    def call() -> list[Tensor]:
-        return [module(x) for x in inputs]
-
-    with torch.no_grad():
-        return seconds_of(call, operations.threads, operations.least)
-
-
-def _backward(operations: Operations, module: nn.Module, inputs: Sequence[Tensor]) -> float:
-    leaves = [x.detach().requires_grad_() for x in inputs]
-    outputs = [module(x) for x in leaves]
-    gradients = [torch.ones_like(y) for y in outputs]
-
-    def call() -> tuple[Tensor, ...]:
-        return torch.autograd.grad(outputs, leaves, gradients, retain_graph=True)
-
-    return seconds_of(call, operations.threads, operations.least)
+@contextmanager
+def _calls(name: str, module: nn.Module, inputs: Sequence[Tensor]) -> Iterator[Callable[[], object]]:
+    """What is called and timed for one of `PASSES`."""
+    if name == "forward":
+        with torch.no_grad():
+            yield lambda: [module(x) for x in inputs]
+    else:
+        leaves = [x.detach().requires_grad_() for x in inputs]
+        outputs = [module(x) for x in leaves]
+        gradients = [torch.ones_like(y) for y in outputs]
+        yield lambda: torch.autograd.grad(outputs, leaves, gradients, retain_graph=True)

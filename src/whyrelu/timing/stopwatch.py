@@ -28,7 +28,7 @@ def seconds_of(call: Callable[[], object], threads: int, least: float) -> float:
     return float(timer.blocked_autorange(min_run_time=least).median)
 
 
-def warm_up(call: Callable[[], object]) -> None:
+def warm_up(call: Callable[[], object], calls: int = WARM_UP) -> None:
     """Call something until memory, caches, clocks and kernels are in the state in which they stay."""
-    for _ in range(WARM_UP):
+    for _ in range(calls):
         call()
