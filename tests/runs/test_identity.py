@@ -62,7 +62,7 @@ DEFAULTS = {
     "tuning.first_seed": 1_000_000,
     "tuning.extensions": 2,
     "timing.name": "full",
-    "timing.seconds": 60.0,
+    "timing.seconds": 64.0,
     "timing.blocks": 6,
     "timing.sample": 0.02,
     "timing.every_activation": True,

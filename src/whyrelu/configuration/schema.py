@@ -108,7 +108,7 @@ class Timing:
 
     name: str = "full"
     # Seconds of measuring, shared out among its parts; more of them give narrower intervals.
-    seconds: float = 60.0
+    seconds: float = 64.0
     # Blocks of each measurement, whatever they take; further ones as time allows.
     blocks: int = 6
     # Seconds of one sample: one alternative in one block.
