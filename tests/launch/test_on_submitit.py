@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -25,9 +26,9 @@ def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Noting:
-    """Stands in for a worker: notes on disk which runs it does; may be killed or told to stop at one of them."""
+    """Stands in for a worker: notes on disk which runs it does; may be killed or told to stop at some of them."""
 
-    def __init__(self, folder: Path, deadly: int | None = None, slow: int | None = None) -> None:
+    def __init__(self, folder: Path, deadly: int | None = None, slow: Sequence[int] = ()) -> None:
         self.folder, self.deadly, self.slow = folder, deadly, slow
 
     def __call__(self, index: int, overrides: list[str]) -> JobReturn:
@@ -35,8 +36,9 @@ class Noting:
             file.write(json.dumps([os.getpid(), overrides]) + "\n")
         if index == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
-        if index == self.slow and not (self.folder / "interrupted").exists():
-            (self.folder / "interrupted").touch()
+        interrupted = self.folder / f"interrupted-{index}"
+        if index in self.slow and not interrupted.exists():
+            interrupted.touch()
             time.sleep(60)
         done = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
         done.return_value = index
@@ -55,7 +57,21 @@ def local(worker: Noting, folder: Path, jobs: int) -> SubmititJobs:
     return SubmititJobs(worker, Needs(), "local", folder / "jobs", jobs, {"timeout_min": 5})  # type: ignore[arg-type]
 
 
-def test_takers_share_the_runs(tmp_path: Path):
+@pytest.fixture
+def as_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Make this process one of a job: its number, and that of the process."""
+    pytest.importorskip("submitit")
+
+    def become(job: int, rank: int) -> None:
+        monkeypatch.setenv("SUBMITIT_EXECUTOR", "local")
+        monkeypatch.setenv("SUBMITIT_LOCAL_JOB_ID", str(job))
+        monkeypatch.setenv("SUBMITIT_LOCAL_GLOBALID", str(rank))
+
+    return become
+
+
+def test_takers_share_the_runs(tmp_path: Path, as_process):
+    as_process(1, 0)
     notes = tmp_path / "notes"
     notes.mkdir()
     worker = Noting(tmp_path)
@@ -72,7 +88,34 @@ def test_takers_share_the_runs(tmp_path: Path):
     assert {index: done.return_value for index, done in returned(CALLS, notes).items()} == {i: i for i in range(10)}
 
 
-def test_a_job_whose_sweep_is_over_does_nothing(tmp_path: Path):
+def test_a_process_takes_up_what_it_was_at_and_nothing_of_others(tmp_path: Path, as_process):
+    class Ended(Exception):
+        """The job, without a word to this process."""
+
+    class Ending(Noting):
+        def __call__(self, index: int, overrides: list[str]) -> JobReturn:
+            if index == 1:
+                raise Ended
+            return super().__call__(index, overrides)
+
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    as_process(7, 1)
+    with pytest.raises(Ended):
+        RunTaker(Ending(tmp_path), CALLS[:2], notes)()  # type: ignore[arg-type]
+    taker = RunTaker(Noting(tmp_path), CALLS[:2], notes)  # type: ignore[arg-type]
+    for other in ((7, 0), (8, 1)):
+        as_process(*other)
+        taker()
+        assert sorted(returned(CALLS, notes)) == [0]
+    as_process(7, 1)
+    taker()
+    assert {index: len(by) for index, by in done_by(tmp_path).items()} == {0: 1, 1: 1}
+    assert sorted(returned(CALLS, notes)) == [0, 1]
+
+
+def test_a_job_whose_sweep_is_over_does_nothing(tmp_path: Path, as_process):
+    as_process(1, 0)
     taker = RunTaker(Noting(tmp_path), CALLS, tmp_path / "removed")  # type: ignore[arg-type]
     taker()
     assert done_by(tmp_path) == {}
@@ -105,10 +148,10 @@ def test_a_job_whose_time_is_over_is_queued_once_more_and_does_its_run_again(tmp
     notes.mkdir()
     executor = submitit.AutoExecutor(folder=tmp_path / "%j", cluster="local", local_max_num_timeout=3)
     executor.update_parameters(timeout_min=5)
-    taker = RunTaker(Noting(tmp_path, slow=2), CALLS[:5], notes)  # type: ignore[arg-type]
+    taker = RunTaker(Noting(tmp_path, slow=[2]), CALLS[:5], notes)  # type: ignore[arg-type]
     with importable():
         job = executor.submit(taker)
-    while not (tmp_path / "interrupted").exists() and not job.done():
+    while not (tmp_path / "interrupted-2").exists() and not job.done():
         time.sleep(0.05)
     # as Slurm would
     for task in psutil.Process(job._process.pid).children():
@@ -118,6 +161,29 @@ def test_a_job_whose_time_is_over_is_queued_once_more_and_does_its_run_again(tmp
     assert {index: len(by) for index, by in done_by(tmp_path).items()} == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
 
 
+def test_no_process_of_a_job_whose_time_is_over_loses_its_run(tmp_path: Path):
+    submitit = pytest.importorskip("submitit")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    executor = submitit.AutoExecutor(folder=tmp_path / "%j", cluster="local", local_max_num_timeout=3)
+    executor.update_parameters(timeout_min=5, tasks_per_node=2)
+    taker = RunTaker(Noting(tmp_path, slow=[0, 1]), CALLS[:4], notes)  # type: ignore[arg-type]
+    with importable():
+        job = executor.submit(taker)
+    while len(list(tmp_path.glob("interrupted-*"))) < 2 and not job.done():
+        time.sleep(0.05)
+    processes = psutil.Process(job._process.pid).children()
+    first, second = sorted(processes, key=lambda process: process.environ()["SUBMITIT_LOCAL_GLOBALID"])
+    # as Slurm would: all are told, the first one queues the job once more, which ends the others
+    for process in (second, first):
+        process.send_signal(signal.SIGUSR2)
+    first.wait(timeout=60)
+    second.kill()
+    job.results()
+    assert sorted(returned(CALLS, notes)) == [0, 1, 2, 3]
+    assert {index: len(by) for index, by in done_by(tmp_path).items()} == {0: 2, 1: 2, 2: 1, 3: 1}
+
+
 def test_jobs_are_cancelled_when_the_wait_is_interrupted(tmp_path: Path, monkeypatch):
     pytest.importorskip("submitit")
 
@@ -125,13 +191,13 @@ def test_jobs_are_cancelled_when_the_wait_is_interrupted(tmp_path: Path, monkeyp
         pass
 
     def interrupt(seconds: float) -> None:
-        if (tmp_path / "interrupted").exists():
+        if (tmp_path / "interrupted-0").exists():
             raise Interrupted
 
     monkeypatch.setattr("whyrelu.launch.on_submitit.time.sleep", interrupt)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     with pytest.raises(Interrupted):
-        local(Noting(tmp_path, slow=0), tmp_path, 1).launch(CALLS)
+        local(Noting(tmp_path, slow=[0]), tmp_path, 1).launch(CALLS)
     started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
     _, alive = psutil.wait_procs(started, timeout=30)
     assert alive == []

@@ -39,7 +39,7 @@ class RunTaker:
     Attributes:
         worker: does a run.
         calls: all runs of the sweep.
-        folder: shared by all jobs: <index> says that a run is taken, <index>.done what came of it.
+        folder: shared by all jobs: <index> says which process has taken a run, <index>.done what came of it.
         taken: the run that it is at.
     """
 
@@ -50,6 +50,8 @@ class RunTaker:
 
     def __call__(self) -> None:
         """Do runs until none is left, or the sweep has ended."""
+        for index, overrides in self._begun():
+            self._do(index, overrides)
         # once more, because other jobs give back what they cannot finish
         while [self._do(index, overrides) for index, overrides in self.calls if self._take(index)]:
             pass
@@ -62,6 +64,24 @@ class RunTaker:
             (self.folder / str(self.taken)).unlink(missing_ok=True)
         return submitit.helpers.DelayedSubmission(RunTaker(self.worker, self.calls, self.folder))
 
+    def _begun(self) -> list[Call]:
+        """Return the runs that this process had taken when its job was ended and queued once more.
+
+        submitit calls `checkpoint` in one process of a job only; none is told if a machine fails.
+        """
+        refresh(self.folder)
+        try:
+            names = set(os.listdir(self.folder))
+        except FileNotFoundError:
+            # the sweep is over
+            return []
+        open_calls = [call for call in self.calls if str(call[0]) in names and f"{call[0]}.done" not in names]
+        return [call for call in open_calls if self._is_own(call[0])]
+
+    def _is_own(self, index: int) -> bool:
+        """Return whether it was this process that has taken a run."""
+        return _content(self.folder / str(index)) == _this_process()
+
     def _do(self, index: int, overrides: Sequence[str]) -> int:
         write_bytes(pickle.dumps(self.worker(index, overrides)), self.folder / f"{index}.done")
         self.taken = None
@@ -71,12 +91,29 @@ class RunTaker:
         """Take a run, unless another job has; creating a file that must be new is safe on a network's file system."""
         self.taken = index
         try:
-            os.close(os.open(self.folder / str(index), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            with open(self.folder / str(index), "x") as file:
+                file.write(_this_process())
         except (FileExistsError, FileNotFoundError):
             # without the folder the sweep is over
             self.taken = None
             return False
         return True
+
+
+def _this_process() -> str:
+    """Return what names this process of a job, the same after the job was queued once more."""
+    import submitit
+
+    environment = submitit.JobEnvironment()
+    return f"{environment.job_id} {environment.global_rank}"
+
+
+def _content(path: Path) -> str | None:
+    """Return what is in a file that another process may remove; None if it is gone."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
 
 
 def returned(calls: Sequence[Call], folder: Path) -> dict[int, JobReturn]:
