@@ -114,6 +114,27 @@ def test_a_process_takes_up_what_it_was_at_and_nothing_of_others(tmp_path: Path,
     assert sorted(returned(CALLS, notes)) == [0, 1]
 
 
+def test_only_a_run_of_this_process_that_is_not_done_is_given_back(tmp_path: Path, as_process):
+    as_process(7, 0)
+    files: list[set[str]] = []
+
+    class ToldMeanwhile(Noting):
+        def __call__(self, index: int, overrides: list[str]) -> JobReturn:
+            if index == 1:
+                (tmp_path / "1").write_text("8 0")
+            if index == 2:
+                (tmp_path / "2.done").touch()
+            taker.checkpoint()
+            assert len(files) < 4, "a run that is done was given back"
+            files.append({path.name for path in tmp_path.iterdir()} & {"0", "1", "2"})
+            return super().__call__(index, overrides)
+
+    taker = RunTaker(ToldMeanwhile(tmp_path), CALLS[:3], tmp_path)  # type: ignore[arg-type]
+    taker()
+    # what is given back is taken once more here, where the process goes on
+    assert files == [set(), {"1"}, {"1", "2"}, {"0", "1", "2"}]
+
+
 def test_a_job_whose_sweep_is_over_does_nothing(tmp_path: Path, as_process):
     as_process(1, 0)
     taker = RunTaker(Noting(tmp_path), CALLS, tmp_path / "removed")  # type: ignore[arg-type]

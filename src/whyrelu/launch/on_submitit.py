@@ -60,7 +60,8 @@ class RunTaker:
         """Before its time is over, or another job takes its place: give back what is not done, and queue once more."""
         import submitit
 
-        if self.taken is not None:
+        # a signal may come before it is known that a run is taken, and after it is done
+        if self.taken is not None and self._is_own(self.taken) and not self._done(self.taken).exists():
             (self.folder / str(self.taken)).unlink(missing_ok=True)
         return submitit.helpers.DelayedSubmission(RunTaker(self.worker, self.calls, self.folder))
 
@@ -83,19 +84,21 @@ class RunTaker:
         return _content(self.folder / str(index)) == _this_process()
 
     def _do(self, index: int, overrides: Sequence[str]) -> int:
-        write_bytes(pickle.dumps(self.worker(index, overrides)), self.folder / f"{index}.done")
+        self.taken = index
+        write_bytes(pickle.dumps(self.worker(index, overrides)), self._done(index))
         self.taken = None
         return index
 
+    def _done(self, index: int) -> Path:
+        return self.folder / f"{index}.done"
+
     def _take(self, index: int) -> bool:
         """Take a run, unless another job has; creating a file that must be new is safe on a network's file system."""
-        self.taken = index
         try:
             with open(self.folder / str(index), "x") as file:
                 file.write(_this_process())
         except (FileExistsError, FileNotFoundError):
             # without the folder the sweep is over
-            self.taken = None
             return False
         return True
 
