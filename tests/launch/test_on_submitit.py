@@ -247,6 +247,24 @@ def test_what_a_job_of_slurm_asks_for(needs, expected):
     assert setup[0].startswith("export PYTHONPATH=")
 
 
+@pytest.mark.parametrize(
+    ("settings", "memory"),
+    [({}, "2GB"), ({"tasks_per_node": None}, "2GB"), ({"tasks_per_node": 4}, "6GB"), ({"mem_gb": 3}, "3GB")],
+)
+def test_a_job_of_slurm_has_memory_for_all_its_processes(tmp_path: Path, monkeypatch, settings, memory):
+    submitit = pytest.importorskip("submitit")
+    # a Slurm that refuses each job, and keeps what was asked for
+    for name, script in {"srun": "", "sbatch": f"cat $1 > {tmp_path}/asked; exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    worker, needs = Noting(tmp_path), Needs(1, 1_500_000_000)
+    jobs = SubmititJobs(worker, needs, "slurm", tmp_path / "jobs", 1, settings)  # type: ignore[arg-type]
+    with pytest.raises(submitit.core.utils.FailedJobError):
+        jobs.launch(CALLS)
+    assert f"#SBATCH --mem={memory}" in (tmp_path / "asked").read_text().splitlines()
+
+
 @pytest.mark.parametrize("system", ["local", "slurm"])
 def test_without_the_extra_it_is_said_what_to_install(tmp_path: Path, monkeypatch, system):
     monkeypatch.setitem(sys.modules, "submitit", None)

@@ -164,7 +164,7 @@ class SubmititJobs:
         retries = {f"{system}_max_num_timeout": given.pop("max_num_timeout")} if "max_num_timeout" in given else {}
         try:
             self._executor = submitit.AutoExecutor(folder=self._folder / "%j", cluster=system, **retries)
-            defaults = asked(needs, system)
+            defaults = asked(needs, system, given.get("tasks_per_node"))
             setup = {key: [*defaults[key], *given[key]] for key in defaults.keys() & given.keys() & {"slurm_setup"}}
             self._executor.update_parameters(**{**defaults, **given, **setup})
         except (RuntimeError, ValueError, NameError, AssertionError, TypeError) as error:
@@ -214,8 +214,14 @@ class SubmititJobs:
         """Nothing is left to end: a job ends when no run is left."""
 
 
-def asked(needs: Needs, system: str) -> dict[str, Any]:
-    """Return what each job asks for, unless the settings say otherwise."""
+def asked(needs: Needs, system: str, tasks: int | None = None) -> dict[str, Any]:
+    """Return what each job asks for, unless the settings say otherwise.
+
+    Args:
+        needs: of each run.
+        system: "slurm" or "local".
+        tasks: processes of a job, each of which is at a run; None for as many as share a GPU.
+    """
     if system == "local":
         return {}
     defaults: dict[str, Any] = {
@@ -223,7 +229,7 @@ def asked(needs: Needs, system: str) -> dict[str, Any]:
         "slurm_setup": [f"export PYTHONPATH={shlex.quote(str(SOURCE))}${{PYTHONPATH:+:$PYTHONPATH}}"],
     }
     # several runs share a GPU as tasks of one job, which take runs as jobs do
-    tasks = max(1, int(1 / needs.gpus + 1e-9)) if needs.gpus > 0 else 1
+    tasks = tasks or (max(1, int(1 / needs.gpus + 1e-9)) if needs.gpus > 0 else 1)
     if needs.gpus > 0:
         defaults |= {"gpus_per_node": max(1, round(needs.gpus)), "tasks_per_node": tasks}
     return defaults | {"mem_gb": -(-needs.memory * tasks // 10**9)}
