@@ -1,6 +1,5 @@
 """The same sweep through every launcher: the same results, few processes, and nothing left behind."""
 
-import contextlib
 import ipaddress
 import json
 import os
@@ -9,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,21 @@ def command(launcher: str, *arguments: str) -> list[str]:
 
 
 def left_running(folder: Path) -> list[str]:
+    """The command lines of the processes that work in a folder."""
+    found = []
+    for process in working_in(folder):
+        with suppress(psutil.Error):
+            found.append(" ".join(process.cmdline()))
+    return found
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
     """The processes that work in a folder."""
     found = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error, OSError):
             if Path(process.cwd()) == folder:
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
+                found.append(process)
     return found
 
 
@@ -158,7 +165,7 @@ def listening(pid: int) -> set[str]:
     """The addresses on which a process and those it started wait for others."""
     found = set()
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        with contextlib.suppress(psutil.Error):
+        with suppress(psutil.Error):
             found |= {c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN}
     return found
 
@@ -174,15 +181,23 @@ def test_an_interrupted_sweep_leaves_nothing_running(tmp_path, launcher):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # what runs in the background of a script, such as these tests, ignores Ctrl-C, and so do its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 200
-    while not list(tmp_path.glob("runs/*/checkpoint.ckpt")) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert all(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip in listening(process.pid))
-    # Ctrl-C reaches every process of the terminal
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=100)
-    assert process.returncode == 130
-    assert errors.splitlines() == ["error: interrupted; the same command goes on where this one stopped"]
-    assert left_running(tmp_path) == []
+    try:
+        deadline = time.monotonic() + 200
+        while not list(tmp_path.glob("runs/*/checkpoint.ckpt")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert all(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip in listening(process.pid))
+        # Ctrl-C reaches every process of the terminal
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 130
+        assert errors.splitlines() == ["error: interrupted; the same command goes on where this one stopped"]
+        assert left_running(tmp_path) == []
+    finally:
+        # whatever went wrong, nothing that would train for hours outlives the test
+        for pid in {*(found.pid for found in working_in(tmp_path)), process.pid}:
+            with suppress(psutil.Error):
+                psutil.Process(pid).kill()
