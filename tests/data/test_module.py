@@ -6,7 +6,7 @@ import torch
 
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.module import ImageDataModule, Images, TrainingBatches
-from whyrelu.training.seeds import stream_seed
+from whyrelu.seeds import stream_seed
 
 CPU = torch.device("cpu")
 PLAIN = {"padding": 0, "flip": False}

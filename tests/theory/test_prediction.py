@@ -10,6 +10,7 @@ from whyrelu.configuration.schema import PRECISIONS
 from whyrelu.data.arrays import load, write
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
+from whyrelu.network.building import build_network
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
@@ -19,7 +20,6 @@ from whyrelu.theory.pooling import MaxPooling
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, predict
 from whyrelu.theory.scalar import scalar_function
 from whyrelu.theory.tables import drawn_functions, predicted_cells
-from whyrelu.training.fit import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,8 +13,9 @@ from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.preparation import prepare
 from whyrelu.diagnostics.callback import COLUMNS
 from whyrelu.errors import UserError
+from whyrelu.network.building import build_network
 from whyrelu.results.columns import SUMMARY_COLUMNS
-from whyrelu.training.fit import Result, build_network, fit, is_at_chance
+from whyrelu.training.fit import Result, fit, is_at_chance
 
 SMALL = ["trainer.max_epochs=2", "data.train_size=128", "width=4", "depth=2", "batch_size=32"]
 

@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from whyrelu.configuration.callables import bind
+from whyrelu.network.building import build_network
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.device import casting, device_of, parameter_type
 from whyrelu.timing.stopwatch import WARM_UP, seconds_of, warm_up
-from whyrelu.training.fit import build_network
 
 KINDS = ("train", "inference")
 # The activation that costs nothing: what another one takes longer than it is that one's share of a step.

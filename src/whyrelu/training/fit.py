@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from torch import nn
 
+from whyrelu.allocation import keep_freed_memory
 from whyrelu.configuration.callables import bind
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.module import ImageDataModule
 from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
-from whyrelu.network.activations import activation_factory
-from whyrelu.network.initialisation import initialise
+from whyrelu.network.building import build_network
+from whyrelu.seeds import stream_seed
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History
-from whyrelu.training.seeds import stream_seed
 
 # A run has not learned if its training loss is this close to that of a constant guess ...
 CHANCE_LOSS_MARGIN = 0.02
@@ -60,29 +59,6 @@ class Result(NamedTuple):
 def is_at_chance(train_loss: float, val_accuracy: float, classes: int) -> bool:
     """Whether a finished run has learned nothing: it does no better than always guessing the same distribution."""
     return train_loss > math.log(classes) - CHANCE_LOSS_MARGIN and val_accuracy < CHANCE_ACCURACY_FACTOR / classes
-
-
-def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """Build the network of a configuration and draw its initial weights from the run's "init" stream.
-
-    Raises:
-        UserError: the activation, the norm or the initialisation cannot be used.
-    """
-    seed = stream_seed(config["study"], config["depth"], config["seed"], "init")
-    # for parameters that an activation of a person's own draws by itself
-    torch.manual_seed(seed)
-    make_activation = activation_factory(config["activation"])
-    network: nn.Module = bind("model", config["model"])(
-        image_shape=image_shape,
-        classes=classes,
-        depth=config["depth"],
-        width=config["width"],
-        activation=make_activation,
-        norm=bind("norm", config["norm"]),
-    )
-    scheme = bind("init", config["init"])
-    initialise(network, make_activation(), scheme, torch.Generator().manual_seed(seed))
-    return network
 
 
 def fit(
@@ -186,8 +162,9 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
 
 
 def _prepare_process(threads: int) -> None:
-    """Set what belongs to the whole process: threads, determinism, and Lightning's voice."""
+    """Set what belongs to the whole process: threads, memory, determinism, and Lightning's voice."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     # deterministic mode would otherwise fill every new tensor before it is written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
