@@ -19,7 +19,7 @@ VALIDATION_SIZE = 256
 PRECISIONS = ("32-true", "bf16-mixed")
 DEPTHS = (4, 8, 16)
 # Training images of an epoch by depth: a few seconds of training for the slowest implementation.
-IMAGES = {4: 2048, 8: 1280, 16: 768}
+IMAGES = {4: 4096, 8: 2048, 16: 1024}
 FALLBACK_IMAGES = 1280
 
 

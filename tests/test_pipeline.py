@@ -38,11 +38,12 @@ def script_modules(script: str) -> set[str]:
     direct = [module for module in re.findall(r"(?:from|import) (whyrelu[\w.]*)", text) if not says_only(module)]
     # what conf/ names in `_target_` is imported by nobody
     claims = [yaml.safe_load(path.read_text())["_target_"] for path in (ROOT / "conf/claims").glob("*.yaml")]
+    networks = [name for name in TRAINING_MODULES if ".network." in name]
     named = {
         "tune": (*TRAINING_MODULES, "whyrelu.tuning.rounds"),
         "train": TRAINING_MODULES,
-        "theory": [name for name in TRAINING_MODULES if ".network." in name],
-        "timing": TRAINING_MODULES,
+        "theory": networks,
+        "timing": networks,
         "aggregate": [target.rpartition(".")[0] for target in claims],
     }
     closure = import_closure((*direct, *named.get(script, ())), leave_out=says_only)

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from whyrelu.allocation import keep_freed_memory
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.module import Images
 from whyrelu.data.normalisation import channel_statistics
@@ -75,6 +76,8 @@ def time_study(configs: Sequence[Config], say: Say = print) -> dict[str, Any]:
     config, threads = plan.config, int(plan.config["trainer"]["threads"])
     device = device_of(config["trainer"]["accelerator"])
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
+    # as training does, whose steps are timed
+    keep_freed_memory()
     with _pinned(threads):
         average, others = load_average(), wait_for_calm(config["timing"]["wait"])
         _warn(others, "before", say)
