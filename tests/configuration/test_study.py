@@ -74,9 +74,17 @@ def test_a_file_that_is_no_study_is_told_with_what_it_needs(tmp_path: Path, text
 
 
 def test_an_axis_that_would_be_passed_over_is_told(tmp_path: Path) -> None:
-    # only the axes that dvc.yaml names reach the sweep; any other belongs in `more`
+    # only the axes that are named reach the sweep; any other belongs in `more`
     path = write(tmp_path / "params.yaml", PARAMS.replace("  depth: 2,4\n", "  depth: 2,4\n  width: 8,16\n"))
     with pytest.raises(UserError, match="width"):
+        study_overrides(path)
+
+
+@pytest.mark.parametrize("name", ["../tests", "..", ".hidden", "a/b", "/tmp/x", "a b", "x;touch y", "", "$(id)"])
+def test_a_study_is_named_like_a_folder(tmp_path: Path, name: str) -> None:
+    # DVC removes reports/<study> before it has a stage make it
+    path = write(tmp_path / "params.yaml", PARAMS.replace("study: digits", f"study: {name!r}"))
+    with pytest.raises(UserError, match="becomes the name of folders"):
         study_overrides(path)
 
 

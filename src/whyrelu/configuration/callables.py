@@ -9,6 +9,7 @@ import pydoc
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from whyrelu.configuration.targets import EXAMPLE, check_callable, check_path
 from whyrelu.errors import UnknownNameError, UserError
 
 # Keys of a group that are no arguments of its callable.
@@ -19,11 +20,12 @@ def bind(what: str, group: Mapping[str, Any]) -> functools.partial[Any]:
     """Return the callable that a group of the configuration names, with the group's other keys as keyword arguments.
 
     Args:
-        what: name of the group, for messages.
+        what: name of the group, one of `whyrelu.configuration.targets.KINDS`.
         group: `_target_`, `name` and arguments.
 
     Raises:
-        UserError: the target cannot be imported, is not callable, or does not take an argument.
+        UserError: the target cannot be imported, is not callable, is not what such a group may name, or does not take
+            an argument.
     """
     target = str(group["_target_"])
     arguments = {str(key): value for key, value in group.items() if key not in _NO_ARGUMENTS}
@@ -33,6 +35,7 @@ def bind(what: str, group: Mapping[str, Any]) -> functools.partial[Any]:
 
 
 def _locate(what: str, target: str) -> Callable[..., Any]:
+    check_path(what, target)
     try:
         found = pydoc.locate(target)
     except pydoc.ErrorDuringImport as error:
@@ -42,12 +45,10 @@ def _locate(what: str, target: str) -> Callable[..., Any]:
         parent = pydoc.locate(module) if module else None
         near = difflib.get_close_matches(name, dir(parent) if parent is not None else [], n=1)
         hint = f"did you mean {module}.{near[0]}? " if near else ""
-        raise UserError(
-            f"{what} {target!r} is not found: {hint}_target_ is the import path of a callable, such as "
-            "torch.nn.Hardshrink or mymodule.myfunction"
-        )
+        raise UserError(f"{what} {target!r} is not found: {hint}{EXAMPLE}")
     if not callable(found):
         raise UserError(f"{what} {target!r} is not callable; _target_ names a class or function")
+    check_callable(what, target, found)
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from whyrelu.configuration.schema import Data
+from whyrelu.configuration.targets import check_callable, check_path
 from whyrelu.data import arrays
 from whyrelu.errors import DataError, UnknownNameError
 
@@ -155,6 +156,7 @@ def _alternative(directory: Path, settings: Data) -> str:
 
 
 def _reader(target: str) -> Callable[..., Any]:
+    check_path("data", target)
     try:
         reader = pkgutil.resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
@@ -167,6 +169,7 @@ def _reader(target: str) -> Callable[..., Any]:
         raise DataError(f"data._target_={target}: {error}") from error
     if not callable(reader):
         raise DataError(f"data._target_={target}: must name a class of torchvision.datasets or a function")
+    check_callable("data", target, reader)
     return reader  # type: ignore[no-any-return]
 
 

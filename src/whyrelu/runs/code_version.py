@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
-import sys
-import sysconfig
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+from whyrelu.configuration.targets import own_source
 
 SOURCE = Path(__file__).resolve().parents[2]
 
@@ -38,18 +37,8 @@ def source_version(target: str) -> str | None:
     Args:
         target: import path of the callable, such as "mypackage.module.function".
     """
-    top = target.split(".")[0]
-    if top == "whyrelu" or top in sys.stdlib_module_names:
-        return None
-    spec = importlib.util.find_spec(top)
-    if spec is None:
-        return None
-    # a folder without __init__.py has no origin of its own
-    origins = list(spec.submodule_search_locations or []) or [spec.origin or ""]
-    origin = Path(origins[0]).resolve()
-    if not origin.exists() or any(
-        origin.is_relative_to(Path(sysconfig.get_path(key)).resolve()) for key in ("purelib", "platlib")
-    ):
+    origin = own_source(target)
+    if origin is None:
         return None
     digest = hashlib.sha256()
     for path in sorted(origin.rglob("*.py")) if origin.is_dir() else [origin]:

@@ -34,6 +34,19 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         super().save_checkpoint(checkpoint, partial, storage_options)
         os.replace(partial, path)
 
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Read a checkpoint that holds tensors and plain values; one that names anything else is not read.
+
+        Args:
+            path: the file.
+            map_location: as in torch.load.
+            weights_only: has no effect: Lightning leaves it open, and would then call whatever a file names.
+
+        Raises:
+            pickle.UnpicklingError: it names something else.
+        """
+        return super().load_checkpoint(path, map_location, weights_only=True)
+
 
 class PeriodicCheckpoint(Checkpoint):
     """Saves after the first epoch and then after each epoch that ends `seconds` or more after the last save.
