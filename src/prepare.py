@@ -24,7 +24,7 @@ def main() -> None:
 
     config = compose(overrides, look_up=False)
     root = Path(config.prepared_root)
-    facts = prepare(config.data, root, verify=True)
+    facts = prepare(config.data, root)
     write_note(facts, root / f"{config.study}.json")
     height, width, channels = facts["shape"]
     md5, official = facts["source"]["md5"], facts["source"]["official_md5"]

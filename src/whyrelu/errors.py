@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -32,6 +33,11 @@ class UnknownNameError(UserError):
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
         return UnknownNameError, self._given
+
+
+def notice(message: str) -> None:
+    """Print one line to standard error: about damage that is being repaired, say."""
+    print(" ".join(message.split()), file=sys.stderr, flush=True)
 
 
 def one_line(error: BaseException) -> str:

@@ -63,25 +63,23 @@ def test_splits_that_are_made_later_do_not_matter(tmp_path):
     assert stamp(tmp_path) == written
 
 
+def flip(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
 @pytest.mark.parametrize("name", ["facts.json", "train_images.npy"])
-def test_a_damaged_set_is_mended(tmp_path, name):
+@pytest.mark.parametrize("damage", [lambda content: content[:-10], flip])
+def test_a_damaged_set_is_named_and_mended(tmp_path, capsys, name, damage):
     facts = prepare(settings(), tmp_path)
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "digits").iterdir()}
+    assert not capsys.readouterr().err
     path = tmp_path / "digits" / name
-    path.write_bytes(path.read_bytes()[:-10])
+    path.write_bytes(damage(path.read_bytes()))
     assert prepare(settings(), tmp_path) == facts
-    assert arrays.is_intact(tmp_path / "digits")
-
-
-def test_a_changed_pixel_is_mended_where_all_is_read(tmp_path):
-    facts = prepare(settings(), tmp_path)
-    path = tmp_path / "digits" / "train_images.npy"
-    page = bytearray(path.read_bytes())
-    page[-1] ^= 1
-    path.write_bytes(page)
-    assert prepare(settings(), tmp_path) == facts
-    assert not arrays.is_intact(tmp_path / "digits")
-    assert prepare(settings(), tmp_path, verify=True) == facts
-    assert arrays.is_intact(tmp_path / "digits")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "digits").iterdir()} == whole
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert f"{tmp_path / 'digits'} is damaged" in line and "prepared again" in line
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):

@@ -16,13 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whyrelu.errors import DataError
+from whyrelu.errors import DataError, one_line
 
 FACTS = "facts.json"
 DTYPES = {"train_images": "uint8", "train_labels": "int64", "test_images": "uint8", "test_labels": "int64"}
 FILES = {name: f"{name}.npy" for name in DTYPES}
 # Raised when the files of a prepared set change their form; older sets are then prepared anew.
 FORMAT = 1
+# Of the facts themselves, which sets that were prepared before it was written do not have.
+_CHECKSUM = "checksum"
+_KEYS = frozenset({"name", "fingerprint", "classes", "shape", "train", "test", "source", "files"})
+# Sets that this process has read from end to end, with the states of their files.
+_intact: set[tuple[Any, ...]] = set()
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def read_facts(directory: Path) -> dict[str, Any] | None:
     """Return what is known of a prepared set without opening its arrays, or None if there is none.
 
     The facts are: format, name, fingerprint, classes, shape ([H, W, C]), train and test (numbers of images), source
-    (where the images came from, see `whyrelu.data.preparation`) and files (bytes of every array file).
+    (where the images came from, see `whyrelu.data.preparation`), files (bytes of every array file) and checksum.
 
     Raises:
         DataError: the facts cannot be read.
@@ -65,30 +70,40 @@ def read_facts(directory: Path) -> dict[str, Any] | None:
         raise _damaged(directory, f"{FACTS} cannot be read ({error})") from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise _damaged(directory, f"{FACTS} is not of format {FORMAT}")
+    if not facts.keys() >= _KEYS or facts.get(_CHECKSUM, _checksum(facts)) != _checksum(facts):
+        raise _damaged(directory, f"{FACTS} is not what was written")
     return facts
 
 
+def _checksum(facts: Mapping[str, Any]) -> str:
+    said = {key: value for key, value in facts.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def load(directory: Path) -> Arrays:
-    """Open a prepared set; pixels are read from disk when they are first used, and changes to them stay in memory.
+    """Open a prepared set, memory-mapped; changes to it stay in memory.
+
+    A process reads it from end to end the first time, a second for a gigabyte, and again when a file has changed.
 
     Raises:
-        DataError: it is not prepared, or its files do not have the sizes, shapes and types that they were written with.
+        DataError: it is not prepared, or not what was written.
     """
     facts = read_facts(directory)
     if facts is None:
         raise DataError(f"{directory} is not prepared: run python src/prepare.py data={directory.name}")
     arrays = {name: _open(directory, name, facts) for name in FILES}
-    return Arrays(**arrays, classes=tuple(facts["classes"]), fingerprint=facts["fingerprint"], facts=facts)
+    classes = tuple(facts["classes"])
+    seen = directory.resolve(), facts["fingerprint"], classes, *(_state(directory / file) for file in FILES.values())
+    if seen not in _intact:
+        if fingerprint(arrays, classes) != facts["fingerprint"]:
+            raise _damaged(directory, "its images, labels or classes are not those that were written")
+        _intact.add(seen)
+    return Arrays(**arrays, classes=classes, fingerprint=facts["fingerprint"], facts=facts)
 
 
-def is_intact(directory: Path) -> bool:
-    """Read a prepared set from end to end and tell whether it still is what was written."""
-    try:
-        arrays = load(directory)
-    except DataError:
-        return False
-    contents = {name: getattr(arrays, name) for name in FILES}
-    return fingerprint(contents, arrays.classes) == arrays.fingerprint
+def _state(path: Path) -> tuple[int, int, int, int]:
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def fingerprint(arrays: Mapping[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> str:
@@ -147,9 +162,11 @@ def write(
     with replacing(directory) as new:
         for name, array in given.items():
             with (new / FILES[name]).open("wb") as file:
-                np.save(file, array, allow_pickle=False)
+                # as np.save does it, which does not say why a disk takes no more
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+                file.write(array.data)
                 _flush(file)
-        facts = {
+        facts: dict[str, Any] = {
             "format": FORMAT,
             "name": directory.name,
             "fingerprint": fingerprint(given, classes),
@@ -160,6 +177,9 @@ def write(
             "source": dict(source),
             "files": {file: (new / file).stat().st_size for file in FILES.values()},
         }
+        # as they will be read
+        facts = json.loads(json.dumps(facts))
+        facts[_CHECKSUM] = _checksum(facts)
         with (new / FACTS).open("w", encoding="utf-8") as page:
             json.dump(facts, page, indent=2, ensure_ascii=False)
             _flush(page)
@@ -204,11 +224,13 @@ def _open(directory: Path, name: str, facts: Mapping[str, Any]) -> npt.NDArray[A
         array: npt.NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
         count = facts[name.partition("_")[0]]
         shape = (count, *facts["shape"]) if name.endswith("images") else (count,)
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise _damaged(directory, f"{path.name} is missing") from error
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        raise _damaged(directory, f"{path.name} cannot be read ({error})") from error
-    if array.shape != shape or array.dtype != DTYPES[name]:
+    except Exception as error:  # whatever a damaged header makes numpy's parser raise
+        raise _damaged(directory, f"{path.name} cannot be read ({one_line(error)})") from error
+    if array.shape != shape or array.dtype != DTYPES[name] or not array.flags.c_contiguous:
         found = f"{array.dtype} of shape {array.shape}"
         raise _damaged(directory, f"{path.name} holds {found} instead of {DTYPES[name]} of shape {shape}")
     # the same memory without numpy's memmap class, which slows every later operation

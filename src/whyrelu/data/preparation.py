@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from whyrelu.configuration.schema import Data
 from whyrelu.configuration.targets import check_callable, check_path
 from whyrelu.data import arrays
-from whyrelu.errors import DataError, UnknownNameError
+from whyrelu.errors import DataError, UnknownNameError, notice
 
 if TYPE_CHECKING:
     from whyrelu.data.raw_data import RawData
@@ -27,17 +27,16 @@ if TYPE_CHECKING:
 TEST_SEED = 0
 
 
-def prepare(data: Data | Mapping[str, Any], root: Path, verify: bool = False) -> dict[str, Any]:
+def prepare(data: Data | Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Make <root>/<data.name>/, unless it is there and was made with the same settings from the same source.
 
     Any number of processes may call this at once: one prepares, the others wait for it. Nothing half-written is ever
-    left in place of a set; one that is there stays until its successor is complete.
+    left in place of a set; one that is there stays until its successor is complete. A set that is damaged is named and
+    made anew.
 
     Args:
         data: the settings, as `Data` or as a mapping with its keys.
         root: where prepared sets are kept.
-        verify: read a set that is there from end to end and make it anew if it is damaged. Otherwise only sizes,
-            shapes and types are looked at.
 
     Returns:
         The facts of the set (`arrays.read_facts`). Their `source` has the reader, kind ("torchvision" or "function"),
@@ -48,7 +47,7 @@ def prepare(data: Data | Mapping[str, Any], root: Path, verify: bool = False) ->
     """
     settings = _settings(data)
     directory = root / settings.name
-    facts = _current(directory, settings, verify)
+    facts, _ = _current(directory, settings)
     if facts is not None:
         return facts
     from filelock import FileLock
@@ -56,10 +55,14 @@ def prepare(data: Data | Mapping[str, Any], root: Path, verify: bool = False) ->
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f".{settings.name}.lock"):
-            facts = _current(directory, settings, verify)
-            return facts if facts is not None else _make(directory, settings)
+            facts, damage = _current(directory, settings)
+            if facts is not None:
+                return facts
+            if damage is not None:
+                notice(f"{damage}: it is prepared again")
+            return _make(directory, settings)
     except OSError as error:
-        raise DataError(f"cannot prepare {directory}: {error}") from error
+        raise DataError(f"cannot prepare {directory}: {error.strerror or error}") from error
 
 
 def write_note(facts: Mapping[str, Any], path: Path) -> None:
@@ -84,17 +87,18 @@ def _settings(data: Data | Mapping[str, Any]) -> Data:
     return settings
 
 
-def _current(directory: Path, settings: Data, verify: bool) -> dict[str, Any] | None:
-    """Return the facts of the set that is there if it is the one that is wanted, otherwise None."""
+def _current(directory: Path, settings: Data) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the facts of the set that is there if it is the one that is wanted, and what damage it has."""
     try:
         facts = arrays.load(directory).facts
-    except DataError:
-        return None
+    except DataError as error:
+        is_there = (directory / arrays.FACTS).exists()
+        return None, str(error).partition(";")[0] if is_there else None
     source = facts["source"]
     wanted = _request(settings, source.get("kind")) | {"md5": settings.md5 or source.get("official_md5")}
     if any(source.get(key) != value for key, value in wanted.items()):
-        return None
-    return None if verify and not arrays.is_intact(directory) else facts
+        return None, None
+    return facts, None
 
 
 def _request(settings: Data, kind: str) -> dict[str, Any]:
