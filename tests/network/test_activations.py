@@ -1,3 +1,4 @@
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -173,9 +174,9 @@ def test_a_persons_own_function_class_and_callable(own_module: Callable[[str, st
         ("torch..nn", "activation 'torch..nn' "),
         ("torch.pi", "activation 'torch.pi' is not callable"),
         ("torch.nn.functional", "activation 'torch.nn.functional' is not callable"),
-        ("torch.nn.GLU", "activation 'torch.nn.GLU' maps a tensor of shape (1, 1, 4, 4) to (1, 1, 4, 2)"),
-        ("torch.sum", "activation 'torch.sum' maps a tensor of shape (1, 1, 4, 4) to ()"),
-        ("torch.numel", "activation 'torch.numel' maps a tensor of shape (1, 1, 4, 4) to int"),
+        ("torch.nn.GLU", "activation 'torch.nn.GLU' maps a tensor of shape (2, 3, 4, 4) to (2, 3, 4, 2)"),
+        ("torch.sum", "activation 'torch.sum' maps a tensor of shape (2, 3, 4, 4) to ()"),
+        ("torch.numel", "activation 'torch.numel' maps a tensor of shape (2, 3, 4, 4) to int"),
         ("torch.nn.Threshold", "activation 'torch.nn.Threshold' fails on a float tensor"),
         ("torch.linalg.cholesky_solve", "activation 'torch.linalg.cholesky_solve' "),
     ],
@@ -227,3 +228,54 @@ def test_a_module_with_a_mistake_says_which(own_module: Callable[[str, str], Non
     own_module("own_failure", "def wave(x):\n    raise RuntimeError('not today')\n")
     with pytest.raises(UserError, match=r"activation 'own_failure.wave' fails .*not today"):
         activation_factory({"name": "wave", "_target_": "own_failure.wave"})
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return x.detach() * 2", "activation 'wrong_activation.f' has no derivative that PyTorch can find"),
+        ("return torch.ones_like(x)", "activation 'wrong_activation.f' has no derivative that PyTorch can find"),
+        (
+            "return torch.from_numpy(x.detach().numpy())",
+            "activation 'wrong_activation.f' has no derivative that PyTorch",
+        ),
+        ("return torch.log(x)", "activation 'wrong_activation.f' is nan at -2; it must be a finite number"),
+        (
+            "return x.clamp(min=0).reciprocal()",
+            "activation 'wrong_activation.f' is inf at -2; it must be a finite number",
+        ),
+        ("return torch.sqrt(x.clamp(min=0) * 0)", "the derivative of activation 'wrong_activation.f' is nan"),
+        ("return x.double()", "activation 'wrong_activation.f' gives torch.float64 for torch.float32"),
+        (
+            "return x.mean(1, keepdim=True)",
+            "activation 'wrong_activation.f' maps a tensor of shape (2, 3, 4, 4) to (2, 1,",
+        ),
+        ("return x[:1]", "activation 'wrong_activation.f' maps a tensor of shape (2, 3, 4, 4) to (1, 3, 4, 4)"),
+    ],
+)
+@pytest.mark.parametrize("gradients", [True, False])
+def test_functions_that_no_network_could_learn_with_are_refused(
+    own_module: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    body: str,
+    message: str,
+    gradients: bool,
+) -> None:
+    monkeypatch.delitem(sys.modules, "wrong_activation", raising=False)
+    own_module("wrong_activation", f"import torch\n\ndef f(x):\n    {body}\n")
+    with torch.set_grad_enabled(gradients), pytest.raises(UserError) as caught:
+        activation_factory({"name": "wrong", "_target_": "wrong_activation.f"})
+    assert str(caught.value).startswith(message)
+
+
+def test_a_step_function_has_a_derivative_which_is_zero() -> None:
+    assert activation_factory({"name": "sign", "_target_": "torch.sign"})()(torch.tensor([-2.0, 3.0])).tolist() == [
+        -1,
+        1,
+    ]
+
+
+def test_an_activation_that_works_in_place_is_one(own_module: Callable[[str, str], None]) -> None:
+    own_module("in_place_activation", "def f(x):\n    return x.clamp_(0)\n")
+    module = activation_factory({"name": "in_place", "_target_": "in_place_activation.f"})()
+    assert module(torch.tensor([-2.0, 3.0])).tolist() == [0, 3]

@@ -1,5 +1,6 @@
 """Training itself: what it learns, that it repeats itself to the last bit, and what it calls a failure."""
 
+import dataclasses
 import math
 from pathlib import Path
 from uuid import uuid4
@@ -226,6 +227,21 @@ def test_divergence_is_recorded_and_ends_the_run(digits, tmp_path):
     assert np.isnan(result.findings.layers[-1]).all()
     assert np.isfinite(result.findings.layers[0, 0, COLUMNS.index("gradient")])
     assert 0 <= result.metrics["test_accuracy"] <= 0.2
+
+
+def test_a_loss_of_the_test_set_alone_that_is_no_number_is_divergence_too(digits, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "limited.py").write_text("def limited(x):\n    return x.where(x.abs() < 20, float('nan'))\n")
+    settings = ["activation._target_=limited.limited", "init=he", "depth=1"]
+    assert train(digits, tmp_path, *settings).status == "completed"
+    # the pixels of the digits go up to 16
+    bright = dataclasses.replace(digits, test_images=np.full_like(digits.test_images, 255))
+    result = train(bright, tmp_path, *settings)
+    assert result.status == "diverged"
+    assert math.isfinite(result.metrics["train_loss"])
+    assert math.isfinite(result.metrics["val_loss"])
+    assert not math.isfinite(result.metrics["test_loss"])
+    assert result.metrics["epochs_run"] == 2
 
 
 @pytest.mark.parametrize(

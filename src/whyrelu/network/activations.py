@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,8 +49,8 @@ def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]
             tensor) or of a function (called with a tensor and the other keys), and `name`.
 
     Raises:
-        UserError: the target cannot be imported, does not take the arguments, or does not map a tensor to a tensor
-            of the same shape.
+        UserError: the target cannot be imported, does not take the arguments, does not map a tensor to a tensor of the
+            same shape, or is not finite or has no derivative where preactivations are.
     """
     bound = bind("activation", activation)
 
@@ -64,14 +65,40 @@ def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]
 
 
 def _check_output(target: str, make: Callable[[], nn.Module]) -> None:
-    probe = torch.linspace(-2, 2, 16).reshape(1, 1, 4, 4)
+    # several images and channels, so that an activation which drops one of these is found out
+    shape = (2, 3, 4, 4)
+    probe = torch.linspace(-2, 2, math.prod(shape)).reshape(shape)
     try:
-        with torch.no_grad():
-            output = make()(probe)
+        with torch.enable_grad():
+            leaf = probe.clone().requires_grad_()
+            # the copy is for activations that work in place, which a leaf forbids
+            output = make()(leaf.clone())
     except Exception as error:
-        raise UserError(f"activation {target!r} fails on a float tensor of shape (1, 1, 4, 4): {error}") from error
-    if isinstance(output, Tensor) and not output.is_floating_point():
-        raise UserError(f"activation {target!r} gives {output.dtype}, not floating-point numbers")
+        raise UserError(f"activation {target!r} fails on a float tensor of shape {shape}: {error}") from error
+    if isinstance(output, Tensor) and output.dtype != probe.dtype:
+        raise UserError(f"activation {target!r} gives {output.dtype} for {probe.dtype}, not the same")
     if not isinstance(output, Tensor) or output.shape != probe.shape:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise UserError(f"activation {target!r} maps a tensor of shape (1, 1, 4, 4) to {found}, not to the same shape")
+        raise UserError(f"activation {target!r} maps a tensor of shape {shape} to {found}, not to the same shape")
+    _check_numbers(f"activation {target!r}", output.detach(), probe)
+    _check_numbers(f"the derivative of activation {target!r}", _derivative(target, output, leaf), probe)
+
+
+def _derivative(target: str, output: Tensor, leaf: Tensor) -> Tensor:
+    """Return d output / d leaf as training would find it; that of a step function is zero, which is a derivative."""
+    try:
+        (gradient,) = torch.autograd.grad(output, leaf, torch.ones_like(output))
+    except Exception as error:
+        raise UserError(
+            f"activation {target!r} has no derivative that PyTorch can find, so that no layer below it would learn: "
+            "write it in functions of torch, without detach(), NumPy or torch.no_grad()"
+        ) from error
+    return gradient
+
+
+def _check_numbers(what: str, values: Tensor, x: Tensor) -> None:
+    wrong = ~values.isfinite()
+    if wrong.any():
+        raise UserError(
+            f"{what} is {values[wrong][0].item()} at {x[wrong][0].item():g}; it must be a finite number between -2 and 2"
+        )

@@ -144,8 +144,9 @@ class Classifier(pl.LightningModule):
 
     @property
     def diverged(self) -> bool:
-        """Whether a loss of the last epoch is not finite; one such step makes the mean of its epoch so."""
-        return not all(math.isfinite(self.history[key][-1]) for key in ("train_loss", "val_loss"))
+        """Whether a loss of the last epoch or of the test set is not finite; one such step makes the mean so."""
+        losses = [self.history[key][-1] for key in ("train_loss", "val_loss")]
+        return not all(math.isfinite(loss) for loss in [*losses, *self.test_metrics.values()])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the history and the clock, so that a resumed run ends with the whole record."""
