@@ -10,7 +10,7 @@ import whyrelu.timing.steps
 from timed_nets import batches
 from whyrelu.timing.plan import plan_timing
 from whyrelu.timing.steps import BASELINE, KINDS, Net, Steps, time_steps
-from whyrelu.timing.stopwatch import WARM_UP, seconds_of, warm_up
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of, warm_up
 
 
 @pytest.fixture
@@ -133,10 +133,19 @@ def test_a_sample_makes_the_calls_that_fit_and_first_one_that_is_not_timed() -> 
     assert len(threads_of_calls(least=0.02, about=0.0005)) == 2 + 40
 
 
-def test_a_call_as_long_as_a_sample_is_made_once() -> None:
-    assert len(threads_of_calls(least=0.02, about=0.02)) == 1
-    assert len(threads_of_calls(least=0.02, about=3.0)) == 1
-    assert len(threads_of_calls(least=0.0, about=1e-6)) == 1
+def test_short_samples_have_three_calls_to_take_the_median_of() -> None:
+    assert len(threads_of_calls(least=0.002, about=0.004)) == 1 + 3
+    assert len(threads_of_calls(least=0.0, about=1e-6)) == 1 + 3
+
+
+def test_a_long_call_is_made_once() -> None:
+    assert len(threads_of_calls(least=0.02, about=0.05)) == 1
+    assert len(threads_of_calls(least=1.0, about=3.0)) == 1
+
+
+@pytest.mark.parametrize(("least", "about"), [(0.02, 0.0005), (0.02, 0.005), (0.002, 0.004), (0.02, 3.0)])
+def test_what_a_sample_takes_is_known_before(least: float, about: float) -> None:
+    assert sample_seconds(least, about) == pytest.approx(about * len(threads_of_calls(least, about)))
 
 
 def test_warming_up_makes_as_many_calls_as_asked_for_and_tells_what_one_takes() -> None:

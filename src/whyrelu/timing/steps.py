@@ -21,7 +21,7 @@ from torch.nn import functional
 from whyrelu.configuration.callables import bind
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.device import casting, device_of, parameter_type
-from whyrelu.timing.stopwatch import WARM_UP, seconds_of, warm_up
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of, warm_up
 from whyrelu.training.fit import build_network
 
 KINDS = ("train", "inference")
@@ -192,8 +192,7 @@ def _needed(net: Net, nets: int, steps: Steps) -> tuple[float, float]:
         steps: how they are timed.
     """
     durations = [_duration(net, kind) for kind in KINDS]
-    # short calls are repeated, after one that is not timed
-    sample = sum(own if own >= steps.least else own + steps.least for own in durations)
+    sample = sum(sample_seconds(steps.least, duration) for duration in durations)
     return steps.blocks * nets * sample, WARM_UP * nets * sum(durations)
 
 

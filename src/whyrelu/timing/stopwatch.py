@@ -17,6 +17,10 @@ from typing import Any
 WARM_UP = 20
 # Calls that take less are timed several at a time, so that reading the clock and waiting for a device do not matter.
 _GROUP = 1e-3
+# An interruption in the middle of a sample does not move the median of so many groups.
+_GROUPS = 3
+# A call that takes as long is timed once, and not after another: interruptions and cold caches are short beside it.
+_LONG = 0.05
 # No call is planned to take less.
 _LEAST = 1e-9
 
@@ -24,24 +28,37 @@ _LEAST = 1e-9
 def seconds_of(call: Callable[[], object], threads: int, least: float, about: float) -> float:
     """Median seconds of one call.
 
-    Calls are timed one by one, or in groups of about a millisecond. A group that is not timed comes first, as something
-    else was in the caches; unless one is as long as a sample, which is long beside filling them.
+    Calls are timed one by one, or in groups of about a millisecond, three groups at least. A group that is not timed
+    comes first, as something else was in the caches. Of calls of 50 ms and more there is only one.
 
     Args:
         call: what is timed.
         threads: that PyTorch may use within a call.
-        least: seconds to spend, about; one group at least is timed.
+        least: seconds to spend, about.
         about: seconds of one call, as `warm_up` found; to plan with.
     """
-    number = max(1, math.ceil(min(_GROUP, least) / about))
-    groups = max(1, math.ceil(least / (number * about)))
+    number, groups = _numbers(least, about)
     benchmark = _benchmark()
     # collects no garbage meanwhile
     watch = timeit.Timer(call, timer=benchmark.timer)
     with benchmark.set_torch_threads(threads):
-        if about < least:
+        if about < _LONG:
             watch.timeit(number)
         return statistics.median(watch.repeat(groups, number)) / number
+
+
+def sample_seconds(least: float, about: float) -> float:
+    """About how long `seconds_of` takes."""
+    number, groups = _numbers(least, about)
+    return about * number * (groups + (about < _LONG))
+
+
+def _numbers(least: float, about: float) -> tuple[int, int]:
+    """Calls in a group, and groups."""
+    if about >= _LONG:
+        return 1, 1
+    number = max(1, math.ceil(min(_GROUP, least) / about))
+    return number, max(_GROUPS, math.ceil(least / (number * about)))
 
 
 def warm_up(call: Callable[[], object], calls: int = WARM_UP) -> float:

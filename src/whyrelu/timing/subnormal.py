@@ -16,7 +16,7 @@ from torch import Tensor
 
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.steps import Net, Place, Steps
-from whyrelu.timing.stopwatch import WARM_UP
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds
 
 # Steps of warming up that are made as those that are timed: subnormal numbers are in gradients after one, and in
 # momentum, which adds up whatever gradients there were.
@@ -99,7 +99,7 @@ def time_subnormal(
         for name, config in place.configs.items():
             for flush in (False, True):
                 net = Net(config, steps.batches, steps.classes)
-                block += max(_warm_up(net, flush), steps.least)
+                block += sample_seconds(steps.least, _warm_up(net, flush))
                 own.append((place, name, flush, net))
         planned += steps.blocks * block
         if i and planned > seconds():
