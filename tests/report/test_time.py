@@ -136,7 +136,25 @@ def test_subnormal_numbers_are_told(timed):
         r"3\.0\d \[.*\] times as long as with flushing",
         section,
     )
+    assert re.search(
+        r"Depth 64: a step with sigmoid takes \d\.\d\d \[.*\] times as long as one with relu where subnormal numbers "
+        r"are kept, and \d\.\d\d \[.*\] times where they are flushed\.",
+        section,
+    )
     assert "The switch reaches 50% of the numbers with 2 threads" in section
+
+
+def test_what_subnormal_numbers_make_of_a_difference_between_activations_is_told(tmp_path):
+    timing = make_timing(RATIOS, noise=0.0)
+    for entry in timing["subnormal"]:
+        slower = entry["depth"] == 64 and entry["activation"] == "sigmoid" and not entry["flush"]
+        entry["seconds"] = [7e-3 if slower else 1e-3] * len(entry["seconds"])
+    section = section_of(page_of(tmp_path, timing))
+    for depth, times in ((16, "1.00"), (64, "7.00")):
+        assert (
+            f"Depth {depth}: a step with sigmoid takes {times} [{times}, {times}] times as long as one with relu where "
+            "subnormal numbers are kept, and 1.00 [1.00, 1.00] times where they are flushed."
+        ) in section
 
 
 def test_an_optimizer_without_momentum_is_not_spoken_of(tmp_path):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from whyrelu.timing.blocks import Budget, in_blocks
+from whyrelu.timing.blocks import Budget, blocks_within, in_blocks
 
 
 class Clock:
@@ -36,32 +36,75 @@ def run(seconds: float, least: int, seed: int = 0) -> tuple[list[str], list[dict
     return log, in_blocks(groups, seconds, least, np.random.default_rng(seed), clock)
 
 
+def of_groups(log: list[str]) -> list[tuple[str, ...]]:
+    """The log in blocks of a group: three of the one, two of the other."""
+    blocks = []
+    while log:
+        size = 3 if log[0].startswith("a") else 2
+        blocks.append(tuple(log[:size]))
+        log = log[size:]
+    return blocks
+
+
 def test_each_alternative_is_timed_once_per_block_beside_the_others_of_its_group() -> None:
     log, times = run(seconds=50, least=2)
-    blocks = [log[i : i + 5] for i in range(0, len(log), 5)]
-    assert len(blocks) == 10
-    for block in blocks:
-        assert sorted(block) == ["a1", "a2", "a3", "b1", "b2"]
-        # groups stay together
-        assert [key for key, _ in itertools.groupby(block, key=lambda name: name[0])] in (["a", "b"], ["b", "a"])
-    assert {name: len(own) for group in times for name, own in group.items()} == dict.fromkeys(
-        ("a1", "a2", "a3", "b1", "b2"), 10
-    )
+    blocks = of_groups(log)
+    assert {tuple(sorted(block)) for block in blocks} == {("a1", "a2", "a3"), ("b1", "b2")}
+    counts = [{len(own) for own in group.values()} for group in times]
+    assert [len(own) for own in counts] == [1, 1]
+    assert counts == [{sum(len(block) == size for block in blocks)} for size in (3, 2)]
+    # the time is made use of
+    assert 45 <= len(log) <= 50
+
+
+def test_the_fewest_are_done_in_rounds_before_any_further_block() -> None:
+    log, _ = run(seconds=200, least=4)
+    blocks = of_groups(log)
+    for i in range(0, 8, 2):
+        assert {block[0][0] for block in blocks[i : i + 2]} == {"a", "b"}
 
 
 def test_orders_are_random_and_the_same_for_the_same_seed() -> None:
     log, _ = run(seconds=200, least=2)
-    blocks = {tuple(log[i : i + 5]) for i in range(0, len(log), 5)}
-    assert len(blocks) > 8
-    assert {block[0] for block in blocks} == {"a1", "a2", "a3", "b1", "b2"}
+    blocks = of_groups(log)
+    assert len(set(blocks)) == 6 + 2
+    assert len({tuple(block[0][0] for block in blocks[i : i + 4]) for i in range(0, 40, 4)}) > 4
     assert run(seconds=200, least=2)[0] == log
     assert run(seconds=200, least=2, seed=1)[0] != log
 
 
 def test_no_block_is_begun_that_would_take_longer_than_there_is_but_the_fewest_are_done() -> None:
-    assert len(run(seconds=14, least=2)[0]) == 2 * 5
-    assert len(run(seconds=15, least=2)[0]) == 3 * 5
+    assert len(run(seconds=11, least=2)[0]) == 2 * 5
+    assert len(run(seconds=15, least=2)[0]) in (2 * 5 + 2, 3 * 5)
     assert len(run(seconds=0, least=4)[0]) == 4 * 5
+
+
+def test_a_group_that_gets_slower_does_not_take_longer_than_there_is() -> None:
+    clock, count = Clock(), itertools.count()
+
+    def read() -> float:
+        clock.now += 1 if next(count) < 5 else 4
+        return 1.0
+
+    in_blocks([{"a": read}], 20, 2, np.random.default_rng(0), clock)
+    assert clock.now - 100 <= 20
+
+
+def test_dear_places_get_fewer_blocks_in_the_proportion_that_makes_variances_least() -> None:
+    counts = blocks_within([0.01, 0.01, 1.0], 12, 1)
+    assert counts == [100, 100, 10]
+    # no other division of the same seconds has a smaller sum of variances
+    least = sum(1 / count for count in counts)
+    for other in ([50, 50, 11], [150, 150, 9], [200, 100, 9], [60, 140, 10]):
+        assert 0.01 * other[0] + 0.01 * other[1] + other[2] <= 12
+        assert sum(1 / count for count in other) > least
+
+
+def test_no_place_gets_less_than_the_fewest_and_others_pay_for_it() -> None:
+    # alone by cost, the dear one would get 10
+    counts = blocks_within([0.01, 0.01, 1.0], 12, 11)
+    assert counts == [50, 50, 11]
+    assert blocks_within([1.0, 2.0], 0, 3) == [3, 3]
 
 
 def test_numbers_at_one_position_are_of_one_block() -> None:

@@ -36,7 +36,7 @@ def test_each_pass_is_warmed_up_at_each_size_before_the_first_is_timed(monkeypat
     module = Counted()
     warm: list[dict[tuple[str, int], int]] = []
 
-    def timed(call: object, threads: int, least: float) -> float:
+    def timed(call: object, threads: int, least: float, about: float) -> float:
         warm.append(dict(module.seen))
         return 1.0
 

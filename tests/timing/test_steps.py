@@ -10,7 +10,7 @@ import whyrelu.timing.steps
 from timed_nets import batches
 from whyrelu.timing.plan import plan_timing
 from whyrelu.timing.steps import BASELINE, KINDS, Net, Steps, time_steps
-from whyrelu.timing.stopwatch import WARM_UP, seconds_of
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of, warm_up
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_entries_have_a_number_per_block_and_shares_of_the_same_blocks(plan) -> 
 
 
 def test_widths_that_do_not_fit_are_left_out_with_all_wider_ones(plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whyrelu.timing.steps, "_duration", lambda call: 0.01)
+    monkeypatch.setattr(whyrelu.timing.steps, "_duration", lambda net, kind: 0.01)
     entries, left_out = time_steps(steps(), plan.widths, lambda: 0.1, may_leave_out=True)
     assert entries == []
     assert left_out == ["width 4 at depth 1"]
@@ -83,10 +83,16 @@ def test_a_step_trains_and_leaves_the_weights_where_they_are(plan) -> None:
 
 def test_inference_is_without_gradients_in_the_mode_for_evaluation(plan) -> None:
     net = Net(plan.depths[1].configs["relu"], batches(), 10)
+    net.warm_up("inference", 1)
     net.seconds("inference", 0.0)
     assert not net.network.training
     assert net.infer().is_inference()
     assert net.infer().shape == (16, 10)
+    assert not net.network.training
+    net.warm_up("train", 1)
+    assert net.network.training
+    net.infer()
+    net.network.eval()
     net.seconds("train", 0.0)
     assert net.network.training
 
@@ -107,11 +113,43 @@ def test_nets_compute_in_the_precision_of_the_study(configs, precision, weights,
     assert net.infer().dtype == logits
 
 
-def test_calls_are_timed_with_as_many_threads_as_asked_for_after_one_that_is_not() -> None:
-    before = torch.get_num_threads()
+def threads_of_calls(least: float, about: float) -> list[int]:
+    """How many threads each call sees that a sample makes."""
     seen: list[int] = []
-    seconds = seconds_of(lambda: seen.append(torch.get_num_threads()), threads=3, least=0.0)
-    assert len(seen) >= 2
-    assert set(seen) == {3}
-    assert torch.get_num_threads() == before
+    seconds = seconds_of(lambda: seen.append(torch.get_num_threads()), threads=3, least=least, about=about)
     assert math.isfinite(seconds)
+    return seen
+
+
+def test_calls_are_timed_with_as_many_threads_as_asked_for() -> None:
+    before = torch.get_num_threads()
+    assert set(threads_of_calls(least=0.02, about=0.005)) == {3}
+    assert torch.get_num_threads() == before
+
+
+def test_a_sample_makes_the_calls_that_fit_and_first_one_that_is_not_timed() -> None:
+    assert len(threads_of_calls(least=0.02, about=0.005)) == 1 + 4
+    # a millisecond at a time
+    assert len(threads_of_calls(least=0.02, about=0.0005)) == 2 + 40
+
+
+def test_short_samples_have_three_calls_to_take_the_median_of() -> None:
+    assert len(threads_of_calls(least=0.002, about=0.004)) == 1 + 3
+    assert len(threads_of_calls(least=0.0, about=1e-6)) == 1 + 3
+
+
+def test_a_long_call_is_made_once() -> None:
+    assert len(threads_of_calls(least=0.02, about=0.05)) == 1
+    assert len(threads_of_calls(least=1.0, about=3.0)) == 1
+
+
+@pytest.mark.parametrize(("least", "about"), [(0.02, 0.0005), (0.02, 0.005), (0.002, 0.004), (0.02, 3.0)])
+def test_what_a_sample_takes_is_known_before(least: float, about: float) -> None:
+    assert sample_seconds(least, about) == pytest.approx(about * len(threads_of_calls(least, about)))
+
+
+def test_warming_up_makes_as_many_calls_as_asked_for_and_tells_what_one_takes() -> None:
+    for calls in (1, 2, 3, 20):
+        made: list[int] = []
+        assert warm_up(lambda made=made: made.append(1), calls) > 0
+        assert len(made) == calls

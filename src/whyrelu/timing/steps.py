@@ -9,7 +9,6 @@ how small the share would be if a compiler fused the activation into the convolu
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from whyrelu.configuration.callables import bind
 from whyrelu.network.building import build_network
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.device import casting, device_of, parameter_type
-from whyrelu.timing.stopwatch import WARM_UP, seconds_of, warm_up
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of, warm_up
 
 KINDS = ("train", "inference")
 # The activation that costs nothing: what another one takes longer than it is that one's share of a step.
@@ -52,6 +51,7 @@ class Net:
         self.optimizer: torch.optim.Optimizer = bind("optimizer", config["optimizer"])(network.parameters(), lr=_LR)
         self._batches = itertools.cycle([(images.to(dtype), labels) for images, labels in batches])
         self._config, self._device = config, device
+        self._about: dict[str, float] = {}
 
     def train(self) -> None:
         """One step: forward, loss, backward, update; nothing else."""
@@ -68,16 +68,31 @@ class Net:
         with torch.inference_mode(), casting(self._config, self._device):
             return self.network(images)  # type: ignore[no-any-return]
 
+    def warm_up(self, kind: str, calls: int = WARM_UP) -> float:
+        """Make steps of training or inference that are not timed.
+
+        Args:
+            kind: one of `KINDS`.
+            calls: how many, at least 1.
+
+        Returns:
+            about how many seconds one takes.
+        """
+        self._about[kind] = warm_up(self._call(kind), calls)
+        return self._about[kind]
+
     def seconds(self, kind: str, least: float) -> float:
-        """Median seconds of a step of training or inference.
+        """Median seconds of a step of training or inference, after `warm_up`.
 
         Args:
             kind: one of `KINDS`.
             least: seconds to spend.
         """
+        return seconds_of(self._call(kind), self._config["trainer"]["threads"], least, self._about[kind])
+
+    def _call(self, kind: str) -> Callable[[], object]:
         self.network.train(kind == "train")
-        call = self.train if kind == "train" else self.infer
-        return seconds_of(call, self._config["trainer"]["threads"], least)
+        return self.train if kind == "train" else self.infer
 
 
 @dataclass(frozen=True)
@@ -129,16 +144,13 @@ def time_steps(
     for i, place in enumerate(places):
         nets = {name: Net(config, steps.batches, steps.classes) for name, config in place.configs.items()}
         if may_leave_out:
-            # each sample warms up with a call of its own and times at least one; inference is a third of a step
-            each = max(_duration(next(iter(nets.values())).train), 0.75 * steps.least)
-            blocks = steps.blocks * len(nets) * each * 2.7
-            if planned + blocks + WARM_UP * len(nets) * each > seconds():
+            blocks, before = _needed(next(iter(nets.values())), len(nets), steps)
+            if planned + blocks + before > seconds():
                 left_out += [f"width {other.width} at depth {other.depth}" for other in places[i:]]
                 break
             planned += blocks
         for net, kind in itertools.product(nets.values(), KINDS):
-            net.network.train(kind == "train")
-            warm_up(net.train if kind == "train" else net.infer)
+            net.warm_up(kind)
         for kind in KINDS:
             keys.append((place, kind))
             groups.append({name: _stopwatch(net, kind, steps.least) for name, net in nets.items()})
@@ -171,9 +183,19 @@ def _entries(place: Place, kind: str, times: Mapping[str, list[float]]) -> list[
     return entries
 
 
-def _duration(call: Callable[[], object]) -> float:
-    """Seconds of one call, after one that is not counted; only to plan with."""
-    call()
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def _needed(net: Net, nets: int, steps: Steps) -> tuple[float, float]:
+    """Seconds that the fewest blocks of a place take, and warming up before them.
+
+    Args:
+        net: one of its networks, which stands for all.
+        nets: how many there are.
+        steps: how they are timed.
+    """
+    durations = [_duration(net, kind) for kind in KINDS]
+    sample = sum(sample_seconds(steps.least, duration) for duration in durations)
+    return steps.blocks * nets * sample, WARM_UP * nets * sum(durations)
+
+
+def _duration(net: Net, kind: str) -> float:
+    """Seconds of one step, after one that is not counted; only to plan with."""
+    return net.warm_up(kind, 2)

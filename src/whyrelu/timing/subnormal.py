@@ -16,7 +16,11 @@ from torch import Tensor
 
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.steps import Net, Place, Steps
-from whyrelu.timing.stopwatch import warm_up
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds
+
+# Steps of warming up that are made as those that are timed: subnormal numbers are in gradients after one, and in
+# momentum, which adds up whatever gradients there were.
+_AS_TIMED = 3
 
 
 @contextmanager
@@ -72,8 +76,8 @@ def time_subnormal(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Time training steps of networks whose gradients vanish, with subnormal numbers and flushed to zero.
 
-    Each network keeps the state of its optimizer to itself, and is flushed always or never. Steps begin after so many
-    that momentum has settled.
+    Each network keeps the state of its optimizer to itself, and from the last steps of warming up on is flushed always
+    or never. The first place is timed whatever it takes.
 
     Args:
         steps: how.
@@ -88,19 +92,21 @@ def time_subnormal(
     nets: list[tuple[Place, str, bool, Net]] = []
     groups: list[dict[str, Stopwatch]] = []
     left_out: list[str] = []
+    planned = 0.0
     for i, place in enumerate(places):
-        group: dict[str, Stopwatch] = {}
+        own: list[tuple[Place, str, bool, Net]] = []
+        block = 0.0
         for name, config in place.configs.items():
             for flush in (False, True):
                 net = Net(config, steps.batches, steps.classes)
-                with flushing(flush):
-                    warm_up(net.train)
-                nets.append((place, name, flush, net))
-                group[_key(name, flush)] = _stopwatch(net, flush, steps.least)
-        groups.append(group)
-        if seconds() == 0 and places[i + 1 :]:
-            left_out = [f"depth {other.depth} with gradients that vanish" for other in places[i + 1 :]]
+                block += sample_seconds(steps.least, _warm_up(net, flush))
+                own.append((place, name, flush, net))
+        planned += steps.blocks * block
+        if i and planned > seconds():
+            left_out = [f"depth {other.depth} with gradients that vanish" for other in places[i:]]
             break
+        nets += own
+        groups.append({_key(name, flush): _stopwatch(net, flush, steps.least) for _, name, flush, net in own})
     times = in_blocks(groups, seconds(), steps.blocks, steps.rng)
     found = {place.depth: own for place, own in zip(places, times, strict=False)}
     entries = [
@@ -119,6 +125,18 @@ def time_subnormal(
 
 def _key(name: str, flush: bool) -> str:
     return f"{name}, {'flushed' if flush else 'kept'}"
+
+
+def _warm_up(net: Net, flush: bool) -> float:
+    """Make the steps that are not timed; about how many seconds one takes.
+
+    All but the last are flushed in any case: they are to warm up processor and memory, and with subnormal numbers may
+    take ten times as long.
+    """
+    with flushing(True):
+        net.warm_up("train", WARM_UP - _AS_TIMED)
+    with flushing(flush):
+        return net.warm_up("train", _AS_TIMED)
 
 
 def _stopwatch(net: Net, flush: bool, least: float) -> Stopwatch:

@@ -14,14 +14,17 @@ from whyrelu.report.text import listing
 from whyrelu.report.time.times import Times, ratio_of
 from whyrelu.report.time.words import duration, ratio
 from whyrelu.report.why.part import Part
+from whyrelu.results.labels import PAIR
 from whyrelu.statistics.summaries import t_interval
 
 _DEFINITION = (
     "Subnormal numbers, those below 2^-126 in float32, are stored with fewer digits, and many processors compute on "
     "them several times slower. Gradients that vanish get there, and so does momentum that no gradient feeds. "
     "`torch.set_flush_denormal` takes them for zero. Measured with one thread, as the switch belongs to a thread, in "
-    "nets with PyTorch's default weights, which make gradients vanish fastest; gradients and momentum are looked at "
-    "after the last step."
+    "nets of their own, whatever the study has: PyTorch's default weights, which make gradients vanish fastest, no "
+    "norm, and momentum; gradients and momentum are looked at after the last step. Where none is subnormal, subnormal "
+    "numbers are no reason for a difference between activations; where some are, the ratio with and without flushing "
+    "tells how much of it they make."
 )
 
 
@@ -41,17 +44,35 @@ def _found(times: Times) -> dict[tuple[int, str], dict[bool, Mapping[str, Any]]]
 
 def _sentences(times: Times) -> list[str]:
     sentences = []
-    for (depth, name), own in _found(times).items():
+    found = _found(times)
+    for (depth, name), own in found.items():
         kept, flushed = (np.array(own[flush]["seconds"]) for flush in (False, True))
         sentences.append(
             f"Depth {depth}: {_shares(own[False])} of {name} are subnormal; a step takes "
             f"{duration(float(np.median(kept)))}, and {ratio(ratio_of(kept, flushed))} times as long as with flushing "
             f"({duration(float(np.median(flushed)))})."
         )
+    sentences += _compared(found)
     partly = {count: share for count, share in times.timing.get("flushed_share", {}).items() if share < 1}
     if partly:
         told = listing([f"{100 * share:.0f}% of the numbers with {count} threads" for count, share in partly.items()])
         sentences.append(f"The switch reaches {told}: threads that PyTorch started before are not told.")
+    return sentences
+
+
+def _compared(found: Mapping[tuple[int, str], Mapping[bool, Mapping[str, Any]]]) -> list[str]:
+    """Each activation relative to ReLU, with subnormal numbers kept and flushed: what they make of a difference."""
+    sentences = []
+    for (depth, name), own in found.items():
+        if name != PAIR[0] and (depth, PAIR[0]) in found:
+            kept, flushed = (
+                ratio_of(np.array(own[flush]["seconds"]), np.array(found[depth, PAIR[0]][flush]["seconds"]))
+                for flush in (False, True)
+            )
+            sentences.append(
+                f"Depth {depth}: a step with {name} takes {ratio(kept)} times as long as one with {PAIR[0]} where "
+                f"subnormal numbers are kept, and {ratio(flushed)} times where they are flushed."
+            )
     return sentences
 
 
