@@ -144,7 +144,9 @@ class TableBuilder:
         if len(lengths) > 1:
             raise ValueError(f"columns of a history have different lengths: {lengths}")
         for name, column in self._history.items():
-            column.extend(_NAN if value is None else value for value in history[name])
+            values = history[name]
+            # almost none has a null
+            column.extend([_NAN if value is None else value for value in values] if None in values else values)
         return lengths.pop()
 
     def tables(self) -> Tables:
