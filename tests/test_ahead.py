@@ -1,4 +1,6 @@
+import math
 import threading
+import time
 
 import pytest
 
@@ -10,6 +12,19 @@ def test_results_come_in_order(count: int) -> None:
     assert list(ahead(lambda number: 2 * number, range(count))) == [2 * number for number in range(count)]
 
 
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has everything look as if it waited for a disk."""
+    monkeypatch.setattr("whyrelu.ahead._WAITING", -2)
+
+
+@pytest.mark.usefixtures("waiting")
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 5000])
+def test_results_of_threads_come_in_order(count: int) -> None:
+    assert list(ahead(lambda number: 2 * number, range(count))) == [2 * number for number in range(count)]
+
+
+@pytest.mark.usefixtures("waiting")
 def test_only_some_steps_are_done_before_they_are_asked_for() -> None:
     taken = []
 
@@ -24,10 +39,30 @@ def test_only_some_steps_are_done_before_they_are_asked_for() -> None:
     results.close()
 
 
-def test_several_are_done_at_once() -> None:
+def test_several_that_wait_are_done_at_once() -> None:
     # who waits here is let go only by others that wait too
     barrier = threading.Barrier(2)
-    assert len(list(ahead(lambda number: barrier.wait(30) if number % 64 == 0 else 0, range(128)))) == 128
+
+    def wait(number: int) -> None:
+        if number < 64:
+            time.sleep(0.001)
+        elif number % 64 == 0:
+            barrier.wait(30)
+
+    assert len(list(ahead(wait, range(64 * 3)))) == 64 * 3
+
+
+def test_what_does_not_wait_is_done_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whyrelu.ahead._WAITING", math.inf)
+    threads = set(ahead(lambda _: threading.get_ident(), range(1000)))
+    assert threads == {threading.get_ident()}
+
+
+@pytest.mark.usefixtures("waiting")
+def test_what_goes_wrong_in_a_thread_is_raised_in_its_place() -> None:
+    results = ahead(lambda number: 1 // (number - 100), range(200))
+    with pytest.raises(ZeroDivisionError):
+        list(results)
 
 
 def test_what_goes_wrong_is_raised_in_its_place() -> None:

@@ -49,6 +49,25 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     assert list(found.values()) == ["done", "done", "failed", "begun", "missing", "missing"]
 
 
+def test_many_runs_are_read_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(30)]
+    for run in runs[:20]:
+        finish(tmp_path, run, "failed" if run is runs[3] else "completed")
+    begin(tmp_path, runs[25])
+    (tmp_path / runs[5].run_id / "run.json").write_text('{"run_id": "relu-2-5", "status": "comp')
+    store, ids = RunStore(tmp_path), [run.run_id for run in runs]
+    alone = states(store, ids)
+    monkeypatch.setattr("whyrelu.runs.status.MANY_RUNS", 10)
+    monkeypatch.setattr("whyrelu.runs.status._PORTION", 4)
+    here: list[str] = []
+    monkeypatch.setattr(RunStore, "record", lambda store, run_id: here.append(run_id))
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    assert states(store, ids) == alone
+    assert list(alone) == ids
+    assert Counter(alone.values()) == {"done": 18, "failed": 1, "begun": 1, "missing": 10}
+    assert not here
+
+
 def test_runs_that_were_never_begun_cost_no_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [planned(tmp_path, "relu", 2, seed) for seed in range(50)]
     finish(tmp_path, runs[7])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
 
 from whyrelu.errors import UserError
@@ -124,13 +124,13 @@ class _Facts:
     """The distinct values of what records say of data, code and machine, in the order in which they are first seen."""
 
     def __init__(self) -> None:
-        self._data: dict[str, dict[str, Any]] = {}
+        self._data: dict[bytes, dict[str, Any]] = {}
         self._machine: dict[str, dict[Any, None]] = {name: {} for name in MACHINE_FACTS}
         self._libraries: dict[tuple[tuple[str, str], ...], None] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         data = {**record["data"], "classes": len(record["data"]["classes"])}
-        self._data.setdefault(json.dumps(data), data)
+        self._data.setdefault(orjson.dumps(data), data)
         for name, values in self._machine.items():
             values.setdefault(record["provenance"].get(name))
         self._libraries.setdefault(tuple(record["provenance"]["libraries"].items()))

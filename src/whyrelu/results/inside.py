@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -104,40 +105,42 @@ class _Block(NamedTuple):
 
 
 def _batch(blocks: Sequence[_Block]) -> pd.DataFrame:
-    shapes = [block.layers.shape for block in blocks]
-    lengths = [epochs * depth for epochs, depth, _ in shapes]
-    ids = np.array([block.run_id for block in blocks], dtype=object)
-    keys: dict[str, Any] = {
-        "run_id": np.repeat(ids, lengths),
-        "epoch": _joined([np.repeat(b.said["epochs"], depth) for b, (_, depth, _) in zip(blocks, shapes, strict=True)]),
-        "layer": _joined([np.tile(np.arange(1, depth + 1), epochs) for epochs, depth, _ in shapes]),
-        "exact": np.repeat(np.array([block.said["exact"] for block in blocks], dtype=bool), lengths),
-    }
+    """Rows of some runs; those of one shape, whose records say the same, are put together at once."""
+    parts = [_stack(list(stack)) for _, stack in itertools.groupby(blocks, key=_kind)]
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS)
+    )
+
+
+def _kind(block: _Block) -> tuple[Any, ...]:
+    return block.layers.shape, block.said["epochs"], block.said["columns"], block.said["exact"]
+
+
+def _stack(blocks: Sequence[_Block]) -> pd.DataFrame:
+    said, (epochs, depth, _) = blocks[0].said, blocks[0].layers.shape
+    runs, length = len(blocks), epochs * depth
+    # of one column each, in memory without gaps
+    columns = np.stack([block.layers for block in blocks]).reshape(runs * length, -1).T
+    values: dict[str, Any] = dict(zip(said["columns"], columns, strict=True))
     data: dict[str, Any] = {}
     for name, kind in LAYER_COLUMNS.items():
-        if name in keys:
-            data[name] = keys[name]
+        if name == "run_id":
+            ids = np.repeat(np.array([block.run_id for block in blocks], dtype=object), length)
+            data[name] = pd.array(ids, dtype="str")
+        elif name == "epoch":
+            data[name] = np.tile(np.repeat(np.asarray(said["epochs"], dtype=np.int64), depth), runs)
+        elif name == "layer":
+            data[name] = np.tile(np.arange(1, depth + 1, dtype=np.int64), runs * epochs)
+        elif name == "exact":
+            data[name] = np.full(runs * length, said["exact"], dtype=bool)
         else:
-            values = _column(blocks, name).astype(kind)
-            # what is not finite is missing
-            data[name] = np.where(np.isfinite(values), values, values.dtype.type(np.nan))
-    return pd.DataFrame(data).astype(LAYER_COLUMNS)
-
-
-def _column(blocks: Sequence[_Block], name: str) -> NDArray[np.float64]:
-    """One column of all blocks; missing where a record does not name it."""
-    parts = []
-    for block in blocks:
-        names = block.said["columns"]
-        if name in names:
-            parts.append(block.layers[:, :, names.index(name)].ravel())
-        else:
-            parts.append(np.full(block.layers.shape[0] * block.layers.shape[1], np.nan))
-    return _joined(parts)
-
-
-def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.empty(0)
+            # missing where a record does not name it, and where it is not finite
+            column = values.get(name, np.broadcast_to(np.nan, runs * length)).astype(kind)
+            column[~np.isfinite(column)] = np.nan
+            data[name] = column
+    return pd.DataFrame(data)
 
 
 def cell_numbers(runs: pd.DataFrame) -> NDArray[np.int64]:

@@ -77,6 +77,7 @@ CELL_STATISTICS = {
 CURVE_COLUMNS = ("epoch", "n", "val_accuracy", "low", "high")
 
 _NAN = float("nan")
+_NUMBERS = frozenset({int, float, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -117,23 +118,29 @@ class TableBuilder:
         if record["status"] == "failed":
             raise UserError(f"run {run_id} failed and has no results: {record.get('error')}")
         count = len(self._lengths)
-        factors = {name: _plain(value) for name, value in record["factors"].items()}
+        # numbers, which most are, without a call
+        factors = {
+            name: value if type(value) in _NUMBERS else _plain(value) for name, value in record["factors"].items()
+        }
+        metrics, columns = record["metrics"], self._columns
         try:
-            row = {name: factors.pop(name) for name in FACTORS} | {name: record["metrics"][name] for name in METRICS}
-            for name, value in row.items():
-                self._columns[name].append(value)
+            for name in FACTORS:
+                columns[name].append(factors.pop(name))
+            for name in METRICS:
+                columns[name].append(metrics[name])
             self._lengths.append(self._add_history(record["history"]))
             for name in SUMMARY_COLUMNS:
-                self._columns[name].append(record["metrics"].get(name))
+                columns[name].append(metrics.get(name))
         except KeyError as missing:
             raise UserError(f"run {run_id} is not complete: its run.json has no {missing}") from None
-        if row["test_accuracy"] is None:
+        if metrics["test_accuracy"] is None:
             raise UserError(f"run {run_id} is not complete: its run.json has no test accuracy")
         for name in ("run_id", "status", "at_chance"):
-            self._columns[name].append(record[name])
+            columns[name].append(record[name])
         for name, value in factors.items():
             column = self._further.setdefault(name, [])
-            column.extend([None] * (count - len(column)))
+            if len(column) < count:
+                column.extend([None] * (count - len(column)))
             column.append(value)
 
     def _add_history(self, history: Mapping[str, Any]) -> int:
@@ -144,7 +151,9 @@ class TableBuilder:
         if len(lengths) > 1:
             raise ValueError(f"columns of a history have different lengths: {lengths}")
         for name, column in self._history.items():
-            column.extend(_NAN if value is None else value for value in history[name])
+            values = history[name]
+            # almost none has a null
+            column.extend([_NAN if value is None else value for value in values] if None in values else values)
         return lengths.pop()
 
     def tables(self) -> Tables:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +21,9 @@ from whyrelu.runs.store import RunStore
 DONE, FAILED, BEGUN, MISSING = "done", "failed", "begun", "missing"
 # Failures of a large study have few reasons.
 MOST_FAILURES = 20
+# With fewer runs than this, starting processes takes longer than reading their records.
+MANY_RUNS = 20_000
+_PORTION = 2_000
 
 
 def states(store: RunStore, run_ids: Sequence[str]) -> dict[str, str]:
@@ -24,8 +31,19 @@ def states(store: RunStore, run_ids: Sequence[str]) -> dict[str, str]:
     # one look at the folder of all runs, in place of one at each run that is not there
     begun = store.begun()
     known = [run_id for run_id in run_ids if run_id in begun]
-    found = dict(zip(known, ahead(lambda run_id: _state(store, run_id), known), strict=True))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(known) < MANY_RUNS or cores == 1:
+        words = _states(store.root, known)
+    else:
+        portions = [known[start : start + _PORTION] for start in range(0, len(known), _PORTION)]
+        with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+            words = [word for part in pool.map(partial(_states, store.root), portions) for word in part]
+    found = dict(zip(known, words, strict=True))
     return {run_id: found.get(run_id, MISSING) for run_id in run_ids}
+
+
+def _states(root: Path, run_ids: Sequence[str]) -> list[str]:
+    return list(ahead(partial(_state, RunStore(root)), run_ids))
 
 
 def _state(store: RunStore, run_id: str) -> str:

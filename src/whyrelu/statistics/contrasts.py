@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from whyrelu.statistics.samples import Sample, all_equal, as_sample, mean, standard_deviation, without_rounding
+from whyrelu.statistics.shared_resampling import (
+    Pair,
+    arrangement_sums,
+    bootstrap_superiorities,
+    is_large,
+    observed_sums,
+)
 from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
 from whyrelu.statistics.welch import combine, satterthwaite
 
@@ -131,12 +139,13 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
     scores with such spreads, so the larger one of both is
     taken; neither helps where one arm is strongly skewed.
 
-    All arrangements are counted if there are no more than `resamples`.
+    All arrangements are counted if there are no more than `resamples`. Large groups share what is drawn with all others
+    of their sizes: `whyrelu.statistics.shared_resampling`.
 
     Args:
         first: shape (pairs, runs).
         second: shape (pairs, runs of the other group); all pairs are permuted alike.
-        seed: of the permutations.
+        seed: of the permutations, if they are not shared.
         resamples: permutations.
 
     Returns:
@@ -145,20 +154,41 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
     if min(first.shape[-1], second.shape[-1]) < 2:
         return np.full(len(first), _NAN)
     a, b = without_rounding(first, second)
-    found = stats.permutation_test(
-        (a, b),
-        studentised,
-        permutation_type="independent",
-        vectorized=True,
-        n_resamples=resamples,
-        batch=max(1, _CHUNK // (len(a) * (a.shape[-1] + b.shape[-1]))),
-        axis=-1,
-        rng=np.random.default_rng(seed),
-    )
+    if is_large(a, b):
+        ps = np.array([shared_permutation_p([pair], resamples) for pair in zip(a, b, strict=True)])
+    else:
+        ps = stats.permutation_test(
+            (a, b),
+            studentised,
+            permutation_type="independent",
+            vectorized=True,
+            n_resamples=resamples,
+            batch=max(1, _CHUNK // (len(a) * (a.shape[-1] + b.shape[-1]))),
+            axis=-1,
+            rng=np.random.default_rng(seed),
+        ).pvalue
     difference, variance = difference_and_variance(a, b)
     parts = [np.var(group, axis=-1, ddof=1) / group.shape[-1] for group in (a, b)]
     freedoms = np.array([group.shape[-1] - 1 for group in (a, b)])
-    return np.maximum(found.pvalue, welch_p(difference, variance, np.stack(parts, axis=-1), freedoms))
+    return np.maximum(ps, welch_p(difference, variance, np.stack(parts, axis=-1), freedoms))
+
+
+def shared_permutation_p(pairs: Sequence[Pair], resamples: int) -> float:
+    """Two-sided p of no difference in any stratum, by the arrangements that groups of these sizes share.
+
+    The statistic is the sum of differences of means over the root of the sum of their variances; p is twice that of the
+    side with fewer arrangements as extreme as what was seen, which counts as one of them (Phipson and Smyth 2010).
+
+    Args:
+        pairs: the two groups of each stratum, on one scale; at least two runs each.
+        resamples: arrangements.
+    """
+    seen = bounded(*observed_sums(pairs))
+    drawn = np.concatenate([bounded(*sums) for sums in arrangement_sums(pairs, resamples)])
+    # two ties may have been rounded apart by one step
+    tolerance = 1.5 * 10.0**-_DECIMALS
+    extreme = min(np.count_nonzero(drawn >= seen - tolerance), np.count_nonzero(drawn <= seen + tolerance))
+    return min(2 * (extreme + 1) / (resamples + 1), 1.0)
 
 
 def welch_p(
@@ -220,12 +250,12 @@ def superiorities(first: Sample, second: Sample, seed: int, resamples: int = RES
     """P(first > second) + P(first = second) / 2 with its 95% interval: a bootstrap within each group.
 
     The percentile interval collapses to [1, 1] where every run of the first group exceeds every run of the second, and
-    is too short close to it; `within_reach` widens it.
+    is too short close to it; `within_reach` widens it. Large groups share what is drawn with all others of their sizes.
 
     Args:
         first: shape (pairs, runs).
         second: shape (pairs, runs of the other group).
-        seed: of the resampling.
+        seed: of the resampling, if it is not shared.
         resamples: bootstrap samples.
     """
     a, b = without_rounding(first, second)
@@ -234,6 +264,11 @@ def superiorities(first: Sample, second: Sample, seed: int, resamples: int = RES
     if runs < 2:
         return [Estimate(float(value), _NAN, _NAN) for value in values]
     found: list[Estimate] = []
+    if is_large(a, b):
+        for value, *pair in zip(values, a, b, strict=True):
+            ends = percentiles(bootstrap_superiorities([(pair[0], pair[1])], resamples))
+            found.append(within_reach(Estimate(float(value), *ends), runs))
+        return found
     first_ranks, second_ranks = ranks(a, b)
     size = max(1, _CHUNK // (resamples * (a.shape[-1] + b.shape[-1])))
     for start in range(0, len(a), size):
@@ -251,6 +286,12 @@ def superiorities(first: Sample, second: Sample, seed: int, resamples: int = RES
         ends = np.column_stack([values[start : start + size], interval.low, interval.high]).tolist()
         found += [within_reach(Estimate(*row), runs) for row in ends]
     return found
+
+
+def percentiles(resampled: NDArray[np.float64], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The percentile interval of a bootstrap; resampled has shape (resamples,)."""
+    low, high = np.quantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return float(low), float(high)
 
 
 def superiority(first: Sample, second: Sample, axis: int = -1) -> NDArray[np.float64]:

@@ -11,12 +11,15 @@ from scipy import stats
 from whyrelu.statistics.contrasts import (
     bounded,
     difference_and_variance,
+    percentiles,
     ranks,
+    shared_permutation_p,
     superiority_of_ranks,
     welch_p,
     within_reach,
 )
 from whyrelu.statistics.samples import Sample, as_sample, without_rounding
+from whyrelu.statistics.shared_resampling import bootstrap_superiorities, is_large
 from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
 from whyrelu.statistics.welch import Combination, combine
 
@@ -53,7 +56,8 @@ def pooled_superiority(pairs: Sequence[Pair], seed: int, resamples: int = RESAMP
         seed: of the resampling.
         resamples: bootstrap samples.
     """
-    arms = [arm for a, b in pairs for arm in ranks(*without_rounding(as_sample(a), as_sample(b)))]
+    scaled = [without_rounding(as_sample(a), as_sample(b)) for a, b in pairs]
+    arms = [arm for a, b in scaled for arm in ranks(a, b)]
     least = min(len(arm) for arm in arms)
 
     def statistic(*groups: NDArray[np.intp], axis: int = -1) -> NDArray[np.float64]:
@@ -63,6 +67,9 @@ def pooled_superiority(pairs: Sequence[Pair], seed: int, resamples: int = RESAMP
     value = float(statistic(*arms))
     if least < 2:
         return Estimate(value, float("nan"), float("nan"))
+    if all(is_large(a, b) for a, b in scaled):
+        ends = percentiles(bootstrap_superiorities([(a, b) for a, b in scaled], resamples))
+        return within_reach(Estimate(value, *ends), least * len(pairs))
     interval = stats.bootstrap(
         tuple(arms),
         statistic,
@@ -94,9 +101,21 @@ def pooled_permutation_p(pairs: Sequence[Pair], seed: int, resamples: int = RESA
     # the strata keep their relative scales, of which each of them knows nothing
     spreads = [float(np.ptp(np.concatenate(pair))) / (scale or 1.0) for pair in pairs]
     scaled = [
-        tuple(arm * spread for arm in without_rounding(as_sample(a), as_sample(b)))
-        for (a, b), spread in zip(pairs, spreads, strict=True)
+        (a * spread, b * spread)
+        for spread, (a, b) in zip(
+            spreads, (without_rounding(as_sample(a), as_sample(b)) for a, b in pairs), strict=True
+        )
     ]
+    shares = all(is_large(a, b) for a, b in scaled)
+    p = shared_permutation_p(scaled, resamples) if shares else _own_permutation_p(scaled, seed, resamples)
+    parts = np.array([np.var(arm, ddof=1) / len(arm) for pair in scaled for arm in pair])
+    freedoms = np.array([len(arm) - 1 for pair in scaled for arm in pair])
+    difference = np.sum([np.mean(a) - np.mean(b) for a, b in scaled])
+    return float(max(p, welch_p(difference, parts.sum(), parts, freedoms)))
+
+
+def _own_permutation_p(scaled: Sequence[Pair], seed: int, resamples: int) -> float:
+    """The same by arrangements of its own, without the t test; the strata are on one scale."""
     sizes = [(len(a), len(a) + len(b)) for a, b in scaled]
     borders = np.cumsum([total for _, total in sizes])[:-1]
     rng = np.random.default_rng(seed)
@@ -122,7 +141,4 @@ def pooled_permutation_p(pairs: Sequence[Pair], seed: int, resamples: int = RESA
         n_resamples=resamples,
         axis=-1,
     )
-    parts = np.array([np.var(arm, ddof=1) / len(arm) for pair in scaled for arm in pair])
-    freedoms = np.array([len(arm) - 1 for pair in scaled for arm in pair])
-    difference = np.sum([np.mean(a) - np.mean(b) for a, b in scaled])
-    return float(max(found.pvalue, welch_p(difference, parts.sum(), parts, freedoms)))
+    return float(found.pvalue)
