@@ -52,34 +52,49 @@ def lines(results: Mapping[str, Any]) -> list[Line]:
 
 
 def _throughput(rows: list[dict[str, Any]]) -> list[Line]:
+    other = sorted({row["threads"] for row in rows} - {THREADS})
+    return [line for threads in (THREADS, *other) for line in _throughput_with(threads, rows)]
+
+
+def _throughput_with(threads: int, rows: list[dict[str, Any]]) -> list[Line]:
+    """Return the targets with a number of threads; those with another one than a study's run has are not counted."""
     key = "samples_per_second"
+    is_counted = threads == THREADS
+    more = "" if is_counted else f", {threads} threads"
 
     def found(depth: int, precision: str, other: str, other_precision: str) -> Spread | None:
-        same = {"depth": depth, "threads": THREADS}
+        same = {"depth": depth, "threads": threads}
         over = {"implementation": "ours", "precision": precision, **same}
         return ratio(rows, key, over, {"implementation": other, "precision": other_precision, **same})
 
     of_bare = [
         Line(
-            f"throughput over the bare loop, {name(precision)}, depth {depth}",
+            f"throughput over the bare loop, {name(precision)}, depth {depth}{more}",
             BARE_AT_LEAST,
             True,
             found(depth, precision, "bare", precision),
+            is_target=is_counted,
         )
         for precision in PRECISIONS
         for depth in DEPTHS
     ]
     of_template = [
-        Line(f"throughput over the template, fp32, depth {depth}", least, True, found(depth, FP32, "template", FP32))
+        Line(
+            f"throughput over the template, fp32, depth {depth}{more}",
+            least,
+            True,
+            found(depth, FP32, "template", FP32),
+            is_target=is_counted,
+        )
         for depth, least in TEMPLATE_AT_LEAST.items()
     ]
     mixed = [
         Line(
-            f"throughput in bf16 over the template {reading}, depth {depth}",
+            f"throughput in bf16 over the template {reading}, depth {depth}{more}",
             TEMPLATE_BF16_AT_LEAST,
             True,
             found(depth, BF16, "template", precision),
-            is_target=precision == FP32,
+            is_target=is_counted and precision == FP32,
         )
         for reading, precision in (("as it comes (fp32)", FP32), ("in bf16 too", BF16))
         for depth in DEPTHS

@@ -1,5 +1,6 @@
 """Hydra plugins that do a sweep's runs on this machine, on Ray or on Slurm: what to choose from, and its settings."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,8 +157,9 @@ class _Elsewhere(Launcher):
             return self._jobs.notice  # type: ignore[no-any-return]
         return None
 
+    @abstractmethod
     def _make(self, worker: Any, needs: Any) -> Any:
-        raise NotImplementedError
+        """Make workers, however many the machines have room for."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Do the jobs."""
