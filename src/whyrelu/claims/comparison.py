@@ -77,7 +77,7 @@ class Question:
         return f"{self.first} - {self.second}"
 
     def seed(self, depth: int | None) -> int:
-        """Of the resampling: one of its own for everything that is compared."""
+        """Of the resampling: one of its own for everything that is compared, unless groups are large."""
         return seed_of(f"{self.facet}, {self.quantity}, {self.comparison}, depth={depth or 'all'}")
 
 

@@ -170,7 +170,8 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
     difference, variance = difference_and_variance(a, b)
     parts = [np.var(group, axis=-1, ddof=1) / group.shape[-1] for group in (a, b)]
     freedoms = np.array([group.shape[-1] - 1 for group in (a, b)])
-    return np.maximum(ps, welch_p(difference, variance, np.stack(parts, axis=-1), freedoms))
+    welch = welch_p(difference, variance, np.stack(parts, axis=-1), freedoms)
+    return np.asarray(np.maximum(ps, welch), dtype=np.float64)
 
 
 def shared_permutation_p(pairs: Sequence[Pair], resamples: int) -> float:

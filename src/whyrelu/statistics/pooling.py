@@ -111,7 +111,7 @@ def pooled_permutation_p(pairs: Sequence[Pair], seed: int, resamples: int = RESA
     parts = np.array([np.var(arm, ddof=1) / len(arm) for pair in scaled for arm in pair])
     freedoms = np.array([len(arm) - 1 for pair in scaled for arm in pair])
     difference = np.sum([np.mean(a) - np.mean(b) for a, b in scaled])
-    return float(max(p, welch_p(difference, parts.sum(), parts, freedoms)))
+    return max(p, float(welch_p(difference, parts.sum(), parts, freedoms)))
 
 
 def _own_permutation_p(scaled: Sequence[Pair], seed: int, resamples: int) -> float:

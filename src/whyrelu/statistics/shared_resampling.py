@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def is_large(*groups: NDArray[np.float64]) -> bool:
     """Whether groups, shapes (..., runs), have so many runs together that draws are shared."""
-    return sum(group.shape[-1] for group in groups) >= LARGE
+    return sum(int(group.shape[-1]) for group in groups) >= LARGE
 
 
 def arrangement_sums(pairs: Sequence[Pair], resamples: int) -> Iterator[tuple[NDArray[np.float64], ...]]:
@@ -129,7 +130,7 @@ def _superiorities(
     """P(first > second), ties half, of bootstrap samples given by counts, (rows, runs) each; shape (rows,)."""
     pairs = len(first) * len(second)
     # whole numbers up to 2^24 are exact in 4 bytes
-    kind = np.float32 if pairs < 1 << 24 else np.float64
-    larger = np.sign(first[:, None] - second[None, :]).astype(kind)
-    sums = np.einsum("ij,ij->i", first_counts.astype(kind) @ larger, second_counts.astype(kind), dtype=np.float64)
-    return np.asarray(0.5 + sums / pairs / 2, dtype=np.float64)
+    kind: Any = np.float32 if pairs < 1 << 24 else np.float64
+    larger: Any = np.sign(first[:, None] - second[None, :]).astype(kind)
+    sums = np.einsum("ij,ij->i", first_counts.astype(kind) @ larger, second_counts.astype(kind))
+    return np.asarray(0.5 + sums.astype(np.float64) / pairs / 2, dtype=np.float64)
