@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from whyrelu.runs.identity import factors
 from whyrelu.runs.plan import PlannedRun, plan
-from whyrelu.runs.store import LAYERS, RECORD, Record, RunStore
+from whyrelu.runs.store import LAYERS, RECORD, Record, RunStore, sealed
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 # A small network on a few images: what is written of it has the same form as of a large one.
@@ -81,7 +80,7 @@ def _write_all(project: Path, runs: Sequence[PlannedRun], templates: dict[tuple[
         record["diagnostics"]["sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
         (folder / LAYERS).write_bytes(buffer.getvalue())
         # as `RunStore.write` does it, but without waiting for the disk a hundred thousand times
-        (folder / RECORD).write_text(f"{json.dumps(record, indent=1, allow_nan=False)}\n")
+        (folder / RECORD).write_bytes(sealed(record))
 
 
 def varied(run: PlannedRun, templates: dict[tuple[str, int], Template]) -> Template:

@@ -84,7 +84,7 @@ def comparable(folder: Path) -> dict[str, dict[str, Any]]:
     for path in folder.glob("runs/*/run.json"):
         record = json.loads(path.read_text())
         record["metrics"] = {k: v for k, v in record["metrics"].items() if k not in TIMES}
-        del record["provenance"], record["config"]["mlflow"]
+        del record["provenance"], record["config"]["mlflow"], record["checksum"]
         kept[path.parent.name] = record
     return kept
 

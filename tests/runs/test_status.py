@@ -37,7 +37,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_the_state_of_a_run(tmp_path: Path) -> None:
-    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(6)]
+    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(7)]
     store = RunStore(tmp_path)
     finish(tmp_path, runs[0])
     finish(tmp_path, runs[1], "diverged")
@@ -45,8 +45,23 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     finish(tmp_path, runs[2], "failed", "broken")
     begin(tmp_path, runs[3])
     store.folder(runs[4].run_id).mkdir()
+    finish(tmp_path, runs[6])
+    (store.folder(runs[6].run_id) / "run.json").write_text("{}")
     found = states(store, [run.run_id for run in runs])
-    assert list(found.values()) == ["done", "done", "failed", "begun", "missing", "missing"]
+    assert list(found.values()) == ["done", "done", "failed", "begun", "missing", "missing", "damaged"]
+
+
+def test_a_damaged_record_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(2)]
+    for run in runs:
+        finish(tmp_path, run)
+    path = RunStore(tmp_path).folder(runs[1].run_id) / "run.json"
+    path.write_bytes(path.read_bytes()[:20])
+    print_status(runs, ["seed=0,1"])
+    text = capsys.readouterr().out
+    assert "2 runs: 1 done, 0 failed, 0 begun, 0 missing, 1 damaged" in text
+    assert f"damaged: {runs[1].label}: {path}" in text
+    assert "to do the rest: python src/train.py -m seed=0,1" in text
 
 
 def test_runs_that_were_never_begun_cost_no_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyrelu.data.preparation import prepare
-from whyrelu.errors import UserError, one_line
+from whyrelu.errors import UserError, notice, one_line
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.store import ATTEMPTS, ERROR, Record, RunStore
 
@@ -46,6 +47,8 @@ def execute(config: Mapping[str, Any], on_epoch: OnEpoch | None = None) -> tuple
     with store.claim(identity):
         if store.is_done(identity):
             return _existing(store, identity), False
+        if (damaged := store.damage(identity)) is not None:
+            notice(f"{damaged} is missing or damaged: this run is trained again")
         record, layers = _train(identity, config, facts, store, on_epoch)
         return store.write(record, layers, keep_checkpoint=config["trainer"]["keep_checkpoint"]), True
 
@@ -98,7 +101,9 @@ def _train(
         device = None
         outcome["error"] = one_line(error)
         if not isinstance(error, UserError):
-            error_file.write_text(traceback.format_exc())
+            # where there is no room for it the reason is told all the same
+            with suppress(OSError):
+                error_file.write_text(traceback.format_exc())
     record = {
         "run_id": identity,
         "config": dict(config),
@@ -147,13 +152,18 @@ class _Attempts:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self.epochs: list[int] = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError):
-            self.epochs = []
+            found = json.loads(path.read_text())
+        except (OSError, ValueError):
+            found = []
+        is_whole = isinstance(found, list) and all(isinstance(epoch, int) for epoch in found)
+        self.epochs: list[int] = found if is_whole else []
 
     def add(self, epoch: int) -> None:
         self.epochs.append(epoch)
-        self._path.write_text(json.dumps(self.epochs))
+        try:
+            self._path.write_text(json.dumps(self.epochs))
+        except OSError as error:
+            raise UserError(f"cannot write {self._path}: {error.strerror}") from error
 
 
 def _number(value: float) -> float | None:

@@ -14,13 +14,17 @@ from whyrelu.ahead import ahead
 from whyrelu.runs.plan import PlannedRun
 from whyrelu.runs.store import RunStore
 
-DONE, FAILED, BEGUN, MISSING = "done", "failed", "begun", "missing"
+DONE, FAILED, BEGUN, MISSING, DAMAGED = "done", "failed", "begun", "missing", "damaged"
 # Failures of a large study have few reasons.
 MOST_FAILURES = 20
 
 
 def states(store: RunStore, run_ids: Sequence[str]) -> dict[str, str]:
-    """Return of each run whether it is done, failed, begun (its checkpoint waits to be continued) or missing."""
+    """Return the state of each run.
+
+    It is done, failed, begun (its checkpoint waits to be continued), missing, or damaged: its record is not what was
+    written. Whether diagnostics are, which are larger, is seen when they are read.
+    """
     # one look at the folder of all runs, in place of one at each run that is not there
     begun = store.begun()
     known = [run_id for run_id in run_ids if run_id in begun]
@@ -32,6 +36,8 @@ def _state(store: RunStore, run_id: str) -> str:
     record = store.record(run_id)
     if record is not None:
         return FAILED if record["status"] == "failed" else DONE
+    if store.damage(run_id) is not None:
+        return DAMAGED
     return BEGUN if store.checkpoint(run_id).exists() else MISSING
 
 
@@ -41,10 +47,19 @@ def print_status(runs: Sequence[PlannedRun], overrides: Sequence[str]) -> None:
     store = RunStore(Path(runs[0].settings.value("run_root")))
     found = states(store, [run.run_id for run in runs])
     total = Counter(found.values())
-    console.print(f"{len(runs)} runs: " + ", ".join(f"{total[s]} {s}" for s in (DONE, FAILED, BEGUN, MISSING)))
+    console.print(
+        f"{len(runs)} runs: "
+        + ", ".join(f"{total[s]} {s}" for s in (DONE, FAILED, BEGUN, MISSING))
+        + (f", {total[DAMAGED]} {DAMAGED}" if total[DAMAGED] else "")
+    )
     table = _table(runs, found)
     console.width = max(console.width, console.measure(table, options=console.options.update(width=1000)).maximum)
     console.print(table)
+    damaged = [run for run in runs if found[run.run_id] == DAMAGED]
+    for run in damaged[:MOST_FAILURES]:
+        console.print(f"damaged: {run.label}: {store.damage(run.run_id)}", markup=False)
+    if len(damaged) > MOST_FAILURES:
+        console.print(f"... and {len(damaged) - MOST_FAILURES} more damaged")
     failed = [run for run in runs if found[run.run_id] == FAILED]
     for run in failed[:MOST_FAILURES]:
         record = store.record(run.run_id)

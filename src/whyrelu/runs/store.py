@@ -31,6 +31,10 @@ ATTEMPTS = "attempts.json"
 ERROR = "error.txt"
 LOCK = "lock"
 
+# What follows in a record upon all that its checksum is of.
+_SEAL = b',\n "checksum": "%s"\n}\n'
+_SEAL_BEGIN = _SEAL.partition(b"%s")[0]
+
 # Of a file of `numpy.save`, version 1.0.
 _HEADER = struct.Struct("<6sBBH")
 
@@ -58,11 +62,17 @@ class RunStore:
         try:
             # a path as text, and a parser that is several times as fast as Python's, because records are many
             with open(f"{self.root}/{run_id}/{RECORD}", "rb", buffering=0) as file:
-                record = orjson.loads(file.read())
-        except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
+                content = file.read()
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        whole = isinstance(record, dict) and record.get("run_id") == run_id and "status" in record
-        return record if whole else None
+        said = content[: max(content.rfind(_SEAL_BEGIN), 0)]
+        if content != said + _seal(said):
+            return None
+        try:
+            record: Record = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return None
+        return record if record["run_id"] == run_id else None
 
     def records_of(self, run_ids: Iterable[str]) -> Iterator[Record | None]:
         """Yield what `record` gives for each of many runs, in their order."""
@@ -77,11 +87,19 @@ class RunStore:
             return frozenset()
 
     def is_done(self, run_id: str) -> bool:
-        """Whether a run needs no more work; a failed one is tried again, as is one whose diagnostics are lost."""
+        """Whether a run needs no more work; one that failed is tried again, as is one of which a file is damaged."""
         record = self.record(run_id)
         if record is None or record["status"] == "failed":
             return False
-        return record.get("diagnostics") is None or (self.folder(run_id) / LAYERS).is_file()
+        return self._diagnostics(record) is not None
+
+    def damage(self, run_id: str) -> Path | None:
+        """Return the file of a finished run that is missing or not what was written, if there is one."""
+        record = self.record(run_id)
+        if record is None:
+            path = self.folder(run_id) / RECORD
+            return path if path.exists() else None
+        return self.folder(run_id) / LAYERS if self._diagnostics(record) is None else None
 
     def done(self, run_ids: Iterable[str]) -> set[str]:
         """Return those of some runs that need no more work."""
@@ -95,19 +113,23 @@ class RunStore:
         Raises:
             DataError: they are missing or damaged.
         """
+        content = self._diagnostics(record)
+        if content is None:
+            path = self.folder(record["run_id"]) / LAYERS
+            raise DataError(f"{path} is missing or damaged: the command that trained this run trains it again")
+        return _array(content) if content else None
+
+    def _diagnostics(self, record: Mapping[str, Any]) -> bytes | None:
+        """The file of the diagnostics of a run, empty if it has none; None if it is missing or damaged."""
         said = record.get("diagnostics")
         if said is None:
-            return None
-        path = f"{self.root}/{record['run_id']}/{LAYERS}"
+            return b""
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open(f"{self.root}/{record['run_id']}/{LAYERS}", "rb", buffering=0) as file:
                 content = file.read()
         except OSError:
-            content = b""
-        if hashlib.sha256(content).hexdigest() != said["sha256"]:
-            folder = self.folder(record["run_id"])
-            raise DataError(f"{folder / LAYERS} is missing or damaged: remove {folder} and train this run again")
-        return _array(content)
+            return None
+        return content if hashlib.sha256(content).hexdigest() == said["sha256"] else None
 
     def records(self) -> Iterator[Record]:
         """Yield the records of all runs that have one, by run_id."""
@@ -122,7 +144,7 @@ class RunStore:
             keep_checkpoint: whether the last checkpoint stays.
 
         Returns:
-            the record as it was written, with the checksum of the diagnostics.
+            the record as it was written, with its checksum and that of the diagnostics.
 
         Raises:
             UserError: the disk is full or read-only.
@@ -137,14 +159,15 @@ class RunStore:
                 record = {**record, "diagnostics": {**record["diagnostics"], "sha256": checksum}}
                 _write_whole(buffer.getvalue(), folder / LAYERS)
             # last, because it is the mark of being done
-            _write_whole(f"{json.dumps(record, indent=1, allow_nan=False)}\n".encode(), folder / RECORD)
+            content = sealed(record)
+            _write_whole(content, folder / RECORD)
         except OSError as error:
             raise UserError(f"cannot write {folder / RECORD}: {error.strerror}; nothing finished is lost") from error
         if record["status"] != "failed":
             served = [ATTEMPTS, ERROR, f"{CHECKPOINT}.partial", *([] if keep_checkpoint else [CHECKPOINT])]
             for name in served:
                 (folder / name).unlink(missing_ok=True)
-        return record
+        return json.loads(content)  # type: ignore[no-any-return]
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[None]:
@@ -168,6 +191,20 @@ class RunStore:
             if self.is_done(run_id):
                 (folder / LOCK).unlink(missing_ok=True)
             lock.release()
+
+
+def sealed(record: Record) -> bytes:
+    """Return the content of run.json: the record, and as its last entry a checksum of all before it.
+
+    Raises:
+        ValueError: a number that is not finite.
+    """
+    said = json.dumps(record, indent=1, allow_nan=False).removesuffix("\n}").encode()
+    return said + _seal(said)
+
+
+def _seal(said: bytes) -> bytes:
+    return _SEAL % hashlib.sha256(said).hexdigest().encode()
 
 
 def _array(content: bytes) -> NDArray[np.float64]:
@@ -211,8 +248,14 @@ def refresh(folder: Path) -> None:
 def _write_whole(content: bytes, path: Path) -> None:
     """Write a file so that it is whole or not there, even after a power cut."""
     partial = path.with_name(f"{path.name}.partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        # a part of it would take what space there is
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
