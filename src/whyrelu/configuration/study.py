@@ -17,7 +17,7 @@ def study_overrides(path: Path = Path("params.yaml")) -> list[str]:
         UserError: the file is missing or lacks a key.
     """
     try:
-        params = yaml.safe_load(path.read_text())
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
         grid = params["grid"]
         axes = [f"{key}={grid[key]}" for key in ("activation", "depth", "seed")]
         if unknown := set(grid) - {"activation", "depth", "seed", "more"}:
@@ -32,4 +32,5 @@ def study_overrides(path: Path = Path("params.yaml")) -> list[str]:
         raise UserError(f"cannot read {path}: {error.strerror}; run this in the project's folder") from error
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         keys = "study, grid (activation, depth, seed, more) and data"
-        raise UserError(f"{path} is not a study: {error}; it needs {keys}") from error
+        what = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise UserError(f"{path} is not a study: {what}; it needs {keys}") from error
