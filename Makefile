@@ -23,8 +23,9 @@ study: $(VENV)/installed
 	@test -f "studies/$(STUDY).yaml" || { echo "error: there is no studies/$(STUDY).yaml: make study STUDY=name, with one of:" \
 	  $$(cd studies && ls *.yaml | sed 's/.yaml$$//') >&2; exit 1; }
 	@$(RESTORE)
-	@cp params.yaml .params.kept; cp dvc.lock .lock.kept; \
-	trap 'cp dvc.lock studies/$(STUDY).lock; $(RESTORE)' EXIT; trap 'exit 130' INT TERM HUP; \
+	@cp params.yaml .params.new && cp dvc.lock .lock.new && mv -f .lock.new .lock.kept && mv -f .params.new .params.kept \
+	  || { rm -f .params.new .lock.new .lock.kept; echo "error: cannot keep params.yaml and dvc.lock; nothing has changed" >&2; exit 1; }; \
+	trap 'cp dvc.lock studies/.lock.new && mv -f studies/.lock.new studies/$(STUDY).lock; $(RESTORE)' EXIT; trap 'exit 130' INT TERM HUP; \
 	cp studies/$(STUDY).yaml params.yaml; \
 	if [ -f studies/$(STUDY).lock ]; then cp studies/$(STUDY).lock dvc.lock; fi; \
 	dvc repro

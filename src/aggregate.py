@@ -21,7 +21,7 @@ def main() -> None:
     from whyrelu.results.aggregation import aggregate, finished_records
     from whyrelu.results.given_rates import compares_tuned_with_given, trained_id, with_given_lr
     from whyrelu.runs.plan import plan
-    from whyrelu.runs.store import RunStore
+    from whyrelu.runs.store import RECORD, RunStore
 
     claims = read_claims()
     planned = plan(overrides)
@@ -31,7 +31,11 @@ def main() -> None:
     given = {run.run_id: run.given_lr for run in planned}
     del planned
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
-    finished = finished_records(store.records_of(run_ids), command)
+    finished = finished_records(
+        store.records_of(run_ids),
+        command,
+        lambda: [path for path in map(store.damage, run_ids) if path is not None and path.name == RECORD],
+    )
     is_compared = compares_tuned_with_given(way for ways in given.values() for way in ways)
     aggregate(
         with_given_lr(finished, given) if is_compared else finished,

@@ -57,6 +57,7 @@ def comparable(root: Path) -> dict[str, dict]:
         for key in ("started", "seconds", "attempts"):
             record["provenance"].pop(key)
         record["config"].pop("run_root")
+        record.pop("checksum")
         kept[identity] = record
     return kept
 

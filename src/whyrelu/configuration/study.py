@@ -49,7 +49,7 @@ def stage_arguments(stage: str, path: Path = PARAMS) -> list[str]:
 def _parts(path: Path) -> tuple[str, list[str], list[str]]:
     """Return the overrides for the study, for its grid and for its data."""
     try:
-        params = yaml.safe_load(path.read_text())
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
         grid = params["grid"]
         study = str(params["study"])
         axes = [f"{key}={grid[key]}" for key in ("activation", "depth", "seed")]
@@ -64,4 +64,5 @@ def _parts(path: Path) -> tuple[str, list[str], list[str]]:
         raise UserError(f"cannot read {path}: {error.strerror}; run this in the project's folder") from error
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         keys = "study, grid (activation, depth, seed, more) and data"
-        raise UserError(f"{path} is not a study: {error}; it needs {keys}") from error
+        what = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise UserError(f"{path} is not a study: {what}; it needs {keys}") from error

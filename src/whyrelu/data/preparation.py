@@ -8,6 +8,7 @@ import pkgutil
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,13 +70,21 @@ def write_note(facts: Mapping[str, Any], path: Path) -> None:
     """Write what identifies a prepared set, and nothing that differs between machines, to a small JSON file.
 
     Its keys are name, fingerprint, classes, shape, train, test, md5 and official_md5.
+
+    Raises:
+        DataError: the disk is full or read-only.
     """
     note = {key: facts[key] for key in ("name", "fingerprint", "classes", "shape", "train", "test")}
     note |= {key: facts["source"][key] for key in ("md5", "official_md5")}
-    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    new.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _settings(data: Data | Mapping[str, Any]) -> Data:

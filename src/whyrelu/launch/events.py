@@ -33,10 +33,11 @@ class Event(NamedTuple):
 
 
 def emit(directory: Path, event: Event) -> None:
-    """Append an event to this process's file."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / f"{socket.gethostname()}-{os.getpid()}-{_WRITER}.jsonl", "a") as file:
-        file.write(json.dumps(event._asdict()) + "\n")
+    """Append an event to this process's file; if the disk takes none, the run goes on all the same."""
+    with suppress(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+        with open(directory / f"{socket.gethostname()}-{os.getpid()}-{_WRITER}.jsonl", "a") as file:
+            file.write(json.dumps(event._asdict()) + "\n")
 
 
 class EventReader:

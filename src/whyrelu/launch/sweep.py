@@ -66,8 +66,8 @@ def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequen
             with SweepDisplay(
                 {run.run_id: run.label for run in waiting}, EventReader(directory), console, tracker.submit
             ) as display:
-                returns = _launch(waiting, launcher, directory, display)
-                _check_that_all_ended(waiting, directory, display)
+                returns = _launch(waiting, launcher, display)
+                _check_that_all_ended(waiting, display)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     _report_failures(waiting, display)
@@ -92,9 +92,7 @@ def _prepare_data(jobs: Iterable[Job]) -> None:
             )
 
 
-def _launch(
-    waiting: Sequence[PlannedRun], launcher: Launcher, directory: Path, display: SweepDisplay
-) -> list[JobReturn]:
+def _launch(waiting: Sequence[PlannedRun], launcher: Launcher, display: SweepDisplay) -> list[JobReturn]:
     """Launch runs until each has ended; those during which a worker died are tried once more.
 
     Each alone, unless the launcher's workers are `isolated`: then a worker that dies takes no other run with it.
@@ -104,7 +102,7 @@ def _launch(
     def launch(batch: Sequence[PlannedRun]) -> None:
         done = launcher.launch([run.overrides for run in batch], initial_job_idx=len(returns))
         returns.extend(done)
-        _take_returns(batch, done, directory, display)
+        _take_returns(batch, done, display)
 
     while waiting:
         try:
@@ -123,27 +121,25 @@ def _launch(
                     ended_now, _ = display.ended_and_running()
                     for run in batch:
                         if run.run_id not in ended_now:
-                            emit(directory, Event("failed", run.run_id, f"its worker died twice: {one_line(again)}"))
+                            display.take(Event("failed", run.run_id, f"its worker died twice: {one_line(again)}"))
             waiting = [run for run in waiting if run.run_id not in ended | begun]
     return returns
 
 
-def _take_returns(
-    runs: Sequence[PlannedRun], returns: Sequence[JobReturn], directory: Path, display: SweepDisplay
-) -> None:
+def _take_returns(runs: Sequence[PlannedRun], returns: Sequence[JobReturn], display: SweepDisplay) -> None:
     """Count what came back with the launcher, which may be faster than the shared disk, or could not even begin."""
     for run, done in zip(runs, returns, strict=True):
         if done.status is JobStatus.FAILED:
-            emit(directory, Event("failed", run.run_id, one_line(done._return_value)))
+            display.take(Event("failed", run.run_id, one_line(done._return_value)))
         elif isinstance(done.return_value, Event):
             display.take(done.return_value)
 
 
-def _check_that_all_ended(waiting: Sequence[PlannedRun], directory: Path, display: SweepDisplay) -> None:
+def _check_that_all_ended(waiting: Sequence[PlannedRun], display: SweepDisplay) -> None:
     ended, _ = display.ended_and_running()
     for run in waiting:
         if run.run_id not in ended:
-            emit(directory, Event("failed", run.run_id, "it ended without a word"))
+            display.take(Event("failed", run.run_id, "it ended without a word"))
 
 
 def _report_failures(waiting: Sequence[PlannedRun], display: SweepDisplay) -> None:

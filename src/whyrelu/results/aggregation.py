@@ -169,12 +169,15 @@ def _says_where(override: str) -> bool:
     return re.match(r"[+~]*(hydra[/.]|resources[.=])", override) is not None
 
 
-def finished_records(records: Iterable[dict[str, Any] | None], command: str) -> Iterator[dict[str, Any]]:
+def finished_records(
+    records: Iterable[dict[str, Any] | None], command: str, damaged: Callable[[], Sequence[Path]] = list
+) -> Iterator[dict[str, Any]]:
     """Pass on the records of a plan if every one of its runs is finished.
 
     Args:
         records: one per planned run, None for one that is missing.
         command: what would train the missing ones.
+        damaged: the records of those that are missing because they are damaged; asked for if any are missing.
 
     Raises:
         UserError: after the last record, if any are missing or failed.
@@ -189,5 +192,7 @@ def finished_records(records: Iterable[dict[str, Any] | None], command: str) -> 
         else:
             yield record
     if missing or failed:
-        counts = [f"{missing} missing"] * bool(missing) + [f"{failed} failed"] * bool(failed)
+        names = damaged() if missing else []
+        lost = f", {len(names)} of them damaged ({names[0]})" if names else ""
+        counts = [f"{missing} missing{lost}"] * bool(missing) + [f"{failed} failed"] * bool(failed)
         raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")

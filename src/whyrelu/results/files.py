@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from whyrelu.errors import UserError
+from whyrelu.results.seal import check, check_content, seal, sealed
 
 # Rows of a row group: what `pandas.DataFrame.to_parquet` takes.
 _GROUP_ROWS = 1 << 20
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as parquet; missing numbers are nulls."""
+    """Write a table as parquet with a checksum; missing numbers are nulls."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, engine="pyarrow", index=False)
-    write_bytes(buffer.getvalue(), path)
+    write_bytes(sealed(buffer.getvalue()), path)
 
 
 def write_batches(batches: Iterable[pd.DataFrame], path: Path) -> None:
@@ -39,17 +40,18 @@ def write_batches(batches: Iterable[pd.DataFrame], path: Path) -> None:
     with _partial(path) as partial:
         writer: pq.ParquetWriter | None = None
         # a group is compressed while the next is made
-        with ThreadPoolExecutor(1) as pool:
+        with open(partial, "wb") as file, ThreadPoolExecutor(1) as pool:
             writing: Future[None] | None = None
             for group in _row_groups(batches):
                 if writing is not None:
                     writing.result()
-                writer = writer or pq.ParquetWriter(partial, group.schema)
+                writer = writer or pq.ParquetWriter(file, group.schema)
                 writing = pool.submit(writer.write_table, group, _GROUP_ROWS)
                 del group
             assert writer is not None and writing is not None
             writing.result()
-        writer.close()
+            writer.close()
+        seal(partial)
 
 
 def _row_groups(batches: Iterable[pd.DataFrame]) -> Iterator[pa.Table]:
@@ -81,7 +83,9 @@ def read_table(path: Path, columns: Iterable[str], writer: str = "python src/agg
         UserError: the file is missing, damaged or lacks a column.
     """
     with _explained(path, writer):
-        table = pd.read_parquet(io.BytesIO(path.read_bytes()), engine="pyarrow")
+        content = path.read_bytes()
+        check_content(content)
+        table = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
         _check_columns(path, columns, table.columns, writer)
         return table
 
@@ -101,6 +105,7 @@ def read_part(
         UserError: the file is missing, damaged or lacks a column.
     """
     with _explained(path, writer):
+        check(path)
         _check_columns(path, columns, pq.read_schema(path).names, writer)
         # the folder of a study may be called like the partition of a table
         table = pq.read_table(path, columns=list(columns), filters=rows, partitioning=None)
@@ -111,9 +116,11 @@ def read_part(
 def _explained(path: Path, writer: str) -> Iterator[None]:
     try:
         yield
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {writer} writes it") from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever a damaged file makes its readers raise
         raise UserError(f"{path} is damaged ({_one_line(error)}): {writer} writes it again") from None
 
 
@@ -125,7 +132,12 @@ def _check_columns(path: Path, wanted: Iterable[str], found: Iterable[str], writ
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, numbers with six significant digits."""
-    write_bytes(table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode(), path)
+    write_bytes(csv_text(table).encode(), path)
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV, numbers with six significant digits."""
+    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def write_json(value: Any, path: Path) -> None:
@@ -163,14 +175,21 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 @contextmanager
 def _partial(path: Path) -> Iterator[Path]:
-    """A path beside another, whose file takes the place of that one if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A path beside another, whose file takes the place of that one if all goes well.
+
+    Raises:
+        UserError: the disk is full or read-only.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or _one_line(error)}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _one_line(error: Exception) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,39 @@ def connect(uri: str) -> MlflowClient:
         MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
         os.replace(partial, database)
     return MlflowClient(tracking_uri=uri)
+
+
+def put_aside_damaged(uri: str) -> Path | None:
+    """Move the file of an sqlite address aside if it is damaged, so that a new one can be made of the runs.
+
+    Damaged is what SQLite's own check finds. Call it while holding `writing`.
+
+    Returns:
+        Where the damaged file is now; None if there is no damage, or no such file.
+    """
+    database = sqlite_file(uri)
+    if database is None or not database.is_file() or not _is_damaged(database):
+        return None
+    names = (database.with_name(f"{database.name}.damaged-{i}") for i in range(1, 1_000_000))
+    aside = next(name for name in names if not name.exists())
+    # its journals would be played into the new one
+    for ending in ("-wal", "-shm", "-journal"):
+        journal = database.with_name(f"{database.name}{ending}")
+        if journal.exists():
+            journal.rename(aside.with_name(f"{aside.name}{ending}"))
+    database.rename(aside)
+    return aside
+
+
+def _is_damaged(database: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]
+    except sqlite3.OperationalError:
+        # it is locked or cannot be opened, which says nothing about what is in it
+        return False
+    except sqlite3.DatabaseError:
+        return True
 
 
 @contextmanager
@@ -146,6 +180,7 @@ _REASONS = {
     "unable to open database file": "cannot open the database file",
     "database is locked": "the database is locked by another program",
     "file is not a database": "the file is not an sqlite database",
+    "disk image is malformed": "the database file is damaged",
     "readonly database": "the database file is read-only",
     "disk is full": "the disk is full",
 }

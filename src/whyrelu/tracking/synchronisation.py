@@ -8,8 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from whyrelu.errors import UserError
-from whyrelu.tracking.client import TrackingError, connect, quiet_mlflow, reason, without_password, writing
+from whyrelu.errors import UserError, notice
+from whyrelu.tracking.client import (
+    TrackingError,
+    connect,
+    put_aside_damaged,
+    quiet_mlflow,
+    reason,
+    without_password,
+    writing,
+)
 from whyrelu.tracking.content import digest, start_time
 from whyrelu.tracking.index import Finished, RecordIndex
 from whyrelu.tracking.labels import cell_labels, run_label
@@ -165,6 +173,8 @@ def is_refusal(error: Exception) -> bool:
 def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:
     """Complete MLflow's view of all finished runs, of one study or of all; doing it twice changes nothing.
 
+    A database that is damaged is moved aside first.
+
     Args:
         uri: MLflow's address.
         run_root: folder of the runs.
@@ -173,6 +183,13 @@ def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:
     Raises:
         UserError: MLflow cannot be reached, refuses some of the runs, or there is no finished run.
     """
+    with writing(uri, run_root, WAIT_FOR_OTHERS):
+        try:
+            aside = put_aside_damaged(uri)
+        except OSError as error:
+            raise TrackingError(f"{uri}: damaged, and cannot be moved aside: {error.strerror}") from error
+    if aside is not None:
+        notice(f"{uri} is damaged: moved aside to {aside.name}, and made anew of the runs")
     synchroniser = Synchroniser(uri, run_root)
     counts = synchroniser.synchronise(study)
     if not counts.studies:

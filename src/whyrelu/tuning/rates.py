@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from whyrelu.errors import UserError
+from whyrelu.results.seal import check_rows
 from whyrelu.runs.identity import tuning_cell
 
 # Significant digits of a rate, so that it can be typed: 0.0316 for 10 ** -1.5.
@@ -69,8 +70,9 @@ def chosen_rates(path: Path) -> Mapping[str, float]:
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified: int, _size: int) -> Mapping[str, float]:
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rates = {row["cell"]: float(row["lr"]) for row in csv.DictReader(file)}
+        text = path.read_text(encoding="utf-8")
+        check_rows(text)
+        rates = {row["cell"]: float(row["lr"]) for row in csv.DictReader(text.splitlines())}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(f"{path} is damaged ({error}): python src/tune.py writes it again") from None
     if not all(math.isfinite(rate) and rate > 0 for rate in rates.values()):

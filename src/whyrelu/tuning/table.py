@@ -12,7 +12,8 @@ import pandas as pd
 from whyrelu.configuration.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.results.columns import LR_COLUMNS, SUMMARY_COLUMNS, TUNING_COLUMNS
-from whyrelu.results.files import read_table, write_csv, write_table
+from whyrelu.results.files import csv_text, read_table, write_bytes, write_table
+from whyrelu.results.seal import check_rows, with_checks
 from whyrelu.results.tables import FACTORS, METRICS, RUN_COLUMNS, TableBuilder, factor_columns
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.runs.plan import identify
@@ -92,6 +93,7 @@ def read_tuned(path: Path) -> Tuned:
         return nothing_tuned()
     runs = read_table(table, [*RUN_COLUMNS, *TUNING_COLUMNS], _WRITER)
     try:
+        check_rows(path.read_text(encoding="utf-8"))
         rates = pd.read_csv(path, dtype={"cell": "str", "flag": "str"}, encoding="utf-8")
         numbers = rates[["cell", *LR_COLUMNS]].fillna({"flag": ""}).astype({"cell": "str"} | LR_COLUMNS)
     except FileNotFoundError:
@@ -130,9 +132,9 @@ def together(earlier: Tuned, new: Tuned) -> Tuned:
 
 
 def write_tuned(tuned: Tuned, path: Path) -> None:
-    """Write lr.csv and the tuning.parquet beside it."""
+    """Write lr.csv, whose rows have checksums, and the tuning.parquet beside it."""
     write_table(tuned.runs, path.with_name("tuning.parquet"))
-    write_csv(tuned.rates, path)
+    write_bytes(with_checks(csv_text(tuned.rates)).encode(), path)
 
 
 def _record(row: Mapping[Any, Any]) -> dict[str, Any]:
