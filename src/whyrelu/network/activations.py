@@ -100,5 +100,6 @@ def _check_numbers(what: str, values: Tensor, x: Tensor) -> None:
     wrong = ~values.isfinite()
     if wrong.any():
         raise UserError(
-            f"{what} is {values[wrong][0].item()} at {x[wrong][0].item():g}; it must be a finite number between -2 and 2"
+            f"{what} is {values[wrong][0].item()} at {x[wrong][0].item():g}; "
+            "it must be a finite number between -2 and 2"
         )
