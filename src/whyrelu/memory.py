@@ -88,8 +88,8 @@ def refuse_too_large_a_set(images: int, size: int, channels: int) -> None:
     needed, available = 2 * images * size**2 * channels, available_bytes()
     if needed > available:
         raise DataError(
-            f"data.image_size={size}: {images} images of this size need {needed / 1e9:,.1f} GB of memory, and there are "
-            f"{available / 1e9:.1f} GB: choose a smaller one"
+            f"data.image_size={size}: {images} images of this size need {needed / 1e9:,.1f} GB of memory, and there "
+            f"are {available / 1e9:.1f} GB: choose a smaller one"
         )
 
 

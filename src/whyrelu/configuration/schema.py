@@ -41,6 +41,7 @@ LARGEST = {
     "resources.gpus": 1024,
     "resources.memory_gb": 1_000_000,
     "tuning.seeds": 10_000,
+    "tuning.first_seed": 2**62,
     "tuning.extensions": 100,
     "timing.seconds": 1_000_000,
     "timing.blocks": 1_000_000,
@@ -51,9 +52,8 @@ LARGEST = {
     "timing.widths": 1_000_000,
     "timing.vanishing_depths": 10_000,
 }
-# Whole numbers of any size are seeds; others are handed on to what counts in 64 bits.
+# Seeds and free arguments end up in tables and libraries that count in 64 bits.
 LARGEST_WHOLE = 2**63 - 1
-SEEDS = ("seed", "tuning.first_seed")
 # What a run is for: the study itself, or the choice of its learning rates.
 PURPOSES = ("study", "tuning")
 
@@ -288,7 +288,7 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             _known_and_finite(
                 value, nested if isinstance(nested, type) and is_dataclass(nested) else None, f"{prefix}{key}."
             )
-        elif isinstance(value, int) and abs(value) > LARGEST_WHOLE and prefix + key not in SEEDS:
+        elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
