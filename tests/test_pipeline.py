@@ -21,7 +21,7 @@ SAYS_ONLY = {
     "whyrelu.configuration.explanation",
     "whyrelu.errors",
     "whyrelu.launch.events",
-    "whyrelu.launch.memory",
+    "whyrelu.memory",
     "whyrelu.launch.progress",
     "whyrelu.launch.single",
     "whyrelu.launch.workers",

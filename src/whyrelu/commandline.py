@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
@@ -41,16 +42,27 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
             from hydra.errors import HydraException
             from omegaconf.errors import OmegaConfBaseException
 
-            known = isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
+            of_hydra = _is_raised_by_hydra(error)
+            known = of_hydra or isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
             if _WANTS_TRACEBACK or not known:
                 raise
             from whyrelu.configuration.explanation import explain
 
             # Hydra's error about a missing file is an OSError too
             is_plain = isinstance(error, OSError) and not isinstance(error, HydraException)
-            fail(str(error) if is_plain else str(explain(error, [])))
+            fail(str(error) if is_plain else str(explain(error, sys.argv[1:] if of_hydra else [])))
 
     return guarded
+
+
+def _is_raised_by_hydra(error: Exception) -> bool:
+    """Whether Hydra itself met something that it has no error of its own for, such as activation=null."""
+    from hydra.errors import HydraException
+
+    if isinstance(error, HydraException | OSError) or error.__traceback__ is None:
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "hydra"
 
 
 def fail(message: str, code: int = 1) -> None:

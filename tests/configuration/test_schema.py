@@ -144,7 +144,8 @@ def test_misspelt_values_get_the_nearest_and_the_list(
         *(("precision", value) for value in PRECISIONS),
         *(("schedule", value) for value in SCHEDULES),
         *(("trainer.accelerator", value) for value in ACCELERATORS),
-        ("seed", 10**30),
+        ("seed", 2**63 - 1),
+        ("seed", 1 - 2**63),
         ("lr", 1e-300),
     ],
 )

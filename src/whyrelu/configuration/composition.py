@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from whyrelu.tuning.rates import tuned_rate
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
 CONFIG_NAME = "train"
+# Points of a grid; twice what docs/scale.md speaks of. Beyond it is a slip of typing that would fill the memory.
+MOST_POINTS = 2_000_000
 
 
 class _Axis(NamedTuple):
@@ -78,7 +81,7 @@ def compose_grid(overrides: Sequence[str], look_up: bool = True, last: Sequence[
     with _hydra():
         jobs = _product([*overrides, *last], look_up)
         for arm in jobs[0].config["arms"]:
-            changes = shlex.split(arm)
+            changes = _split(arm)
             keys = {change.partition("=")[0] for change in changes}
             jobs += [
                 # what an arm says tells it from the rest of the grid
@@ -90,8 +93,17 @@ def compose_grid(overrides: Sequence[str], look_up: bool = True, last: Sequence[
         return jobs
 
 
+def _split(arm: str) -> list[str]:
+    try:
+        return shlex.split(arm)
+    except ValueError as error:
+        raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
+
+
 def _product(overrides: Sequence[str], look_up: bool) -> list[Job]:
     axes = _axes(overrides)
+    if math.prod(len(axis.texts) for axis in axes) > MOST_POINTS:
+        raise UserError(f"these settings make a grid of more than {MOST_POINTS:,} runs: sweep over fewer values")
     composed = _compositions([axis for axis in axes if not axis.is_set])
     set_axes = [axis.texts for axis in axes if axis.is_set]
     known: dict[str, Change] = {}
@@ -264,7 +276,7 @@ def _axis(override: Override, is_group: bool) -> _Axis:
             f"{override.input_line}: a grid needs a list or range of values; hydra/sweeper=optuna searches an interval"
         )
     key = override.get_key_element()
-    texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    texts = [f"{key}={value}" for value in itertools.islice(override.sweep_string_iterator(), MOST_POINTS + 1)]
     if not texts:
         raise UserError(f"{override.input_line} names no value")
     is_set = not is_group and key == override.key_or_group

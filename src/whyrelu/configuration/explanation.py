@@ -36,7 +36,14 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
     if isinstance(error, OverrideParseException) and "=" not in error.override:
         return not_a_setting(error.override)
     if isinstance(error, OverrideParseException):
-        return UserError(f"cannot read {error.override!r}: {_first_line(error)}")
+        reason = _first_line(error)
+        if reason.startswith("LexerNoViableAlt"):
+            reason = "a quote is not closed, or its value needs quotes within those of the shell, \"key='value'\""
+        return UserError(f"cannot read {error.override!r}: {reason}")
+    if "Config group override must be a string or a list" in str(error):
+        return UserError(
+            f"a config group takes the name of a file, such as activation=relu (in: {' '.join(overrides)})"
+        )
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _explain_omegaconf(cause)

@@ -6,6 +6,7 @@ changing one would give an old name to a new experiment. Add a field instead.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -27,6 +28,32 @@ ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 
 # The value of lr that stands for the rate which tuning chose for the cell.
 TUNED = "tuned"
+# Beyond these a value is a slip of typing: no machine could do it, and some would die of trying.
+LARGEST = {
+    "depth": 10_000,
+    "width": 1_000_000,
+    "batch_size": 1_000_000,
+    "lr": 1e30,
+    "data.image_size": 4096,
+    "data.augmentation.padding": 256,
+    "trainer.threads": 1024,
+    "trainer.max_epochs": 1_000_000,
+    "resources.gpus": 1024,
+    "resources.memory_gb": 1_000_000,
+    "tuning.seeds": 10_000,
+    "tuning.first_seed": 2**62,
+    "tuning.extensions": 100,
+    "timing.seconds": 1_000_000,
+    "timing.blocks": 1_000_000,
+    "timing.sample": 1_000_000,
+    "timing.wait": 1_000_000,
+    "timing.width_depth": 10_000,
+    "timing.sizes": 2**32,
+    "timing.widths": 1_000_000,
+    "timing.vanishing_depths": 10_000,
+}
+# Seeds and free arguments end up in tables and libraries that count in 64 bits.
+LARGEST_WHOLE = 2**63 - 1
 # What a run is for: the study itself, or the choice of its learning rates.
 PURPOSES = ("study", "tuning")
 
@@ -204,6 +231,8 @@ def validate(config: Mapping[str, Any]) -> None:
     _at_least(0, config["tuning"], "extensions", prefix="tuning.")
     _check_timing(config["timing"])
     _check_rate(config["lr"])
+    for key, largest in LARGEST.items():
+        _at_most(largest, key, functools.reduce(lambda node, name: node[name], key.split("."), config))
     for key, value, options in (
         ("precision", config["precision"], PRECISIONS),
         ("schedule", config["schedule"], SCHEDULES),
@@ -236,6 +265,12 @@ def _check_rate(lr: Any) -> None:
         raise UserError(f"setting lr must be a finite number above 0, not {lr}")
 
 
+def _at_most(largest: float, key: str, value: Any) -> None:
+    for number in value if isinstance(value, list) else [value]:
+        if number is not None and number > largest:
+            raise UserError(f"setting {key} must be at most {largest}, not {number}")
+
+
 def _at_least(least: int, values: Mapping[str, Any], *keys: str, prefix: str = "") -> None:
     for key in keys:
         if values[key] is not None and not values[key] >= least:
@@ -253,6 +288,8 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             _known_and_finite(
                 value, nested if isinstance(nested, type) and is_dataclass(nested) else None, f"{prefix}{key}."
             )
+        elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+            raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
 

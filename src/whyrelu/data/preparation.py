@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from whyrelu.configuration.schema import Data
 from whyrelu.configuration.targets import check_callable, check_path
 from whyrelu.data import arrays
-from whyrelu.errors import DataError, UnknownNameError, notice
+from whyrelu.errors import DataError, UnknownNameError, notice, one_line
 
 if TYPE_CHECKING:
     from whyrelu.data.raw_data import RawData
@@ -194,7 +194,12 @@ def _read(reader: Callable[..., Any], settings: Data) -> RawData:
 
         raw = read(reader, settings)
     else:
-        raw = reader(settings)
+        try:
+            raw = reader(settings)
+        except DataError:
+            raise
+        except Exception as error:  # whatever a function of a person's own raises
+            raise DataError(f"data._target_={settings._target_}: {one_line(error)}") from error
     if not isinstance(raw, RawData):
         raise DataError(f"data._target_={settings._target_}: must return a whyrelu.data.raw_data.RawData")
     if settings.md5 is not None and raw.md5 != settings.md5:
@@ -209,7 +214,10 @@ def _resized(raw: RawData, settings: Data) -> RawData:
     if size < 1:
         raise DataError(f"data.image_size={size}: must be at least 1 pixel")
     from whyrelu.data.images import resize
+    from whyrelu.memory import refuse_too_large_a_set
 
+    tests = 0 if raw.test_images is None else len(raw.test_images)
+    refuse_too_large_a_set(len(raw.train_images) + tests, size, raw.train_images.shape[-1])
     test_images = None if raw.test_images is None else resize(raw.test_images, size)
     return replace(raw, train_images=resize(raw.train_images, size), test_images=test_images)
 

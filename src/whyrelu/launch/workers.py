@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from whyrelu.data.arrays import read_facts
-from whyrelu.launch.memory import MEBIBYTE, SHARE, available_bytes, run_bytes
+from whyrelu.memory import MEBIBYTE, SHARE, available_bytes, run_bytes
 
 
 class Needs(NamedTuple):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, notice, one_line
+from whyrelu.memory import refuse_what_cannot_fit
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.store import ATTEMPTS, ERROR, Record, RunStore
 
@@ -86,6 +87,7 @@ def _train(
         arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
         if arrays.fingerprint != facts["fingerprint"]:
             raise UserError(f"data set {facts['name']!r} was replaced by another while this run began; start it again")
+        refuse_what_cannot_fit(config, arrays.train_images.shape[1:])
         result = fit(config, arrays, store.checkpoint(identity), attempts.add, on_epoch)
         outcome |= {
             "status": result.status,

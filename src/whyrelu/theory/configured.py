@@ -12,6 +12,7 @@ import torch
 
 from whyrelu.configuration.callables import bind
 from whyrelu.data.arrays import Arrays, load
+from whyrelu.errors import UserError, one_line
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.initialisation import Variances
 from whyrelu.theory.inputs import input_statistics
@@ -85,7 +86,20 @@ class Theory:
         return self._inputs[str(folder)]
 
     def planned(self, config: Mapping[str, Any]) -> tuple[list[PlannedLayer], bool] | None:
-        """Return the layers of a configuration and whether it has batch norm; None if the theory does not know it."""
+        """Return the layers of a configuration and whether it has batch norm; None if the theory does not know it.
+
+        Raises:
+            UserError: the model, the norm or the init cannot be called as those of the project are.
+        """
+        try:
+            return self._planned(config)
+        except UserError:
+            raise
+        except Exception as error:  # whatever callables of a person's own raise
+            targets = ", ".join(f"{group}._target_={config[group]['_target_']}" for group in ("model", "norm", "init"))
+            raise UserError(f"no network can be made of {targets}: {one_line(error)}") from error
+
+    def _planned(self, config: Mapping[str, Any]) -> tuple[list[PlannedLayer], bool] | None:
         key = _key(config, *_NETWORK)
         if key not in self._plans:
             self._plans[key] = read_plan(config, self.inputs(config)[1])

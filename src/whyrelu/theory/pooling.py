@@ -53,7 +53,13 @@ def max_pooling(phi: ScalarFunction, q: float, spatial: Array, share: float) -> 
         q: E[h^2].
         spatial: correlation between h of two pixels by their offset, (2 R + 1, 2 R + 1), R >= 1; 1 in the centre.
         share: 1 - correlation between h of two images at one pixel.
+
+    Returns:
+        all nan where the signal has overflowed before.
     """
+    if not (np.isfinite(q) and np.isfinite(share) and np.isfinite(spatial).all()):
+        side = 2 * ((len(spatial) // 2 - 1) // 2) + 1
+        return MaxPooling(np.nan, np.nan, np.nan, np.nan, np.full((side, side), np.nan))
     normals = _normals()
     scale = np.sqrt(q)
     here = scale * normals[:, :4] @ _factor(_covariance(_WINDOW, spatial)).T

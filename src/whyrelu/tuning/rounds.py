@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
 from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.schema import TUNED
+from whyrelu.configuration.schema import LARGEST, TUNED
 from whyrelu.configuration.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.launch.sweep import run_jobs
@@ -184,7 +184,7 @@ def grid_of(config: Mapping[str, Any]) -> list[float]:
     if ends is None and default is not None:
         ends = [rate_at(step_of(default) - 2), rate_at(step_of(default) + 2)]
     is_pair = isinstance(ends, list) and len(ends) == 2
-    if not (is_pair and all(isinstance(end, int | float) for end in ends) and 0 < ends[0] < ends[1]):
+    if not (is_pair and all(isinstance(end, int | float) for end in ends) and 0 < ends[0] < ends[1] <= LARGEST["lr"]):
         raise UserError(
             f"tuning needs the ends of the grid of learning rates for optimizer={name}, such as "
             f"'optimizer.lr_grid=[0.001,0.1]', not {ends!r}"

@@ -7,6 +7,8 @@ from math import log2
 from pathlib import Path
 from typing import Any
 
+from whyrelu.errors import DataError, UserError
+
 MEBIBYTE = 2**20
 # A worker with Python, PyTorch and Lightning, before its first network.
 PROCESS_BYTES = 900 * MEBIBYTE
@@ -17,6 +19,8 @@ EVALUATION_IMAGES = 1000
 EVALUATION_MAPS, EVALUATION_LARGEST, TRAINING_MAPS, WEIGHTS = 1, 3, 2, 30
 # What is left to the rest of the machine.
 SHARE = 0.9
+# How often the weights are held at least: themselves, their gradients, and a copy or momentum.
+LEAST_WEIGHTS = 3
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -30,14 +34,74 @@ def run_bytes(config: Mapping[str, Any], shape: tuple[int, int, int]) -> int:
     """
     height, width, _ = shape
     number = 8 if config["precision"] == "64-true" else 4
-    # the map is halved while its side stays at least 4, and channels double
-    halvings = min(max(0, int(log2(max(1, min(height, width)) / 4))), config["depth"] - 1)
-    stages = range(halvings + 1)
+    stages = range(_halvings(config, shape) + 1)
     largest = config["width"] * height * width * number
     maps = config["depth"] * largest * sum(2.0**-stage for stage in stages) / len(stages)
-    weights = 9 * config["width"] ** 2 * config["depth"] * sum(4.0**stage for stage in stages) / len(stages) * number
+    weights = _weights(config, shape) * number
     images = EVALUATION_MAPS * EVALUATION_IMAGES + TRAINING_MAPS * config["batch_size"]
     return int(PROCESS_BYTES + maps * images + EVALUATION_LARGEST * EVALUATION_IMAGES * largest + WEIGHTS * weights)
+
+
+def refuse_what_cannot_fit(config: Mapping[str, Any], shape: tuple[int, int, int]) -> None:
+    """Refuse a run whose weights or padded images alone take more memory than there is, before anything is allocated.
+
+    A system that promises more memory than it has would kill the process instead of telling it.
+
+    Args:
+        config: a resolved configuration.
+        shape: (height, width, channels) of an image.
+
+    Raises:
+        UserError: one line with the settings to make smaller.
+    """
+    height, width, channels = shape
+    number = 8 if config["precision"] == "64-true" else 4
+    padding = config["data"]["augmentation"]["padding"]
+    padded = config["batch_size"] * (height + 2 * padding) * (width + 2 * padding) * channels if padding else 0
+    # of the project's own network; those of others are for them to bound
+    is_known = config["model"]["_target_"] == "whyrelu.network.model.CNN"
+    weights = LEAST_WEIGHTS * _weights(config, shape) * number if is_known else 0
+    available = available_bytes()
+    for what, needed in (
+        (f"depth={config['depth']} width={config['width']}", weights),
+        (f"data.augmentation.padding={padding} batch_size={config['batch_size']}", padded),
+    ):
+        if needed > available:
+            raise UserError(
+                f"{what} needs at least {needed / 1e9:,.1f} GB of memory, and there are {available / 1e9:.1f} GB: "
+                "choose a smaller one"
+            )
+
+
+def refuse_too_large_a_set(images: int, size: int, channels: int) -> None:
+    """Refuse images resized to data.image_size that would not fit, before any is resized.
+
+    Args:
+        images: how many.
+        size: side in pixels.
+        channels: of each pixel, a byte each.
+
+    Raises:
+        DataError: one line.
+    """
+    # the list of single images, and the array that is made of it
+    needed, available = 2 * images * size**2 * channels, available_bytes()
+    if needed > available:
+        raise DataError(
+            f"data.image_size={size}: {images} images of this size need {needed / 1e9:,.1f} GB of memory, and there "
+            f"are {available / 1e9:.1f} GB: choose a smaller one"
+        )
+
+
+def _weights(config: Mapping[str, Any], shape: tuple[int, int, int]) -> int:
+    """Return about how many weights the network has."""
+    stages = range(_halvings(config, shape) + 1)
+    return int(9 * config["width"] ** 2 * config["depth"] * sum(4**stage for stage in stages) / len(stages))
+
+
+def _halvings(config: Mapping[str, Any], shape: tuple[int, int, int]) -> int:
+    """Return how often the map is halved: while its side stays at least 4, and channels double."""
+    return min(max(0, int(log2(max(1, min(shape[:2])) / 4))), config["depth"] - 1)
 
 
 def available_bytes(cgroups: Path = CGROUPS, membership: Path = Path("/proc/self/cgroup")) -> int:
