@@ -101,8 +101,7 @@ def _weights(config: Mapping[str, Any], shape: tuple[int, int, int]) -> int:
 
 def _halvings(config: Mapping[str, Any], shape: tuple[int, int, int]) -> int:
     """Return how often the map is halved: while its side stays at least 4, and channels double."""
-    depth: int = config["depth"]
-    return min(max(0, int(log2(max(1, min(shape[:2])) / 4))), depth - 1)
+    return min(max(0, int(log2(max(1, min(shape[:2])) / 4))), int(config["depth"]) - 1)
 
 
 def available_bytes(cgroups: Path = CGROUPS, membership: Path = Path("/proc/self/cgroup")) -> int:

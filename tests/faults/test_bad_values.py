@@ -136,8 +136,9 @@ def test_a_flag_that_nothing_knows_is_told_with_the_usage(folder: Path, command:
 @pytest.mark.parametrize(("key", "largest"), LARGEST.items())
 def test_there_is_a_largest_value_of_every_size(key: str, largest: float) -> None:
     is_list = key in ("timing.sizes", "timing.widths", "timing.vanishing_depths")
+    larger = largest + 1 if isinstance(largest, int) else 2 * largest
     with pytest.raises(UserError, match=f"^setting {key} must be at most "):
-        compose([f"{key}={[largest + 1] if is_list else largest * 2}"])
+        compose([f"{key}={[larger] if is_list else larger}"])
     compose([f"{key}={[largest] if is_list else largest}"])
 
 
@@ -169,7 +170,7 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("seed", [LARGEST_WHOLE - 1, -LARGEST_WHOLE])
 def test_huge_and_negative_seeds_go_all_the_way_to_the_tables(folder: Path, seed: int) -> None:
     grid = [*TINY, f"seed={seed},{seed + 1}", "run_root=seeds", f"study=seeds{seed < 0}"]
-    for command in (["train.py", "-m"], ["aggregate.py"], ["status.py"]):
+    for command in (["train.py", "-m"], ["theory.py", "-m"], ["aggregate.py"], ["status.py"]):
         done = typed(folder, *command, *grid)
         assert done.returncode == 0, done.stderr
 
