@@ -7,6 +7,7 @@ changing one would give an old name to a new experiment. Add a field instead.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Any, get_type_hints
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from whyrelu.configuration.hydra_settings import guard
 from whyrelu.errors import UnknownNameError, UserError
 
 # Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables and figures.
@@ -24,6 +26,9 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 SCHEDULES = ("constant", "cosine")
 MOMENTS = ("none", "ends", "all")
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+
+# What texts that end up in tables, figures and pages must not hold: Markdown's and HTML's marks, and line ends.
+_ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
 
 # The value of lr that stands for the rate which tuning chose for the cell.
 TUNED = "tuned"
@@ -177,7 +182,8 @@ class Config:
 
 
 def register() -> None:
-    """Make the schema known to Hydra under the name `schema`."""
+    """Make the schema known to Hydra under the name `schema`, and have it check what its own settings may name."""
+    guard()
     ConfigStore.instance().store(name="schema", node=Config)
 
 
@@ -189,8 +195,9 @@ def validate(config: Mapping[str, Any]) -> None:
     """
     for group in NAMED_GROUPS:
         for key in ("name", "_target_"):
-            if not (isinstance(config[group].get(key), str) and config[group][key]):
-                raise UserError(f"setting {group}.{key} must be a name, not {config[group].get(key)!r}")
+            value = config[group].get(key)
+            if not (isinstance(value, str) and value) or "/" in value or value.startswith("."):
+                raise UserError(f"setting {group}.{key} must be a name, not {value!r}")
     _known_and_finite(config, Config)
     _at_least(1, config, "depth", "width", "batch_size")
     _at_least(1, config["data"], "validation_size", "train_size", "test_size", "image_size", prefix="data.")
@@ -213,7 +220,7 @@ def validate(config: Mapping[str, Any]) -> None:
     ):
         if value not in options:
             raise UnknownNameError(f"value of {key}", value, options)
-    if not config["study"] or "/" in config["study"] or config["study"].startswith("."):
+    if not config["study"] or "/" in config["study"] or config["study"].startswith(".") or _ODD.search(config["study"]):
         raise UserError(f"setting study must be usable as a folder name, not {config['study']!r}")
 
 
@@ -252,6 +259,10 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             nested = types.get(key)
             _known_and_finite(
                 value, nested if isinstance(nested, type) and is_dataclass(nested) else None, f"{prefix}{key}."
+            )
+        elif isinstance(value, str) and prefix.partition(".")[0] in NAMED_GROUPS and (odd := _ODD.search(value)):
+            raise UserError(
+                f"setting {prefix}{key} must not hold {odd[0]!r}, which means something in pages and tables"
             )
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
