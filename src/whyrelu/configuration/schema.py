@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -220,7 +220,7 @@ def validate(config: Mapping[str, Any]) -> None:
     ):
         if value not in options:
             raise UnknownNameError(f"value of {key}", value, options)
-    if not config["study"] or "/" in config["study"] or config["study"].startswith(".") or _ODD.search(config["study"]):
+    if not config["study"] or "/" in config["study"] or config["study"].startswith(".") or _odd(config["study"]):
         raise UserError(f"setting study must be usable as a folder name, not {config['study']!r}")
 
 
@@ -260,12 +260,26 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             _known_and_finite(
                 value, nested if isinstance(nested, type) and is_dataclass(nested) else None, f"{prefix}{key}."
             )
-        elif isinstance(value, str) and prefix.partition(".")[0] in NAMED_GROUPS and (odd := _ODD.search(value)):
-            raise UserError(
-                f"setting {prefix}{key} must not hold {odd[0]!r}, which means something in pages and tables"
-            )
+        elif isinstance(value, str) and prefix.partition(".")[0] in NAMED_GROUPS:
+            check_text(f"setting {prefix}{key}", value)
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse a text that would be more than a text in a table, a figure or a page.
+
+    Raises:
+        UserError: it holds marks of HTML or Markdown, or control characters.
+    """
+    if (odd := _odd(text)) is not None:
+        raise UserError(f"{what} must not hold {odd!r}, which means something in pages and tables")
+
+
+@lru_cache(maxsize=4096)
+def _odd(text: str) -> str | None:
+    found = _ODD.search(text)
+    return found[0] if found else None
 
 
 @cache
