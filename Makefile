@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 # nothing here talks to anyone
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: reproduce study test check lock bench bench-scale mlflow clean
+.PHONY: reproduce study test check lock audit bench bench-scale mlflow clean
 .DEFAULT_GOAL := reproduce
 
 # what `make study` leaves if it is killed
@@ -56,12 +56,20 @@ $(VENV)/installed: requirements.lock
 lock: $(VENV)/installed
 	uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
 
+# Known vulnerabilities of what the lock installs; what cannot be looked up fails too. pip-audit is not in the lock.
+audit: $(VENV)/installed
+	uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
 # whyrelu's speed beside the common template way and a bare loop: about twenty minutes, with nothing else running
 bench: $(VENV)/installed
 	python benchmarks/run.py
 
+# Answers this machine alone, and a browser only if it asks for this machine by name: a page of the web that makes its
+# own name point here gets nothing.
+MLFLOW_PORT ?= 5000
 mlflow: $(VENV)/installed
-	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+	MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
+	  --host 127.0.0.1 --port $(MLFLOW_PORT) --allowed-hosts "127.0.0.1:$(MLFLOW_PORT),localhost:$(MLFLOW_PORT)"
 
 # What a hundred thousand runs cost: simulates them below the folder for temporary files, and writes into docs/scale.md
 bench-scale: $(VENV)/installed

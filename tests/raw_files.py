@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from whyrelu.configuration.schema import Data
+
 CLASSES = ["cat", "dog", "frog"]
 
 
@@ -49,6 +51,11 @@ def cifar_archive(folder, count=30, seed=0):
     path = tar(folder / "cifar-10-python.tar.gz", cifar_pages(train, test))
     order = np.concatenate([np.arange(count)[i::5] for i in range(5)])
     return path, (train[0][order], train[1][order]), test
+
+
+def cifar_settings(root, archive):
+    """The settings that read an archive in the layout of CIFAR-10."""
+    return Data("cifar10", "torchvision.datasets.CIFAR10", str(root), str(archive), md5(archive), validation_size=5)
 
 
 def idx(array):

@@ -6,16 +6,17 @@ changing one would give an old name to a new experiment. Add a field instead.
 
 from __future__ import annotations
 
-import functools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache, reduce
 from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from whyrelu.configuration.hydra_settings import guard
 from whyrelu.errors import UnknownNameError, UserError
 
 # Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables and figures.
@@ -25,6 +26,9 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 SCHEDULES = ("constant", "cosine")
 MOMENTS = ("none", "ends", "all")
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+
+# What texts that end up in tables, figures and pages must not hold: Markdown's and HTML's marks, and line ends.
+_ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
 
 # The value of lr that stands for the rate which tuning chose for the cell.
 TUNED = "tuned"
@@ -204,7 +208,8 @@ class Config:
 
 
 def register() -> None:
-    """Make the schema known to Hydra under the name `schema`."""
+    """Make the schema known to Hydra under the name `schema`, and have it check what its own settings may name."""
+    guard()
     ConfigStore.instance().store(name="schema", node=Config)
 
 
@@ -216,8 +221,9 @@ def validate(config: Mapping[str, Any]) -> None:
     """
     for group in NAMED_GROUPS:
         for key in ("name", "_target_"):
-            if not (isinstance(config[group].get(key), str) and config[group][key]):
-                raise UserError(f"setting {group}.{key} must be a name, not {config[group].get(key)!r}")
+            value = config[group].get(key)
+            if not (isinstance(value, str) and value) or "/" in value or value.startswith("."):
+                raise UserError(f"setting {group}.{key} must be a name, not {value!r}")
     _known_and_finite(config, Config)
     _at_least(1, config, "depth", "width", "batch_size")
     _at_least(1, config["data"], "validation_size", "train_size", "test_size", "image_size", prefix="data.")
@@ -232,7 +238,7 @@ def validate(config: Mapping[str, Any]) -> None:
     _check_timing(config["timing"])
     _check_rate(config["lr"])
     for key, largest in LARGEST.items():
-        _at_most(largest, key, functools.reduce(lambda node, name: node[name], key.split("."), config))
+        _at_most(largest, key, reduce(lambda node, name: node[name], key.split("."), config))
     for key, value, options in (
         ("precision", config["precision"], PRECISIONS),
         ("schedule", config["schedule"], SCHEDULES),
@@ -242,7 +248,7 @@ def validate(config: Mapping[str, Any]) -> None:
     ):
         if value not in options:
             raise UnknownNameError(f"value of {key}", value, options)
-    if not config["study"] or "/" in config["study"] or config["study"].startswith("."):
+    if not config["study"] or "/" in config["study"] or config["study"].startswith(".") or _odd(config["study"]):
         raise UserError(f"setting study must be usable as a folder name, not {config['study']!r}")
 
 
@@ -290,8 +296,26 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             )
         elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
+        elif isinstance(value, str) and prefix.partition(".")[0] in NAMED_GROUPS:
+            check_text(f"setting {prefix}{key}", value)
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse a text that would be more than a text in a table, a figure or a page.
+
+    Raises:
+        UserError: it holds marks of HTML or Markdown, or control characters.
+    """
+    if (odd := _odd(text)) is not None:
+        raise UserError(f"{what} must not hold {odd!r}, which means something in pages and tables")
+
+
+@lru_cache(maxsize=4096)
+def _odd(text: str) -> str | None:
+    found = _ODD.search(text)
+    return found[0] if found else None
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import pickle
 import tarfile
 import zlib
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from whyrelu.data.archives import members
 from whyrelu.data.downloads import RawFile, checksum, obtain
 from whyrelu.data.raw_data import RawData
 from whyrelu.errors import DataError
@@ -40,7 +42,15 @@ class ArrayUnpickler(pickle.Unpickler):
         module = module.replace("numpy.core.", "numpy._core.")
         if (module, name) not in _ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which image data do not need")
-        return super().find_class(module, name)
+        # the other codecs compress, or are modules to import
+        return _latin1 if name == "encode" else super().find_class(module, name)
+
+
+def _latin1(text: str, codec: str) -> bytes:
+    """What `_codecs.encode` does for bytes in pickles of protocol 2."""
+    if codec not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"it asks for the codec {codec}, which image data do not need")
+    return text.encode(codec)
 
 
 def read(cifar: Any, root: Path, url: str | None, md5: str | None) -> RawData:
@@ -85,16 +95,12 @@ def _members(archive: Path, folder: str, names: Iterable[str]) -> dict[str, byte
     wanted = {f"{folder}/{name}": name for name in names}
     pages = {}
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                if member.name in wanted and member.isreg():
-                    content = tar.extractfile(member)
-                    assert content is not None  # a regular file has content
-                    pages[wanted[member.name]] = content.read()
-            # the end holds the checksum of the compression
-            while tar.fileobj is not None and tar.fileobj.read(2**20):
-                pass
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        for tar, member in members(archive):
+            if member.name in wanted and member.isreg():
+                content = tar.extractfile(member)
+                assert content is not None  # a regular file has content
+                pages[wanted[member.name]] = content.read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{archive} is not a complete tar archive: {error}; fetch it again") from error
     missing = sorted(set(wanted.values()) - set(pages))
     if missing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import shutil
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whyrelu.configuration.schema import Data
+from whyrelu.data.archives import safe_extraction
 from whyrelu.data.downloads import exclusive_folder, local_path, timeout
 from whyrelu.data.images import stack, to_array
 from whyrelu.data.raw_data import RawData
@@ -43,6 +43,10 @@ def read(dataset: type, data: Data, root: Path) -> RawData:
     Raises:
         DataError: the class cannot be used, or its files are missing or damaged and cannot be downloaded.
     """
+    if dataset.__module__ == "torchvision.datasets.lsun":
+        raise DataError(
+            f"{data._target_} keeps its list of images as a pickle, which runs what it names: not supported"
+        )
     archive = _archive(dataset)
     official = None if archive is None else getattr(dataset, archive[1], None)
     if data.test_size is not None and _division(dataset, data) is not None:
@@ -58,7 +62,7 @@ def read(dataset: type, data: Data, root: Path) -> RawData:
             return _convert(parts, data, official)
     with exclusive_folder(root, dataset.__name__) as folder:
         try:
-            with _safe_extraction(), _local_addresses(), timeout():
+            with safe_extraction(), _local_addresses(), timeout():
                 parts = _parts(mirrored, data, folder, download=True)
         except DataError as error:
             if isinstance(error.__cause__, OSError | RuntimeError):
@@ -197,17 +201,6 @@ def _images(part: Any, data: Data) -> tuple[npt.NDArray[np.uint8], npt.NDArray[n
 def _class_name(name: Any) -> str:
     """Return the first name where a class has several, as ImageNet's have."""
     return str(name[0]) if isinstance(name, tuple | list) else str(name)
-
-
-@contextmanager
-def _safe_extraction() -> Iterator[None]:
-    """Make tar archives unable to write outside the folder that torchvision extracts them to."""
-    before = vars(tarfile.TarFile).get("extraction_filter")
-    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
-    try:
-        yield
-    finally:
-        tarfile.TarFile.extraction_filter = before
 
 
 @contextmanager

@@ -6,7 +6,6 @@ the others through their class (`torchvision_classes`).
 
 from __future__ import annotations
 
-import gzip
 import math
 import struct
 import zlib
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from whyrelu.configuration.schema import Data
 from whyrelu.data import cifar, torchvision_classes
+from whyrelu.data.archives import decompressed
 from whyrelu.data.downloads import RawFile, obtain
 from whyrelu.data.raw_data import RawData
 from whyrelu.errors import DataError
@@ -86,7 +86,8 @@ def _mnist(mnist: Any, root: Path, data: Data) -> RawData:
 def _idx(path: Path) -> npt.NDArray[np.uint8]:
     """Read an array of bytes in the IDX format, compressed or not: two zeros, type 8, dimensions, sizes, values."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with decompressed(path) as file:
+            content = file.read()
         start = 4 + 4 * content[3]
         shape = struct.unpack(f">{content[3]}I", content[4:start])
     except (OSError, EOFError, IndexError, struct.error, zlib.error) as error:

@@ -161,6 +161,10 @@ class SubmititJobs:
             jobs, self.notice = workers(needs)
         self._most = jobs
         given = {key: value for key, value in settings.items() if value is not None}
+        for key, value in given.items():
+            # each becomes a line of a script; only slurm_setup is there to hold lines of its own
+            if key != "slurm_setup" and "\n" in str(value):
+                raise UserError(f"hydra.launcher.{key} must be one line, not {value!r}")
         retries = {f"{system}_max_num_timeout": given.pop("max_num_timeout")} if "max_num_timeout" in given else {}
         try:
             self._executor = submitit.AutoExecutor(folder=self._folder / "%j", cluster=system, **retries)

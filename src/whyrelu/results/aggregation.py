@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from whyrelu.configuration.schema import NAMED_GROUPS, check_text
 from whyrelu.errors import UserError
 from whyrelu.results.cells import cells_table, curves_table, learns
 from whyrelu.results.columns import THEORY_COLUMNS
@@ -180,7 +181,7 @@ def finished_records(
         damaged: the records of those that are missing because they are damaged; asked for if any are missing.
 
     Raises:
-        UserError: after the last record, if any are missing or failed.
+        UserError: after the last record, if any are missing or failed; at one with texts that no settings can have.
     """
     total = missing = failed = 0
     for record in records:
@@ -190,9 +191,20 @@ def finished_records(
         elif record["status"] == "failed":
             failed += 1
         else:
+            _check_texts(record)
             yield record
     if missing or failed:
         names = damaged() if missing else []
         lost = f", {len(names)} of them damaged ({names[0]})" if names else ""
         counts = [f"{missing} missing{lost}"] * bool(missing) + [f"{failed} failed"] * bool(failed)
         raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")
+
+
+def _check_texts(record: Mapping[str, Any]) -> None:
+    """A record may come from somebody else, and its names go into pages that a browser shows."""
+    config = record.get("config", {})
+    texts = {"study": config.get("study"), "data.name": config.get("data", {}).get("name")}
+    texts |= {f"{group}.{key}": value for group in NAMED_GROUPS for key, value in config.get(group, {}).items()}
+    for key, text in texts.items():
+        if isinstance(text, str):
+            check_text(f"run {record.get('run_id')}: {key}", text)
