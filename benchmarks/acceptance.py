@@ -28,7 +28,7 @@ class Line(NamedTuple):
         is_least: whether it is the least that is asked, and not the most.
         found: what was measured, None if it was not.
         unit: of both: "times" or "s".
-        is_target: whether the issue asks for it; otherwise it is another reading of one that does.
+        is_target: whether it counts; otherwise it is another reading of a target.
     """
 
     text: str
@@ -60,7 +60,7 @@ def _throughput_with(threads: int, rows: list[dict[str, Any]]) -> list[Line]:
     """Return the targets with a number of threads; those with another one than a study's run has are not counted."""
     key = "samples_per_second"
     is_counted = threads == THREADS
-    more = "" if is_counted else f", {threads} threads"
+    suffix = "" if is_counted else f", {threads} threads"
 
     def found(depth: int, precision: str, other: str, other_precision: str) -> Spread | None:
         same = {"depth": depth, "threads": threads}
@@ -69,7 +69,7 @@ def _throughput_with(threads: int, rows: list[dict[str, Any]]) -> list[Line]:
 
     of_bare = [
         Line(
-            f"throughput over the bare loop, {name(precision)}, depth {depth}{more}",
+            f"throughput over the bare loop, {name(precision)}, depth {depth}{suffix}",
             BARE_AT_LEAST,
             True,
             found(depth, precision, "bare", precision),
@@ -80,7 +80,7 @@ def _throughput_with(threads: int, rows: list[dict[str, Any]]) -> list[Line]:
     ]
     of_template = [
         Line(
-            f"throughput over the template, fp32, depth {depth}{more}",
+            f"throughput over the template, fp32, depth {depth}{suffix}",
             least,
             True,
             found(depth, FP32, "template", FP32),
@@ -90,7 +90,7 @@ def _throughput_with(threads: int, rows: list[dict[str, Any]]) -> list[Line]:
     ]
     mixed = [
         Line(
-            f"throughput in bf16 over the template {reading}, depth {depth}{more}",
+            f"throughput in bf16 over the template {reading}, depth {depth}{suffix}",
             TEMPLATE_BF16_AT_LEAST,
             True,
             found(depth, BF16, "template", precision),

@@ -59,13 +59,13 @@ def test_what_does_not_wait_is_done_when_it_is_asked_for(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("waiting")
-def test_what_goes_wrong_in_a_thread_is_raised_in_its_place() -> None:
+def test_what_goes_wrong_in_a_thread_is_raised() -> None:
     results = ahead(lambda number: 1 // (number - 100), range(200))
     with pytest.raises(ZeroDivisionError):
         list(results)
 
 
-def test_what_goes_wrong_is_raised_in_its_place() -> None:
+def test_what_goes_wrong_is_raised() -> None:
     def inverse(number: int) -> float:
         return 1 / number
 

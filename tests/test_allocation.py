@@ -41,7 +41,13 @@ def page_faults(what: str) -> int:
     return int(found.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has no such setting")
+def has_no_limit() -> bool:
+    """Older versions of glibc take a threshold of 32 MiB at most."""
+    library, version = platform.libc_ver()
+    return library == "glibc" and tuple(map(int, version.split("."))) >= (2, 36)
+
+
+@pytest.mark.skipif(not has_no_limit(), reason="this C library cannot be told, or to a part only")
 def test_steps_reuse_the_memory_of_earlier_ones() -> None:
     # a step writes 8,192 pages of 4 KiB
     assert page_faults("keep") < 8192 < page_faults("leave")

@@ -28,7 +28,8 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
     They are computed when they are asked for, as long as that does not wait; then in threads, some steps before that.
 
     Args:
-        function: may be called in several threads at once; what it raises is raised in its place.
+        function: may be called in several threads at once; what it raises is raised in place of the results of its
+            portion.
         items: gone through once, as far as is needed.
     """
     rest = iter(items)

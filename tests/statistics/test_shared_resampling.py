@@ -111,4 +111,8 @@ def test_groups_that_do_not_fit_into_a_block_are_drawn_in_several(monkeypatch):
     monkeypatch.setattr(shared_resampling, "_BLOCK", 90 * 1000)
     parts = permutation_ps(first, second, seed=0)
     assert parts == pytest.approx(whole, abs=0.03)
+    blocks = [difference for difference, _ in arrangement_sums([(first[0], second[0])], 9999)]
+    assert len(blocks) >= 9
+    # each has draws of its own
+    assert len({tuple(block[:20]) for block in blocks}) == len(blocks)
     assert len(bootstrap_superiorities([(first[0], second[0])], 9999)) == 9999

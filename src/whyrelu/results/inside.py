@@ -121,7 +121,7 @@ def _kind(block: _Block) -> tuple[Any, ...]:
 def _stack(blocks: Sequence[_Block]) -> pd.DataFrame:
     said, (epochs, depth, _) = blocks[0].said, blocks[0].layers.shape
     runs, length = len(blocks), epochs * depth
-    # of one column each, in memory without gaps
+    # (columns, rows)
     columns = np.stack([block.layers for block in blocks]).reshape(runs * length, -1).T
     values: dict[str, Any] = dict(zip(said["columns"], columns, strict=True))
     data: dict[str, Any] = {}

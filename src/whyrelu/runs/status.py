@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from joblib import cpu_count
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +35,7 @@ def states(store: RunStore, run_ids: Sequence[str]) -> dict[str, str]:
     # one look at the folder of all runs, in place of one at each run that is not there
     begun = store.begun()
     known = [run_id for run_id in run_ids if run_id in begun]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cpu_count()
     if len(known) < MANY_RUNS or cores == 1:
         words = _states(store.root, known)
     else:

@@ -139,8 +139,8 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
     scores with such spreads, so the larger one of both is
     taken; neither helps where one arm is strongly skewed.
 
-    All arrangements are counted if there are no more than `resamples`. Large groups share what is drawn with all others
-    of their sizes: `whyrelu.statistics.shared_resampling`.
+    All arrangements are counted if there are no more than `resamples`, but for large groups: these share what is drawn
+    with all others of their sizes, see `whyrelu.statistics.shared_resampling`.
 
     Args:
         first: shape (pairs, runs).
@@ -266,8 +266,8 @@ def superiorities(first: Sample, second: Sample, seed: int, resamples: int = RES
         return [Estimate(float(value), _NAN, _NAN) for value in values]
     found: list[Estimate] = []
     if is_large(a, b):
-        for value, *pair in zip(values, a, b, strict=True):
-            ends = percentiles(bootstrap_superiorities([(pair[0], pair[1])], resamples))
+        for value, x, y in zip(values, a, b, strict=True):
+            ends = percentiles(bootstrap_superiorities([(x, y)], resamples))
             found.append(within_reach(Estimate(float(value), *ends), runs))
         return found
     first_ranks, second_ranks = ranks(a, b)

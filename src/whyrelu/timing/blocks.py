@@ -67,7 +67,7 @@ def blocks_within(costs: Sequence[float], seconds: float, least: int) -> list[in
     """How many blocks each group gets, so that the sum of the variances of their means is as small as can be.
 
     For equal variances of a block, numbers are then inversely proportional to the square root of what one costs
-    (Neyman's allocation): a place that is a hundred times as dear gets a tenth of the blocks.
+    (optimum allocation, Cochran 1977, section 5.5): a place that is a hundred times as dear gets a tenth of the blocks.
 
     Args:
         costs: seconds of a block of each group.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from whyrelu.results.labels import PAIR
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.stopwatch import WARM_UP, seconds_of, warm_up
 
@@ -56,8 +57,7 @@ def time_operations(
 ) -> list[dict[str, Any]]:
     """Time all activations.
 
-    Each call makes a new output, as in a network: what it takes to get memory is part of the time. Inputs are standard
-    normal.
+    Each call makes a new output, as in a network, in memory that an earlier one left. Inputs are standard normal.
 
     Args:
         operations: what is timed, and how.
@@ -68,15 +68,18 @@ def time_operations(
     Returns:
         the entries `op` of timing.json: activation, size, pass, threads, and seconds of one tensor, per block.
     """
-    everywhere = _modules(operations, operations.activations)
-    somewhere = _modules(operations, operations.others)
+    # the pair that is compared belongs together, whatever of it the study has
+    paired = {name: maker for name, maker in operations.others.items() if name in PAIR}
+    everywhere = _modules(operations, {**operations.activations, **paired})
+    somewhere = _modules(operations, {name: own for name, own in operations.others.items() if name not in paired})
     few = {min(operations.sizes, key=lambda size: abs(math.log2(size / wanted))) for wanted in _FEW}
     keys, groups = [], []
     for size in operations.sizes:
         inputs = _inputs(operations, size)
         for name in PASSES:
-            keys.append((size, name))
-            groups.append(_group(operations, name, everywhere, inputs))
+            if everywhere:
+                keys.append((size, name))
+                groups.append(_group(operations, name, everywhere, inputs))
             # apart, as nothing is claimed of them: they are many, and the study's get more blocks without them
             if somewhere and size in few:
                 keys.append((size, name))

@@ -5,7 +5,8 @@ timing.json holds facts of one machine at one time, and is kept apart from every
     {"study": its name,
      "facet": what is the same in all nets, if the study has several such settings,
      "settings": batch_size, shape, precision, optimizer, init, norm and what was asked for (the group `timing`),
-     "machine": `whyrelu.timing.machine.facts`, and "load": what else the machine did before and meanwhile,
+     "machine": `whyrelu.timing.machine.facts`, and "keeps_freed_memory": whether `whyrelu.allocation` could see to it,
+     "load": what else the machine did before and meanwhile,
      "flushed_share": of subnormal numbers that `torch.set_flush_denormal` flushes here, with one thread and with all,
      "seconds": that it all took,
      "left_out": in words, what would have taken too long,
@@ -79,7 +80,7 @@ def time_study(configs: Sequence[Config], say: Say = print) -> dict[str, Any]:
     device = device_of(config["trainer"]["accelerator"])
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
     # as training does, whose steps are timed
-    keep_freed_memory()
+    keeps = keep_freed_memory()
     with _pinned(threads):
         average, others = load_average(), wait_for_calm(config["timing"]["wait"])
         _warn(others, "before", say)
@@ -91,7 +92,7 @@ def time_study(configs: Sequence[Config], say: Say = print) -> dict[str, Any]:
         "study": config["study"],
         "facet": plan.facet,
         "settings": _settings(config, arrays),
-        "machine": facts(device, threads),
+        "machine": {**facts(device, threads), "keeps_freed_memory": keeps},
         "load": {
             "average_before": average,
             "average_after": load_average(),

@@ -20,10 +20,10 @@ from whyrelu.report.why.part import Part
 
 PASSES = ("forward", "backward")
 _DEFINITION = (
-    "Nanoseconds per element of an activation alone: what PyTorch takes for a tensor, over its elements, memory for "
-    "the result included; backward is the gradient with respect to the input. Small tensors are taken several at a "
-    "time, so that the start of a backward pass is shared as in a net. Medians of blocks, after 20 calls "
-    "of each pass at each size that are not timed, and fewer, down to two, from 2^19 elements on."
+    "Nanoseconds per element of an activation alone: what PyTorch takes for a tensor, over its elements, the result "
+    "in memory that the process already has; backward is the gradient with respect to the input. Small tensors are "
+    "taken several at a time, so that the start of a backward pass is shared as in a net. Medians of blocks, after 20 "
+    "calls of each pass at each size that are not timed, and fewer, down to two, from 2^19 elements on."
 )
 _SHAPES = {"forward": ("o", "#0072B2"), "backward": ("D", "#E69F00")}
 

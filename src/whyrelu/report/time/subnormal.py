@@ -22,9 +22,9 @@ _DEFINITION = (
     "them several times slower. Gradients that vanish get there, and so does momentum that no gradient feeds. "
     "`torch.set_flush_denormal` takes them for zero. Measured with one thread, as the switch belongs to a thread, in "
     "nets of their own, whatever the study has: PyTorch's default weights, which make gradients vanish fastest, no "
-    "norm, and momentum; gradients and momentum are looked at after the last step. Where none is subnormal, subnormal "
-    "numbers are no reason for a difference between activations; where some are, the ratio with and without flushing "
-    "tells how much of it they make."
+    "norm, and momentum. The ratio with and without flushing tells what they cost, and of a difference between "
+    "activations how much they make, in the steps that were timed. Shares are of the gradients of weights and of "
+    "momentum after the last step; gradients inside the net, which are not looked at, may be smaller."
 )
 
 
