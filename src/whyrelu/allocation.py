@@ -18,8 +18,8 @@ def keep_freed_memory() -> bool:
     step, or hardly any, as the layout of the heap happens to be. What a process has at its peak it keeps to its end.
 
     Returns:
-        Whether the C library could be told. One that is not glibc is left as it is; an older glibc, which allows no such
-        threshold, still returns tensors beyond its own.
+        Whether the C library could be told. One that is not glibc is left as it is; an older glibc, which takes no
+        such threshold, still gives back what is beyond its own.
     """
     if not sys.platform.startswith("linux"):
         return False
