@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "src"
+from typed import SOURCE, python
+
 OFF = "mlflow.tracking_uri=null"
 TINY = ["trainer.max_epochs=2", "data.train_size=64", "width=2"]
 
@@ -20,18 +21,6 @@ TINY = ["trainer.max_epochs=2", "data.train_size=64", "width=2"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where commands are typed; the prepared data is shared between tests."""
     return tmp_path_factory.mktemp("checkout")
-
-
-def python(folder: Path, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | environment,
-        check=False,
-    )
 
 
 def error_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -2,30 +2,16 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "src"
+from typed import python
+
 GRID = ["experiment=digits", "activation=relu,sigmoid", "depth=1,2", "seed=0,1"]
 TINY = ["trainer.max_epochs=2", "data.train_size=128", "width=4", "tuning.seeds=2", "mlflow.tracking_uri=null"]
-
-
-def python(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

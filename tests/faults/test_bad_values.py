@@ -4,15 +4,13 @@ What is refused within a module is tested beside it; here is what ends a command
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from typed import python
 from whyrelu.configuration.composition import MOST_POINTS, compose, compose_grid
 from whyrelu.configuration.schema import LARGEST, LARGEST_WHOLE
 from whyrelu.data.preparation import prepare
@@ -20,9 +18,14 @@ from whyrelu.errors import UserError
 from whyrelu.memory import refuse_too_large_a_set, refuse_what_cannot_fit
 from whyrelu.runs.execution import execute
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 OFF = "mlflow.tracking_uri=null"
 TINY = ["trainer.max_epochs=1", "data.train_size=64", "width=2", "depth=2", "diagnostics=off", OFF]
+
+
+@pytest.fixture(autouse=True)
+def one_line_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a person who has not asked for tracebacks."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +40,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "def narrow(x):\n    if x.shape[-1] > 4: raise ValueError('too\\nwide')\n    return x\n"
     )
     return folder
-
-
-def typed(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"HYDRA_FULL_ERROR": "0"},
-        check=False,
-    )
 
 
 @pytest.mark.slow
@@ -115,7 +106,7 @@ def typed(folder: Path, script: str, *arguments: str) -> subprocess.CompletedPro
 )
 def test_a_command_ends_in_one_line(folder: Path, command: str, message: str) -> None:
     script, *arguments = command.split(" ")
-    done = typed(folder, script, *arguments)
+    done = python(folder, script, *arguments)
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")
@@ -126,7 +117,7 @@ def test_a_command_ends_in_one_line(folder: Path, command: str, message: str) ->
 @pytest.mark.parametrize("command", ["train.py --foo", "report.py", "compare.py a"])
 def test_a_flag_that_nothing_knows_is_told_with_the_usage(folder: Path, command: str) -> None:
     script, *arguments = command.split(" ")
-    done = typed(folder, script, *arguments)
+    done = python(folder, script, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: ")
     assert "Traceback" not in done.stderr
@@ -171,12 +162,12 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch)
 def test_huge_and_negative_seeds_go_all_the_way_to_the_tables(folder: Path, seed: int) -> None:
     grid = [*TINY, f"seed={seed},{seed + 1}", "run_root=seeds", f"study=seeds{seed < 0}"]
     for command in (["train.py", "-m"], ["theory.py", "-m"], ["aggregate.py"], ["status.py"]):
-        done = typed(folder, *command, *grid)
+        done = python(folder, *command, *grid)
         assert done.returncode == 0, done.stderr
 
 
 def test_an_activation_that_is_nan_for_what_it_meets_later_is_divergence(folder: Path) -> None:
-    done = typed(folder, "train.py", *TINY, "activation._target_=mine.limited", "init=he", "run_root=late")
+    done = python(folder, "train.py", *TINY, "activation._target_=mine.limited", "init=he", "run_root=late")
     assert done.returncode == 0, done.stderr
     (record,) = (json.loads(path.read_text()) for path in (folder / "late").glob("*/run.json"))
     assert record["status"] == "diverged"
@@ -184,7 +175,7 @@ def test_an_activation_that_is_nan_for_what_it_meets_later_is_divergence(folder:
 
 
 def test_a_theory_that_overflows_leaves_gaps(folder: Path) -> None:
-    done = typed(folder, "theory.py", "activation._target_=torch.exp", "init=he", "depth=30")
+    done = python(folder, "theory.py", "activation._target_=torch.exp", "init=he", "depth=30")
     assert done.returncode == 0, done.stderr
     # of the last layer nothing is left but that its gradient is relative to itself
     assert done.stdout.splitlines()[-1].split() == ["30", "-", "-", "-", "1", "-"]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from typed import python
 from whyrelu.timing.plan import shipped_activations
 from whyrelu.timing.steps import BASELINE
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 GRID = ["experiment=digits", "activation=relu,sigmoid", "depth=1,2", "seed=0,1"]
 TINY = [
     "width=2",
@@ -27,18 +24,6 @@ TINY = [
     "timing.vanishing_depths=[3]",
     "timing.wait=0",
 ]
-
-
-def python(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
