@@ -122,6 +122,14 @@ class WorkersLauncher(JoblibLauncher):  # type: ignore[misc]
         if not self._is_given:
             # all cores, until it is known what runs need
             self.joblib["n_jobs"] = -1
+        self._copies = True
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra gives, and have the imports of the workers begin while the grid is composed."""
+        from whyrelu.launch.forkserver import start
+
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        start()
 
     def size(self, needs: Any) -> str | None:
         """Choose the number of processes, unless it is given."""
@@ -130,7 +138,16 @@ class WorkersLauncher(JoblibLauncher):  # type: ignore[misc]
         if self._is_given:
             return None
         self.joblib["n_jobs"], notice = workers(needs)
+        # GPUs are not for processes that are copies of another
+        self._copies = needs.gpus == 0
         return notice
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Do the jobs in processes that begin as copies of one in which all is imported."""
+        from whyrelu.launch.forkserver import processes_are_copies
+
+        with processes_are_copies(self._copies):
+            return super().launch(job_overrides, initial_job_idx)  # type: ignore[no-any-return]
 
 
 class _Elsewhere(Launcher):
