@@ -6,6 +6,7 @@ import multiprocessing
 import shutil
 import signal
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from whyrelu.configuration.composition import compose_grid
 from whyrelu.configuration.settings import Job
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
+from whyrelu.interruption import at_end, end_with_parent
 from whyrelu.launch.events import Event, EventReader, emit
 from whyrelu.launch.progress import SweepDisplay
 from whyrelu.launch.workers import size
@@ -59,7 +61,10 @@ def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequen
     if notice := size(launcher, [run.config for run in waiting]):
         console.print(notice, highlight=False, markup=False, soft_wrap=True)
     try:
-        with Tracker(config["mlflow"]["tracking_uri"], store.root) as tracker:
+        with (
+            at_end(lambda: shutil.rmtree(directory, ignore_errors=True)),
+            Tracker(config["mlflow"]["tracking_uri"], store.root) as tracker,
+        ):
             # those that an earlier sweep finished but was killed before it could track
             for identity in done:
                 tracker.submit(identity)
@@ -165,6 +170,7 @@ def job(config: Mapping[str, Any], directory: Path) -> Event:
     if multiprocessing.current_process().name != "MainProcess":
         # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _end_with_launcher()
     # imported here so that the seconds it takes once per worker are no run's
     import whyrelu.training.fit  # noqa: F401
 
@@ -178,6 +184,12 @@ def job(config: Mapping[str, Any], directory: Path) -> Event:
         event = Event("failed", identity, one_line(error))
     emit(directory, event)
     return event
+
+
+@cache
+def _end_with_launcher() -> None:
+    """Have this worker end when the process that launched the sweep is killed; called once per process."""
+    end_with_parent()
 
 
 def describe(record: Record) -> str:
