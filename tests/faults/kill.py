@@ -114,7 +114,7 @@ class Harness:
     """Kills in a folder for studies, below `place`.
 
     Args:
-        place: an empty folder.
+        place: an empty folder, or one with the undisturbed study of another harness.
         seed: of all that is drawn.
     """
 
@@ -142,17 +142,24 @@ class Harness:
 
     def prepare(self) -> None:
         """Do a study that nobody kills, with which others are compared; its times say how long commands live."""
-        self.undisturbed.mkdir()
+        times = self.place / "lives.json"
+        if times.exists():
+            self.lives, self.wanted = json.loads(times.read_text()), written(self.undisturbed)
+            return
+        shutil.rmtree(self.undisturbed, ignore_errors=True)
+        self.undisturbed.mkdir(parents=True)
         for name, command in {**self.commands(is_tracked=False), "track": ["track.py", TRACKED]}.items():
             begin = time.monotonic()
             self._ends(self.undisturbed, name, command)
             self.lives[name] = time.monotonic() - begin
         self.wanted = written(self.undisturbed)
+        times.write_text(json.dumps(self.lives))
 
     def round(self, most: int) -> int:
         """Do a study, killing sweeps at most so often; return how often they were killed."""
         number = self.figures.rounds
         folder = self.place / f"round-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
         is_tracked, is_tuned = number % 3 == 0, number % 4 == 1
         # what does not belong to sweeps is taken over, and the rates in most rounds too
         shutil.copytree(self.undisturbed / "results", folder / "results", ignore=_but(TAKEN_OVER[2 * is_tuned :]))
@@ -377,11 +384,11 @@ def alive(session: int) -> list[str]:
     return found
 
 
-def kill(place: Path, kills: int, seed: int, seconds: float = math.inf) -> Figures:
-    """Kill sweeps so often, other commands besides, and return what happened.
+def kill(place: Path, kills: int, seed: int, seconds: float = math.inf) -> Iterator[Figures]:
+    """Kill sweeps so often, other commands besides, and yield after each study what happened until then.
 
     Args:
-        place: an empty folder, in which a study is left that was not as it should be.
+        place: a folder, in which a study is left that was not as it should be.
         kills: of sweeps.
         seed: of all that is drawn.
         seconds: after which no further study is begun.
@@ -394,9 +401,9 @@ def kill(place: Path, kills: int, seed: int, seconds: float = math.inf) -> Figur
         harness.prepare()
         while kills > 0 and time.monotonic() - began < seconds:
             kills -= harness.round(kills)
+            yield harness.figures
     except Fault as fault:
         raise Fault(f"seed {seed}, study {harness.figures.rounds}: {fault}") from fault
-    return harness.figures
 
 
 def main() -> None:
@@ -405,9 +412,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further study after so long")
+    parser.add_argument("--folder", type=Path, help="keep the undisturbed study here, for the next time")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        print("\n".join(kill(Path(place), given.kills, given.seed, given.seconds).lines()))
+        for figures in kill(given.folder or Path(place), given.kills, given.seed, given.seconds):
+            print("\n".join(figures.lines()), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

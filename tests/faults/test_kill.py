@@ -1,4 +1,4 @@
-"""Whatever is killed, whenever, goes on as if nothing had happened; what is told to end does so at once and in order."""
+"""What is killed, whenever it is, goes on as if nothing had happened; what is told to end does so at once."""
 
 import json
 import os
@@ -22,8 +22,8 @@ Signal = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 @pytest.mark.slow
 def test_sweeps_that_are_killed_end_with_the_tables_of_one_that_was_not(tmp_path: Path) -> None:
-    """Which kills it were is said when it fails: `python tests/faults/kill.py --kills 30 --seed ...` does them again."""
-    figures = kill(tmp_path, kills=30, seed=random.SystemRandom().randrange(10**6))
+    """If it fails it says the seed: `python tests/faults/kill.py --kills 30 --seed ...` does the same again."""
+    *_, figures = kill(tmp_path, kills=30, seed=random.SystemRandom().randrange(10**6))
     said = "\n".join(figures.lines())
     print(said)
     assert sum(count for (_, name), count in figures.kills.items() if name in ("train", "tune")) >= 30
