@@ -21,7 +21,7 @@ def main() -> None:
 
     if "DVC_STAGE" in os.environ:
         # told to end, DVC would leave its stage alone
-        end_with_parent(end_command)
+        end_with_parent(end=end_command)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=STAGES)
     stage = parser.parse_args().stage

@@ -69,9 +69,14 @@ def at_end(action: Callable[[], object]) -> Iterator[None]:
         _actions.remove(action)
 
 
-def end_with_parent(end: Callable[[], object] = lambda: os._exit(1)) -> None:
-    """End this process when the one that started it is gone, killed without a chance to end others."""
-    parent = os.getppid()
+def end_with_parent(parent: int | None = None, end: Callable[[], object] = lambda: os._exit(1)) -> None:
+    """End this process when the one that started it is gone, killed without a chance to end others.
+
+    Args:
+        parent: that process, which may be gone already; the present one by default.
+        end: what to do then.
+    """
+    parent = parent or os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

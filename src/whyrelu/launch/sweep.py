@@ -6,7 +6,6 @@ import multiprocessing
 import shutil
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from whyrelu.configuration.composition import compose_grid
 from whyrelu.configuration.settings import Job
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
-from whyrelu.interruption import at_end, end_with_parent
+from whyrelu.interruption import at_end
 from whyrelu.launch.events import Event, EventReader, emit
 from whyrelu.launch.progress import SweepDisplay
 from whyrelu.launch.workers import size
@@ -170,7 +169,6 @@ def job(config: Mapping[str, Any], directory: Path) -> Event:
     if multiprocessing.current_process().name != "MainProcess":
         # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _end_with_launcher()
     # imported here so that the seconds it takes once per worker are no run's
     import whyrelu.training.fit  # noqa: F401
 
@@ -184,12 +182,6 @@ def job(config: Mapping[str, Any], directory: Path) -> Event:
         event = Event("failed", identity, one_line(error))
     emit(directory, event)
     return event
-
-
-@cache
-def _end_with_launcher() -> None:
-    """Have this worker end when the process that launched the sweep is killed; called once per process."""
-    end_with_parent()
 
 
 def describe(record: Record) -> str:
