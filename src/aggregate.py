@@ -5,6 +5,7 @@ Takes the same settings as the sweep that trained them:
 """
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -50,4 +51,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

@@ -4,6 +4,7 @@ python src/compare.py digits ../other-checkout
 """
 
 from whyrelu.commandline import reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -27,4 +28,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

@@ -10,6 +10,7 @@ intact is left alone; what is damaged is mended. <prepared_root>/<study>.json sa
 """
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -36,4 +37,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

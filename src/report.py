@@ -4,6 +4,7 @@ python src/report.py digits
 """
 
 from whyrelu.commandline import reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -22,4 +23,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

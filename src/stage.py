@@ -4,12 +4,14 @@ python src/stage.py train
 """
 
 from whyrelu.commandline import reports_errors
+from whyrelu.interruption import end_command, end_on_signals, end_with_parent
 
 
 @reports_errors
 def main() -> None:
     """Run the script of the stage, in this process, with the settings of the study."""
     import argparse
+    import os
     import runpy
     import shlex
     import sys
@@ -17,6 +19,9 @@ def main() -> None:
 
     from whyrelu.configuration.study import STAGES, stage_arguments
 
+    if "DVC_STAGE" in os.environ:
+        # told to end, DVC would leave its stage alone
+        end_with_parent(end=end_command)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=STAGES)
     stage = parser.parse_args().stage
@@ -27,4 +32,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

@@ -7,6 +7,7 @@ python src/status.py activation=relu,sigmoid depth=4,8 seed=0   any other grid
 import gc
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -27,4 +28,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

@@ -6,6 +6,7 @@ Nothing else should run meanwhile. Takes the same settings as the sweep, and spe
 """
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -41,4 +42,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

@@ -6,6 +6,7 @@ python src/track.py mlflow.tracking_uri=http://localhost:5000    to a server
 """
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -31,4 +32,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

@@ -1,5 +1,11 @@
 """Train one network, or with -m every combination of the values given: see --help."""
 
+from whyrelu.interruption import end_on_signals
+
+if __name__ == "__main__":
+    # before what takes a second to import
+    end_on_signals()
+
 import sys
 
 import hydra

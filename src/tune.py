@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
+from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -19,4 +20,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_on_signals()
     main()

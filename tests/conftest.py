@@ -3,6 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from whyrelu import interruption
+
+# scripts that a test runs in its own process must not end pytest in their way
+interruption.SIGNALS = ()
+
 
 @pytest.fixture(autouse=True)
 def _short_errors(monkeypatch: pytest.MonkeyPatch) -> None:

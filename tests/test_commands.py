@@ -1,17 +1,13 @@
 """The commands of the README, as typed, in an empty folder."""
 
 import json
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from typed import SOURCE, python
+from typed import python
 
 OFF = "mlflow.tracking_uri=null"
 TINY = ["trainer.max_epochs=2", "data.train_size=64", "width=2"]
@@ -147,37 +143,3 @@ def test_a_run_that_kills_its_worker_does_not_take_the_others_with_it(folder):
 def test_one_name_for_two_data_sets_is_refused(folder):
     grid = ["data.test_size=360,300", "depth=1", *TINY, "run_root=two_sets", "prepared_root=two_sets_data", OFF]
     assert "data.name" in error_line(python(folder, "train.py", "-m", *grid))
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_a_sweep_goes_on_and_ends_with_the_same_results(folder):
-    """The whole process tree is killed; what is done stays done, what was begun continues from its checkpoint."""
-    grid = ["activation=relu,sigmoid", "depth=8", "seed=0,1,2", "trainer.max_epochs=8", "trainer.checkpoint_seconds=0",
-            OFF]  # fmt: skip
-    command = [sys.executable, str(SOURCE / "train.py"), "-m", *grid]
-    undisturbed = subprocess.run([*command, "run_root=undisturbed"], cwd=folder, capture_output=True, check=False)
-    assert undisturbed.returncode == 0
-    kills = 0
-    while len(records(folder / "killed")) < 6:
-        process = subprocess.Popen(
-            [*command, "run_root=killed"], cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL
-        )
-        before, deadline = progress(folder / "killed"), time.monotonic() + 120
-        while progress(folder / "killed") == before and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3 * kills % 0.7)
-        if kills < 4:
-            os.killpg(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait(timeout=300)
-    assert kills == 4
-    assert comparable(folder / "killed") == comparable(folder / "undisturbed")
-    attempts = [record["provenance"]["attempts"] for record in records(folder / "killed").values()]
-    assert any(len(epochs) > 1 for epochs in attempts)
-    for epochs in attempts:
-        assert epochs == sorted(epochs)
-
-
-def progress(root: Path) -> int:
-    """Something that grows as runs train."""
-    return sum(path.stat().st_mtime_ns for path in root.glob("*/checkpoint.ckpt")) + len(records(root))

@@ -20,6 +20,7 @@ SAYS_ONLY = {
     "whyrelu.commandline",
     "whyrelu.configuration.explanation",
     "whyrelu.errors",
+    "whyrelu.interruption",
     "whyrelu.launch.events",
     "whyrelu.memory",
     "whyrelu.launch.progress",

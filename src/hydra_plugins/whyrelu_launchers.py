@@ -1,5 +1,6 @@
 """Hydra plugins that do a sweep's runs on this machine, on Ray or on Slurm: what to choose from, and its settings."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import DictConfig, OmegaConf
+
+from whyrelu.interruption import end_with_parent
 
 
 # No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot
@@ -118,6 +121,8 @@ class WorkersLauncher(JoblibLauncher):  # type: ignore[misc]
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        # passed on to the processes, from their start on
+        self.joblib |= {"initializer": end_with_parent, "initargs": (os.getpid(),)}
         self._is_given = settings["n_jobs"] is not None
         if not self._is_given:
             # all cores, until it is known what runs need

@@ -20,7 +20,7 @@ def test_the_page_names_tests() -> None:
 @pytest.mark.parametrize("cell", CELLS, ids=range(len(CELLS)))
 def test_every_test_that_a_promise_names_exists(cell: str) -> None:
     path = ""
-    for named, test in re.findall(r"`([\w/]*)::([\w*]+)(?:\.\.\.)?`", cell):
+    for named, test in re.findall(r"`([\w/.]*)::([\w*]+)(?:\.\.\.)?`", cell):
         path = named or path
         folder, _, name = path.rpartition("/")
         files = list((ROOT / "tests" / (folder or "faults")).glob(f"test_{name}*.py"))

@@ -194,7 +194,8 @@ def test_an_interrupted_sweep_leaves_nothing_running(tmp_path, launcher):
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=100)
         assert process.returncode == 130
-        assert errors.splitlines() == ["error: interrupted; the same command goes on where this one stopped"]
+        assert len(errors.splitlines()) == 1
+        assert errors.startswith("error: interrupted by SIGINT; ")
         assert left_running(tmp_path) == []
     finally:
         # whatever went wrong, nothing that would train for hours outlives the test

@@ -14,6 +14,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 
 from whyrelu.errors import UserError, one_line
+from whyrelu.interruption import at_end, ended_by_others
 from whyrelu.launch.elsewhere import SOURCE, Worker
 from whyrelu.launch.workers import Needs, workers
 
@@ -56,6 +57,7 @@ class RayJobs:
             raise UserError("hydra/launcher=ray needs the extra: pip install 'whyrelu[ray]'") from error
         self._ray: Any = ray
         self._directory: str | None = None
+        self._stack = contextlib.ExitStack()
         self.notice: str | None = None
         try:
             if address:
@@ -88,7 +90,8 @@ class RayJobs:
         # Ray itself looks after GPUs
         count, self.notice = workers(needs._replace(gpus=0.0))
         # Ray would leave its logs behind; its sockets need a short path
-        self._directory = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+        self._directory = directory = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+        self._stack.enter_context(at_end(lambda: shutil.rmtree(directory, ignore_errors=True)))
         settings = {
             "address": "local",
             "num_cpus": count * needs.threads,
@@ -100,7 +103,9 @@ class RayJobs:
             "_temp_dir": self._directory,
             **init,
         }
-        self._ray.init(**settings)
+        # Ray's processes end each other by signals
+        with ended_by_others():
+            self._ray.init(**settings)
         if needs.gpus > (found := self._ray.cluster_resources().get("GPU", 0)):
             raise UserError(f"resources.gpus={needs.gpus:g}, but Ray finds {found:g} GPUs on this machine")
 
@@ -136,6 +141,7 @@ class RayJobs:
             self._ray.shutdown()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
+        self._stack.close()
 
 
 def _do(source: str, pickled: bytes, index: int, overrides: list[str]) -> Any:

@@ -19,6 +19,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 
 from whyrelu.errors import UserError
+from whyrelu.interruption import at_end, ended_by_others
 from whyrelu.launch.elsewhere import SOURCE, Worker
 from whyrelu.launch.workers import Needs, workers
 from whyrelu.results.files import write_bytes
@@ -184,15 +185,14 @@ class SubmititJobs:
         notes = self._folder / f"taken-{self._rounds}"
         notes.mkdir(parents=True, exist_ok=True)
         taker = RunTaker(self._worker, [(index, list(overrides)) for index, overrides in calls], notes)
-        with importable(), _out_of_reach_of_the_terminal(), self._executor.batch():
+        with importable(), ended_by_others(), _out_of_reach_of_the_terminal(), self._executor.batch():
             jobs = [self._executor.submit(taker) for _ in range(min(self._most, len(calls)))]
         try:
-            while not all(job.done() for job in jobs):
-                time.sleep(POLL_SECONDS)
+            with at_end(lambda: self._cancel_all(jobs)):
+                while not all(job.done() for job in jobs):
+                    time.sleep(POLL_SECONDS)
         except BaseException:
-            for job in jobs:
-                with contextlib.suppress(Exception):
-                    self._cancel(job)
+            self._cancel_all(jobs)
             raise
         done = returned(calls, notes)
         if lost := [index for index, _ in calls if index not in done]:
@@ -200,6 +200,11 @@ class SubmititJobs:
             reason = next((_why(task) for task in tasks if not task.paths.result_pickle.exists()), "no job took them")
             raise RuntimeError(f"{len(lost)} of {len(calls)} runs were not done: {reason}")
         return [done[index] for index, _ in calls]
+
+    def _cancel_all(self, jobs: Sequence[Any]) -> None:
+        for job in jobs:
+            with contextlib.suppress(Exception):
+                self._cancel(job)
 
     def _cancel(self, job: Any) -> None:
         if self._system != "local":

@@ -17,6 +17,7 @@ from whyrelu.configuration.composition import compose_grid
 from whyrelu.configuration.settings import Job
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
+from whyrelu.interruption import at_end
 from whyrelu.launch.events import Event, EventReader, emit
 from whyrelu.launch.progress import SweepDisplay
 from whyrelu.launch.workers import size
@@ -59,7 +60,10 @@ def run_jobs(jobs: Sequence[Job], launcher: Launcher, directory: Path) -> Sequen
     if notice := size(launcher, [run.config for run in waiting]):
         console.print(notice, highlight=False, markup=False, soft_wrap=True)
     try:
-        with Tracker(config["mlflow"]["tracking_uri"], store.root) as tracker:
+        with (
+            at_end(lambda: shutil.rmtree(directory, ignore_errors=True)),
+            Tracker(config["mlflow"]["tracking_uri"], store.root) as tracker,
+        ):
             # those that an earlier sweep finished but was killed before it could track
             for identity in done:
                 tracker.submit(identity)
