@@ -125,20 +125,20 @@ REASONS = {
 
 @pytest.mark.slow
 def test_every_way_to_die_is_recorded_with_its_reason_and_the_others_go_on(folder):
-    grid = [activations("calm", *REASONS), "seed=0,1", *TINY]
+    grid = [activations("calm", *REASONS), *TINY]
     line = failure(python(folder, "train.py", "-m", *grid))
-    assert "12 of 14 runs failed" in line
+    assert "6 of 7 runs failed" in line
     found = records(folder)
-    assert [record["status"] for record in found["calm"]] == ["completed"] * 2
+    assert [record["status"] for record in found["calm"]] == ["completed"]
     for name, reason in REASONS.items():
-        assert [record["status"] for record in found[name]] == ["failed"] * 2, name
+        assert [record["status"] for record in found[name]] == ["failed"], name
         for record in found[name]:
             assert record["error"].startswith(reason), record["error"]
             assert len(record["error"].splitlines()) == 1
     status = python(folder, "status.py", *grid)
-    assert "14 runs: 2 done, 12 failed, 0 begun, 0 missing" in status.stdout
+    assert "7 runs: 1 done, 6 failed, 0 begun, 0 missing" in status.stdout
     for name in ("killed", "segfault", "exits"):
-        assert status.stdout.count(REASONS[name]) == 2, status.stdout
+        assert status.stdout.count(REASONS[name]) == 1, status.stdout
 
 
 @pytest.mark.slow
@@ -165,19 +165,6 @@ def test_the_run_beside_a_deadly_one_goes_on_from_its_checkpoint(folder):
     (patient,) = found["patient"]
     assert (patient["status"], patient["error"]) == ("completed", None)
     assert patient["provenance"]["attempts"] == [0, 1]
-
-
-@pytest.mark.slow
-def test_a_quarter_of_deadly_runs_takes_nothing_from_the_others(folder):
-    line = failure(
-        python(folder, "train.py", "-m", activations("calm", "leaves", "killed", "python_memory"), "seed=0,1,2", *TINY)
-    )
-    assert "9 of 12 runs failed" in line
-    found = records(folder)
-    assert [record["provenance"]["attempts"] for record in found["calm"]] == [[0]] * 3 or all(
-        record["status"] == "completed" for record in found["calm"]
-    )
-    assert [record["error"] for record in found["killed"]] == [REASONS["killed"]] * 3
 
 
 def workers_of(process: psutil.Process) -> list[psutil.Process]:
