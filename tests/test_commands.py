@@ -136,8 +136,8 @@ def test_a_run_that_kills_its_worker_does_not_take_the_others_with_it(folder):
     line = error_line(python(folder, "train.py", *grid, "-m"))
     assert "2 of 4 runs failed" in line
     assert "worker died twice" in line
-    names = [record["factors"]["activation"] for record in records(folder / "deadly").values()]
-    assert names == ["deadly.leaky"] * 2
+    found = [(record["factors"]["activation"], record["status"]) for record in records(folder / "deadly").values()]
+    assert sorted(found) == [("deadly.leaky", "completed")] * 2 + [("deadly.relu", "failed")] * 2
 
 
 def test_one_name_for_two_data_sets_is_refused(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pkgutil
 import re
 import shutil
@@ -76,7 +77,8 @@ def write_note(facts: Mapping[str, Any], path: Path) -> None:
     """
     note = {key: facts[key] for key in ("name", "fingerprint", "classes", "shape", "train", "test")}
     note |= {key: facts["source"][key] for key in ("md5", "official_md5")}
-    new = path.with_name(f".{path.name}.new")
+    # a name of its own, because another process may be writing the same
+    new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(json.dumps(note, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

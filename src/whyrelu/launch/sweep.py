@@ -18,10 +18,11 @@ from whyrelu.configuration.settings import Job
 from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.interruption import at_end
+from whyrelu.launch.deaths import how_it_died
 from whyrelu.launch.events import Event, EventReader, emit
 from whyrelu.launch.progress import SweepDisplay
 from whyrelu.launch.workers import size
-from whyrelu.runs.execution import execute
+from whyrelu.runs.execution import execute, record_death
 from whyrelu.runs.identity import run_id
 from whyrelu.runs.plan import PlannedRun, data_fingerprint, identify
 from whyrelu.runs.store import Record, RunStore
@@ -108,26 +109,48 @@ def _launch(waiting: Sequence[PlannedRun], launcher: Launcher, display: SweepDis
         returns.extend(done)
         _take_returns(batch, done, display)
 
+    is_second_time = False
     while waiting:
         try:
             launch(waiting)
             break
+        except UserError:
+            raise
         except Exception as error:  # jobs tell their failures: this is the launcher's own, such as a worker that died
             ended, begun = display.ended_and_running()
             suspects = [run for run in waiting if run.run_id in begun]
-            if not suspects:
-                raise UserError(f"the launcher stopped: {one_line(error)}; what is finished is kept") from error
-            together = getattr(launcher, "isolated", False)
-            for batch in [suspects] if together else [[run] for run in suspects]:
+            rest = [run for run in waiting if run.run_id not in ended | begun]
+            if is_second_time and len(rest) == len(waiting):
+                raise UserError(f"the launcher stopped: {how_it_died(error)}; what is finished is kept") from error
+            # a worker may be killed between two runs or before its first
+            is_second_time = len(rest) == len(waiting)
+            for batch in _batches(suspects, launcher):
                 try:
                     launch(batch)
                 except Exception as again:
                     ended_now, _ = display.ended_and_running()
                     for run in batch:
                         if run.run_id not in ended_now:
-                            display.take(Event("failed", run.run_id, f"its worker died twice: {one_line(again)}"))
-            waiting = [run for run in waiting if run.run_id not in ended | begun]
+                            display.take(_death(run, again))
+            waiting = rest
     return returns
+
+
+def _batches(suspects: list[PlannedRun], launcher: Launcher) -> list[list[PlannedRun]]:
+    """What is tried once more at once."""
+    if getattr(launcher, "isolated", False):
+        return [suspects] if suspects else []
+    return [[run] for run in suspects]
+
+
+def _death(run: PlannedRun, error: Exception) -> Event:
+    """Record that the worker of a run died for the second time."""
+    try:
+        record = record_death(run.config, f"its worker died twice: {how_it_died(error)}")
+    except UserError as unwritable:
+        return Event("failed", run.run_id, f"its worker died twice: {how_it_died(error)}; {unwritable}")
+    # another sweep may have done it meanwhile
+    return Event("failed" if record["status"] == "failed" else "skipped", run.run_id, describe(record))
 
 
 def _take_returns(runs: Sequence[PlannedRun], returns: Sequence[JobReturn], display: SweepDisplay) -> None:

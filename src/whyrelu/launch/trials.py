@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,8 +15,10 @@ from rich.console import Console
 
 from whyrelu.configuration.composition import compose
 from whyrelu.data.preparation import prepare
-from whyrelu.errors import UserError, one_line
+from whyrelu.errors import UserError
+from whyrelu.launch.deaths import how_it_died
 from whyrelu.launch.workers import size
+from whyrelu.runs.execution import record_death
 from whyrelu.runs.identity import run_id
 from whyrelu.runs.store import RunStore
 from whyrelu.tracking import Tracker
@@ -140,7 +142,11 @@ class TrialLauncher:
                 try:
                     self._launcher.launch([trial.overrides], initial_job_idx=index)
                 except Exception as again:
-                    errors[trial.run_id] = f"its worker died twice: {one_line(again)}"
+                    if self._started(trial) != begun[trial.run_id]:
+                        continue
+                    errors[trial.run_id] = f"its worker died twice: {how_it_died(again)}"
+                    with suppress(UserError):
+                        record_death(trial.config, errors[trial.run_id])
             return errors
 
     def _started(self, trial: Trial) -> str | None:

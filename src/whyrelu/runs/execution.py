@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[dict[str, list[float]]], None]
 
+# What the record of a run says that came to nothing, but for the reason.
+_NOTHING_FOUND: dict[str, Any] = {
+    "status": "failed",
+    "at_chance": None,
+    "metrics": {},
+    "history": {},
+    "diagnostics": None,
+    "error": None,
+}
+
 
 def execute(config: Mapping[str, Any], on_epoch: OnEpoch | None = None) -> tuple[Record, bool]:
     """Make sure that a run is done.
@@ -54,6 +64,33 @@ def execute(config: Mapping[str, Any], on_epoch: OnEpoch | None = None) -> tuple
         return store.write(record, layers, keep_checkpoint=config["trainer"]["keep_checkpoint"]), True
 
 
+def record_death(config: Mapping[str, Any], reason: str) -> Record:
+    """Record as failed a run whose process died and could not do so itself.
+
+    Waits while another process is at this run, and leaves it as it is if that one finished it.
+
+    Args:
+        config: a resolved configuration.
+        reason: what is known of the death.
+
+    Returns:
+        The record.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    facts = prepare(config["data"], Path(config["prepared_root"]))
+    identity = run_id(config, facts["fingerprint"])
+    store = RunStore(Path(config["run_root"]))
+    with store.claim(identity):
+        if store.is_done(identity):
+            return _existing(store, identity)
+        attempts = _Attempts(store.folder(identity) / ATTEMPTS)
+        outcome = {**_NOTHING_FOUND, "error": reason}
+        where = {"device": None, "threads": config["trainer"]["threads"]}
+        return store.write(_record(identity, config, facts, outcome, {}, where, attempts, datetime.now(UTC), 0.0))
+
+
 def _existing(store: RunStore, identity: str) -> Record:
     record = store.record(identity)
     assert record is not None
@@ -67,19 +104,11 @@ def _train(
     import torch
 
     from whyrelu.data.arrays import load
-    from whyrelu.runs.provenance import provenance
     from whyrelu.training.fit import fit
 
     started, clock = datetime.now(UTC), time.perf_counter()
     attempts = _Attempts(store.folder(identity) / ATTEMPTS)
-    outcome: dict[str, Any] = {
-        "status": "failed",
-        "at_chance": None,
-        "metrics": {},
-        "history": {},
-        "diagnostics": None,
-        "error": None,
-    }
+    outcome = dict(_NOTHING_FOUND)
     sizes: dict[str, int] = {}
     layers: NDArray[np.float64] | None = None
     error_file = store.folder(identity) / ERROR
@@ -99,14 +128,44 @@ def _train(
             outcome["diagnostics"], layers = _diagnostics(result.findings), result.findings.layers
         sizes = {"train": result.train_images, "validation": result.validation_images}
         device = result.device
-    except Exception as error:
+    # a callable may call sys.exit, which would end a worker and with it the whole sweep
+    except (Exception, SystemExit) as error:
         device = None
-        outcome["error"] = one_line(error)
+        outcome["error"] = _reason(error)
         if not isinstance(error, UserError):
             # where there is no room for it the reason is told all the same
             with suppress(OSError):
                 error_file.write_text(traceback.format_exc())
-    record = {
+    where = {"device": device, "threads": torch.get_num_threads()}
+    seconds = time.perf_counter() - clock
+    return _record(identity, config, facts, outcome, sizes, where, attempts, started, seconds), layers
+
+
+def _reason(error: BaseException) -> str:
+    """Why a run failed, in one line."""
+    said = one_line(error)
+    # Python's own says nothing, and that of PyTorch names its source file first
+    if isinstance(error, MemoryError):
+        return f"out of memory ({said.removesuffix(': ')})"
+    if isinstance(error, RuntimeError) and (found := said.partition("can't allocate memory: ")[2]):
+        return f"out of memory ({found})"
+    return f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else said
+
+
+def _record(
+    identity: str,
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    outcome: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    where: Mapping[str, Any],
+    attempts: _Attempts,
+    started: datetime,
+    seconds: float,
+) -> Record:
+    from whyrelu.runs.provenance import provenance
+
+    return {
         "run_id": identity,
         "config": dict(config),
         "factors": factors(config),
@@ -122,15 +181,13 @@ def _train(
         },
         "provenance": {
             **provenance(),
-            "device": device,
-            "threads": torch.get_num_threads(),
+            **where,
             "precision": config["precision"],
             "started": started.isoformat(timespec="seconds"),
-            "seconds": time.perf_counter() - clock,
+            "seconds": seconds,
             "attempts": attempts.epochs,
         },
     }
-    return record, layers
 
 
 def _diagnostics(findings: Findings) -> dict[str, Any]:
