@@ -27,7 +27,10 @@ def main() -> None:
     # By default the study is called after the data set: only one that was typed narrows what is tracked.
     study = config.study if any(override.lstrip("+").startswith("study=") for override in overrides) else None
     counts = synchronise(uri, Path(config.run_root), study)
-    print(f"written: {counts.runs} runs, {counts.cells} cells; there already: {counts.unchanged} runs")
+    if counts.runs == counts.cells == 0:
+        print(f"nothing to do: all {counts.unchanged} runs are there")
+    else:
+        print(f"written: {counts.runs} runs, {counts.cells} cells; there already: {counts.unchanged} runs")
     print(ui_command(uri))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from typed import python
+from typed import forked, python
 from whyrelu.configuration.composition import MOST_POINTS, compose, compose_grid
 from whyrelu.configuration.schema import LARGEST, LARGEST_WHOLE
 from whyrelu.data.preparation import prepare
@@ -106,7 +106,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_command_ends_in_one_line(folder: Path, command: str, message: str) -> None:
     script, *arguments = command.split(" ")
-    done = python(folder, script, *arguments)
+    done = forked(folder, script, *arguments)
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")

@@ -1,20 +1,15 @@
 """Random overrides: whatever is typed ends in valid runs or in an error of one line, never in a traceback."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from typed import forked
 from whyrelu.configuration.composition import compose_grid
 from whyrelu.configuration.schema import validate
 from whyrelu.errors import UserError
 from whyrelu.runs.execution import execute
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 OFF = "mlflow.tracking_uri=null"
 # The same examples on every machine, and all of them however slow it is.
 FIXED = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
@@ -180,15 +175,7 @@ def test_any_command_line_ends_in_one_line(tmp_path_factory, script: str, overri
         arguments = [text.encode().decode() for text in [*typed, *last]]
     except UnicodeEncodeError:
         return
-    done = subprocess.run(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=tmp_path_factory.mktemp("typed"),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"HYDRA_FULL_ERROR": "0"},
-        check=False,
-    )
+    done = forked(tmp_path_factory.mktemp("typed"), script, *arguments)
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")

@@ -19,11 +19,14 @@ from whyrelu.errors import UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# A server that has not answered by then is taken as unreachable. Who has a slower one sets these variables.
+# A server that has not answered by then is taken as unreachable: MLflow's own two minutes, and seven more attempts,
+# would be a quarter of an hour. Who has a slower server sets these variables.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    # a server that is being restarted may ask for any time, and would be given it
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
@@ -62,8 +65,12 @@ def connect(uri: str) -> MlflowClient:
     """Return a client; a database is created if it is not there. Call it while holding `writing`."""
     from mlflow import MlflowClient
 
+    if not _is_server(uri):
+        _try_databases_once()
     database = sqlite_file(uri)
-    if database is not None and not database.exists():
+    if database is not None and database.exists():
+        _ask_for(database)
+    elif database is not None:
         # Creating one takes seconds: a process that dies meanwhile must not leave a half of it.
         partial = database.with_name(f"{database.name}.partial")
         # with its journal, which would be played into the new one
@@ -72,6 +79,17 @@ def connect(uri: str) -> MlflowClient:
         MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
         os.replace(partial, database)
     return MlflowClient(tracking_uri=uri)
+
+
+def _is_server(uri: str) -> bool:
+    return re.match(r"(https?|databricks|uc)\b", uri) is not None
+
+
+def _try_databases_once() -> None:
+    """Let MLflow say at once that a database cannot be opened: its own ten attempts take a hundred seconds more."""
+    from mlflow.store.db import utils
+
+    utils.MAX_RETRY_COUNT = 1
 
 
 def put_aside_damaged(uri: str) -> Path | None:
@@ -94,6 +112,17 @@ def put_aside_damaged(uri: str) -> Path | None:
             journal.rename(aside.with_name(f"{aside.name}{ending}"))
     database.rename(aside)
     return aside
+
+
+def _ask_for(database: Path) -> None:
+    """See whether a database can be written, as MLflow would several times over, each time for seconds.
+
+    Raises:
+        sqlite3.DatabaseError: it is locked, read-only or no database.
+    """
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def _is_damaged(database: Path) -> bool:
@@ -146,7 +175,7 @@ def artifact_location(uri: str, study: str) -> str | None:
 
     A database has no server to ask, so they are put beside it, whatever the working directory will be.
     """
-    if re.match(r"(https?|databricks|uc)\b", uri):
+    if _is_server(uri):
         return None
     database = sqlite_file(uri)
     folder = Path.cwd() if database is None else database.parent
@@ -162,14 +191,15 @@ def reason(error: BaseException) -> str:
     """Say in a few words why MLflow could not be used."""
     message = " ".join(str(error).split())
     for sign, words in _REASONS.items():
-        if re.search(sign, message, re.IGNORECASE):
-            return words
+        if found := re.search(sign, message, re.IGNORECASE):
+            return found.expand(words)
     message = without_password(message.partition("(Background on this error")[0])
     if not type(error).__module__.startswith("mlflow"):
         message = f"{type(error).__name__}: {message}"
     return message if len(message) <= 200 else f"{message[:197]}..."
 
 
+# What is found in MLflow's words, and what is said instead; \\1 is the first group.
 _REASONS = {
     "maintenance mode": "MLflow keeps nothing in folders any more: give sqlite:///<file> or the address of a server",
     "connection refused": "connection refused",
@@ -183,4 +213,10 @@ _REASONS = {
     "disk image is malformed": "the database file is damaged",
     "readonly database": "the database file is read-only",
     "disk is full": "the disk is full",
+    r"not in a valid json format|answers there is not mlflow": "what answers there is not MLflow",
+    r"failed with error code 401\b": "it wants to know who asks (401): set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    r"failed with error code 403\b": "it does not let you in (403)",
+    r"failed with error code (\d+)\b": r"it answers with error \1",
+    r"too many (\d+) error responses": r"it answers with error \1",
 }

@@ -164,10 +164,13 @@ class Synchroniser:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether MLflow works, and does not like what it was given."""
+    """Whether MLflow works, and does not like what it was given: who asks, where and how often is not about that."""
     from mlflow.exceptions import MlflowException
 
-    return isinstance(error, MlflowException) and 400 <= int(error.get_http_status_code()) < 500  # type: ignore[no-untyped-call]
+    if not isinstance(error, MlflowException):
+        return False
+    code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
+    return 400 <= code < 500 and code not in (401, 403, 404, 407, 408, 429)
 
 
 def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:

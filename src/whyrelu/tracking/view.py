@@ -71,9 +71,9 @@ class StudyView:
         if found is None:
             tags = EXPERIMENT_TAGS | {"study": self.study, "mlflow.note.content": DESCRIPTION.format(study=self.study)}
             location = artifact_location(self.client.tracking_uri, self.study)
-            self.experiment = self.client.create_experiment(name, artifact_location=location, tags=tags)
+            self.experiment = _known(self.client.create_experiment(name, artifact_location=location, tags=tags))
             return
-        self.experiment = found.experiment_id
+        self.experiment = _known(found.experiment_id)
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(self.experiment)
         for run in self._all_runs():
@@ -95,7 +95,7 @@ class StudyView:
         parent = self.cells[cell].id
         content = run_content(record)
         tags = content.tags | {"mlflow.parentRunId": parent}
-        run = self.client.create_run(self.experiment, start_time=content.start, run_name=name, tags=tags).info.run_id
+        run = self._create_run(name, content.start, tags)
         with TemporaryDirectory() as folder:
             (Path(folder) / "config.yaml").write_text(yaml.safe_dump(record["config"], sort_keys=False))
             for file in files:
@@ -115,8 +115,7 @@ class StudyView:
         """
         if cell not in self.cells:
             tags = {"kind": "cell", "cell": cell, "study": self.study}
-            run = self.client.create_run(self.experiment, start_time=start, run_name=name, tags=tags)
-            self.cells[cell] = Logged(run.info.run_id, name, None, None, frozenset())
+            self.cells[cell] = Logged(self._create_run(name, start, tags), name, None, None, frozenset())
 
     def write_cell(self, records: Sequence[Record], name: str, cell: str, version: str) -> None:
         """Bring the numbers and the figure of a cell up to date.
@@ -164,6 +163,10 @@ class StudyView:
             self.client.delete_run(self.surplus[-1])
             self.surplus.pop()
 
+    def _create_run(self, name: str, start: int, tags: dict[str, str]) -> str:
+        run = self.client.create_run(self.experiment, start_time=start, run_name=name, tags=tags)
+        return _known(run.info.run_id)
+
     def _all_runs(self) -> Iterable[Run]:
         token = None
         while True:
@@ -207,3 +210,14 @@ class StudyView:
             self.client.log_batch(run, metrics=metrics[:METRICS_PER_CALL])
             metrics = metrics[METRICS_PER_CALL:]
         self.client.log_batch(run, metrics=metrics, params=params, tags=tags)
+
+
+def _known(identity: str) -> str:
+    """Return the id of something in MLflow.
+
+    Raises:
+        ConnectionError: there is none. MLflow's client takes an empty answer for success, whoever gave it.
+    """
+    if not identity:
+        raise ConnectionError("what answers there is not MLflow")
+    return identity
