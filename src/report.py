@@ -1,6 +1,8 @@
-"""Write the report of a study, reports/<study>/README.md, from its tables in results/<study>/.
+"""Write the report of a study, reports/<study>/README.md, from its tables in results/<study>/, and the index of all.
 
 python src/report.py digits
+python src/report.py --all      # of every study that has tables
+python src/report.py --index    # the index alone, reports/README.md
 """
 
 from whyrelu.commandline import reports_errors
@@ -9,17 +11,26 @@ from whyrelu.interruption import end_on_signals
 
 @reports_errors
 def main() -> None:
-    """Write the report that the command line names."""
+    """Write the reports that the command line names, and the index."""
     import argparse
     from pathlib import Path
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", help="its tables are read from results/<study>/")
-    study = parser.parse_args().study
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
+    what.add_argument("--all", action="store_true", help="every study that has tables")
+    what.add_argument("--index", action="store_true", help="no report, only reports/README.md")
+    given = parser.parse_args()
 
+    from whyrelu.report.index import write_index
     from whyrelu.report.page import write_report
 
-    print(f"report: {write_report(Path('results') / study, Path('reports') / study)}")
+    results, reports = Path("results"), Path("reports")
+    every = sorted(path.parent.name for path in results.glob("*/claims.json")) if given.all else []
+    for study in [given.study] if given.study else every:
+        print(f"report: {write_report(results / study, reports / study)}")
+    # DVC does not know of the index: it is of all studies, and a pipeline is of one
+    print(f"index: {write_index(results, reports)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""Train runs of a published study once more, and compare them with its tables bit for bit.
+
+python src/reproduce.py digits                  # three runs, evenly spread over the study
+python src/reproduce.py digits --runs 10
+python src/reproduce.py digits 0a1b2c 3d4e5f    # these runs; the beginning of an id is enough
+
+The runs of this checkout are neither used nor changed.
+"""
+
+from whyrelu.commandline import reports_errors
+
+
+@reports_errors
+def main() -> None:
+    """Print a line per run; leave with an exit code of 1 if anything differs."""
+    import argparse
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", help="its tables are read from results/<study>/")
+    parser.add_argument("run", nargs="*", help="id of a run, or its beginning")
+    parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
+    given = parser.parse_args()
+
+    from whyrelu.errors import UserError
+    from whyrelu.reproduction import reproduce
+    from whyrelu.runs.plan import PlannedRun
+
+    def say(run: PlannedRun, differences: list[str]) -> None:
+        print(f"{run.run_id} {run.label}: {'differs' if differences else 'identical'}", flush=True)
+
+    with TemporaryDirectory() as folder:
+        found = reproduce(Path("results") / given.study, given.run, given.runs, Path(folder), say)
+    if found:
+        raise UserError("; ".join(found))
+    print("identical")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The index of all studies, of small tables and of those that are committed."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from whyrelu.errors import UserError
+from whyrelu.report.index import write_index
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def study(folder, name, verdicts, data="digits", seeds=(0, 1)):
+    """Tables and report of a study with a verdict per claim; no verdict for those that it does not know."""
+    claims = [
+        {
+            "id": claim,
+            "claim": f"What {claim} says.",
+            "verdict": verdict,
+            "unit": None if verdict == "not tested" else "points",
+            **dict.fromkeys(("effect", "low", "high"), None if verdict == "not tested" else 12.34),
+        }
+        for claim, verdict in verdicts.items()
+    ]
+    facts = {
+        "data": [{"name": data, "train": 100, "validation": 20, "test": 30, "shape": [8, 8, 1], "source_md5": None}],
+        "runs": 8,
+        "seeds": list(seeds),
+        "code_version": ["0123456789ab"],
+    }
+    results, report = folder / "results" / name, folder / "reports" / name
+    (report / "figures").mkdir(parents=True)
+    results.mkdir(parents=True)
+    (results / "claims.json").write_text(json.dumps(claims))
+    (results / "provenance.json").write_text(json.dumps(facts))
+    (report / "README.md").write_text(f"# Study {name}\n\n**{name} found it.** [C1](#c1)\n")
+    (report / "figures" / "accuracy.svg").touch()
+
+
+def index(folder):
+    return write_index(folder / "results", folder / "reports").read_text()
+
+
+def section(page, heading):
+    return page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+def row(page, claim):
+    (line,) = re.findall(rf"^\| <a id=\"{claim.lower()}\"></a>.*$", page, re.MULTILINE)
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_verdicts_stand_side_by_side_with_effects_and_a_hyphen_where_nothing_was_tested(tmp_path):
+    study(tmp_path, "small", {"C1": "supported", "C2": "not tested"})
+    study(tmp_path, "wide", {"C1": "inconclusive", "C3": "refuted"}, seeds=(0,))
+    page = index(tmp_path)
+    assert row(page, "C1") == [
+        "[✓ supported](small/README.md#c1)<br>12.3 [12.3, 12.3]",
+        "[? inconclusive](wide/README.md#c1)<br>12.3 [12.3, 12.3]",
+    ]
+    assert row(page, "C2") == ["-", "-"]
+    assert row(page, "C3") == ["-", "[✗ refuted](wide/README.md#c3)<br>12.3 [12.3, 12.3]"]
+
+
+def test_the_answer_comes_first_and_counts_every_claim_once(tmp_path):
+    study(tmp_path, "one", {"C1": "supported", "C2": "supported", "C3": "refuted", "C4": "inconclusive"})
+    study(tmp_path, "two", {"C1": "inconclusive", "C2": "refuted", "C3": "refuted", "C4": "not tested"})
+    answer = index(tmp_path).partition("| claim")[0]
+    ids = {
+        re.search(r"\*\*(.+)\*\*", line)[1]: re.findall(r"\[(C\d)\]", line)
+        for line in answer.splitlines()
+        if "**" in line
+    }
+    assert ids == {
+        "supported, and refuted by no study": ["C1"],
+        "refuted, and supported by no study": ["C3"],
+        "supported by one study and refuted by another": ["C2"],
+        "decided by none": ["C4"],
+    }
+
+
+def test_studies_on_different_data_that_disagree_are_named_with_their_data(tmp_path):
+    study(tmp_path, "digits", {"C1": "supported", "C2": "supported", "C3": "supported"})
+    study(tmp_path, "photos_study", {"C1": "refuted", "C2": "inconclusive", "C3": "supported"}, data="cifar10")
+    found = section(index(tmp_path), "Where studies disagree")
+    contradicted, _, unsettled = found.partition("Decided in one study")
+    assert (
+        "[C1](#c1) What C1 says: supported in digits, refuted in photos_study (cifar10). Here cifar10 and digits "
+        in (contradicted)
+    )
+    assert "[C2](#c2) What C2 says: supported in digits, inconclusive in photos_study (cifar10)" in unsettled
+    assert "C3" not in found
+    assert "All studies here are of one data set" not in found
+
+
+def test_a_disagreement_on_the_same_data_is_not_blamed_on_data(tmp_path):
+    study(tmp_path, "digits", {"C1": "supported"})
+    study(tmp_path, "other", {"C1": "refuted"})
+    found = section(index(tmp_path), "Where studies disagree")
+    assert "The data is the same (digits)" in found
+    assert "All studies here are of one data set, digits" in found
+
+
+def test_each_study_is_described_with_data_runs_code_figure_and_what_it_says_first(tmp_path):
+    study(tmp_path, "mine", {"C1": "supported"}, seeds=range(3))
+    page = section(index(tmp_path), "The studies")
+    for text in (
+        "[mine](mine/README.md)",
+        "mine found it.",
+        "digits, 100 training, 20 validation and 30 test images of 8 x 8 x 1",
+        "8 runs, 3 seeds (seeds 0 to 2)",
+        "1 supported",
+        "version 0123456789ab",
+        "(mine/figures/accuracy.svg)",
+    ):
+        assert text in page
+
+
+def test_a_report_without_claims_is_listed_and_tables_without_a_report_are_not(tmp_path):
+    study(tmp_path, "mine", {"C1": "supported"})
+    study(tmp_path, "unwritten", {"C1": "refuted"})
+    shutil.rmtree(tmp_path / "reports/unwritten")
+    (tmp_path / "reports/speed").mkdir()
+    (tmp_path / "reports/speed/README.md").write_text("# How fast\n\nAs fast as it goes. More of it below.\n")
+    page = index(tmp_path)
+    assert "### [How fast](speed/README.md)\n\nAs fast as it goes.\n" in page
+    assert "unwritten" not in page
+
+
+def test_without_studies_there_is_an_index_all_the_same(tmp_path):
+    (tmp_path / "reports").mkdir()
+    assert index(tmp_path).startswith("# Why is ReLU")
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    study(tmp_path, "mine", {"C1": "supported"})
+    (tmp_path / "results/mine/claims.json").write_text("[")
+    with pytest.raises(UserError, match=r"results/mine/claims.json is damaged"):
+        index(tmp_path)
+
+
+def test_the_committed_index_is_what_the_command_makes_of_committed_tables(tmp_path):
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "results/*.json", "reports"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    assert index(tmp_path) == (ROOT / "reports/README.md").read_text()
+
+
+def anchors(page):
+    """What a link can lead to: named places, and headings as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return set(re.findall(r'<a id="([^"]+)">', page)) | {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_link_of_the_committed_index_leads_somewhere():
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "reports/README.md").read_text())
+    assert len(links) > 30
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = ROOT / "reports" / (path or "README.md")
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
