@@ -6,6 +6,7 @@ same way works at any moment too, within an import or within a library that has 
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -77,10 +78,15 @@ def end_with_parent(parent: int | None = None, end: Callable[[], object] = lambd
         end: what to do then.
     """
     parent = parent or os.getppid()
+    starter = multiprocessing.parent_process()
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_SECONDS)
+        if starter is not None and starter.pid == parent and starter.sentinel is not None:
+            # a copy that a fork server made, whose own parent is that server
+            starter.join()
+        else:
+            while os.getppid() == parent:
+                time.sleep(PARENT_SECONDS)
         end()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
