@@ -38,10 +38,18 @@ def exits(x):
 def leaves(x):
     sys.exit("enough")
 
+# what an activation does to the few numbers with which it is tried first is told as its own failure
+def is_training(x):
+    return x.dim() == 4 and len(x) > 2
+
 def python_memory(x):
-    raise MemoryError
+    if is_training(x):
+        raise MemoryError
+    return torch.relu(x)
 
 def torch_memory(x):
+    if not is_training(x):
+        return torch.relu(x)
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (1 << 35, before[1]))
     try:
