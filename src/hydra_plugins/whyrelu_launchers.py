@@ -17,7 +17,7 @@ from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import DictConfig, OmegaConf
 
-from whyrelu.interruption import end_with_parent
+from whyrelu.interruption import block, end_with_parent
 
 
 # No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot
@@ -136,6 +136,18 @@ class WorkersLauncher(JoblibLauncher):  # type: ignore[misc]
             return None
         self.joblib["n_jobs"], notice = workers(needs)
         return notice
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Do the jobs, in processes that no Ctrl-C reaches."""
+        from multiprocessing import resource_tracker as of_python
+
+        from joblib.externals.loky.backend import resource_tracker as of_loky
+
+        # where these are started first, they let signals through to what is started next
+        of_python.ensure_running()
+        of_loky.ensure_running()
+        block()
+        return super().launch(job_overrides, initial_job_idx)  # type: ignore[no-any-return]
 
 
 class _Elsewhere(Launcher):
