@@ -17,7 +17,7 @@ from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import DictConfig, OmegaConf
 
-from whyrelu.interruption import end_with_parent
+from whyrelu.interruption import block, end_with_parent
 
 
 # No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot
@@ -148,9 +148,14 @@ class WorkersLauncher(JoblibLauncher):  # type: ignore[misc]
         return notice
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Do the jobs in processes that begin as copies of one in which all is imported."""
+        """Do the jobs in processes that begin as copies of one in which all is imported, and that no Ctrl-C reaches."""
+        from joblib.externals.loky.backend import resource_tracker
+
         from whyrelu.launch.forkserver import processes_are_copies
 
+        # where it is started first, it lets signals through to what is started next
+        resource_tracker.ensure_running()
+        block()
         with processes_are_copies(self._copies):
             return super().launch(job_overrides, initial_job_idx)  # type: ignore[no-any-return]
 

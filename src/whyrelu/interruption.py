@@ -25,6 +25,8 @@ PARENT_SECONDS = 0.5
 _SHOW_CURSOR = b"\x1b[?25h"
 
 _actions: list[Callable[[], object]] = []
+_heard: set[signal.Signals] = set()
+_ending = threading.Lock()
 
 
 def end_on_signals() -> None:
@@ -38,13 +40,20 @@ def end_on_signals() -> None:
     # without a mask (Windows) Python's own handling stays
     if not heard or not hasattr(signal, "pthread_sigmask"):
         return
-    signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+    _heard.update(heard)
+    block()
     for number in heard:
         signal.signal(number, _handle)
     # what tidies up after processes that were killed would say so
     ignored = "ignore:resource_tracker"
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
     threading.Thread(target=lambda: _end(signal.sigwait(heard)), name="signals", daemon=True).start()
+
+
+def block() -> None:
+    """Block again in this thread, for the processes that it starts, what a library has let through meanwhile."""
+    if _heard:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _heard)
 
 
 @contextmanager
@@ -102,6 +111,9 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 
 def _end(number: int) -> None:
+    # a second signal may come to another thread, or in the midst of this
+    if not _ending.acquire(blocking=False):
+        return
     said = (
         f"error: interrupted by {signal.Signals(number).name}; what is finished is kept, and the same command goes on "
         "where this one stopped\n"

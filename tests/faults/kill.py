@@ -231,7 +231,7 @@ class Harness:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(moment * life - (time.monotonic() - began))
             if way.signal != KILL:
-                while process.poll() is None and not hears(process.pid, way.signal):
+                while process.poll() is None and not hears(process.pid):
                     time.sleep(0.002)
             if process.poll() is not None:
                 self._check_end(process.returncode, name, folder)
@@ -364,14 +364,14 @@ def _but(kept: Sequence[str]) -> Callable[[str, list[str]], list[str]]:
     return lambda folder, names: [name for name in names if name not in (STUDY, *kept)]
 
 
-def hears(pid: int, number: int) -> bool:
-    """Whether a process has come so far that it blocks a signal: before that, Python itself is still starting."""
+def hears(pid: int) -> bool:
+    """Whether a process has come so far that it handles SIGTERM: before that, Python itself is still starting."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
-    blocked = next(line for line in status.splitlines() if line.startswith("SigBlk:"))
-    return bool(int(blocked.split()[1], 16) >> (number - 1) & 1)
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (TERM - 1) & 1)
 
 
 def alive(session: int) -> list[str]:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from whyrelu.interruption import block
+
 IMPORTED = ["whyrelu.configuration.composition", "whyrelu.launch.sweep", "whyrelu.training.fit"]
 # Of the server and its copies, for which it would be too late once those are imported.
 ENVIRONMENT = {
@@ -30,8 +32,12 @@ def start() -> None:
     """Start the server, which imports by itself; it ends with this process."""
     if not IS_SAFE:
         return
+    from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
+    # where it is started first, it lets signals through to what is started next
+    resource_tracker.ensure_running()
+    block()
     multiprocessing.set_forkserver_preload(IMPORTED)
     # Python 3.11 does not give its server the path of the script, without which it would silently import nothing
     source = str(Path(__file__).resolve().parents[2])
