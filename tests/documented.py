@@ -1,0 +1,111 @@
+"""What the pages of the project tell a person to type, and a copy of the project in which it can be typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# In the copy networks and data are as small as they may be, so that commands can be typed as they stand.
+_SMALLER = {
+    "conf/trainer/cpu.yaml": {"max_epochs: 15": "max_epochs: 1"},
+    "conf/data/digits.yaml": {"validation_size: 237": "validation_size: 237\ntrain_size: 64"},
+    "conf/train.yaml": {
+        "\nwidth: 16": "\nwidth: 2",
+        "sqlite:///mlflow.db": "null",
+        # of tuning one seed and no more rates than the grid has
+        "  seeds: 3": "  seeds: 1",
+        "  extensions: 2": "  extensions: 0",
+    },
+    "conf/experiment/digits.yaml": {"width: 16": "width: 2", "max_epochs: 15": "max_epochs: 1", "seeds: 2": "seeds: 1"},
+    "conf/timing/quick.yaml": {
+        "seconds: 8": "seconds: 1",
+        "sizes: [4096, 65536, 1048576]": "sizes: [4096]",
+        "widths: [16, 32, 64]": "widths: [2, 4]",
+        "wait: 2": "wait: 0",
+    },
+}
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """What stands in the fenced blocks of these languages."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [content for language, content in found if language in languages]
+
+
+def commands(text: str) -> list[str]:
+    """Every line of the fenced sh blocks as one command, without comments; a line may go on after a backslash."""
+    lines = "".join(blocks(text, "sh")).replace("\\\n", " ").splitlines()
+    bare = [re.sub(r"\s+#.*", "", line).rstrip() for line in lines]
+    return [line for line in bare if line]
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading of the second level; empty if there is none."""
+    return text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+def write_files(text: str, folder: Path) -> list[str]:
+    """Write the files of a page: blocks of Python or YAML whose first line names one, `# conf/init/mine.yaml`."""
+    names = []
+    for content in blocks(text, "python", "yaml"):
+        named = re.match(r"# ([\w./]+\.(?:py|yaml))\n", content)
+        if named is not None:
+            (folder / named[1]).write_text(content)
+            names.append(named[1])
+    return names
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of the project with small settings, a repository of its own, and this environment as its .venv."""
+    listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "reports/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    for name, changes in _SMALLER.items():
+        text = (folder / name).read_text()
+        for before, after in changes.items():
+            assert before in text, f"{name} has no {before!r}"
+            text = text.replace(before, after)
+        (folder / name).write_text(text)
+    (folder / ".venv").symlink_to(sys.prefix)
+    _git(folder, "init", "--quiet")
+    _git(folder, "add", "--all")
+    _git(folder, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=Copy")
+    return folder
+
+
+def typed(folder: Path, lines: list[str], further: Mapping[str, str] | None = None) -> str:
+    """Type lines into one shell, which stops at the first that goes wrong.
+
+    Args:
+        folder: where.
+        lines: as on a page.
+        further: settings that are added behind lines, by what is in them.
+
+    Returns:
+        what was printed.
+    """
+    added = [" ".join([line, *(text for part, text in (further or {}).items() if part in line)]) for line in lines]
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(added)],
+        cwd=folder,
+        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
