@@ -14,6 +14,7 @@ import yaml
 from whyrelu.runs.store import Record
 from whyrelu.tracking.client import artifact_location
 from whyrelu.tracking.content import Content, cell_content, latest_of_each_seed, run_content
+from whyrelu.tracking.shared_views import shared_view_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,9 +27,9 @@ RUNS_PER_PAGE = 1_000
 
 DESCRIPTION = """Study **{study}**: one run for each cell (all factors but the seed), its seeds as the runs below it.
 
-To compare cells, search for `tags.kind = 'cell'` and open the chart view; to see how they learned, search for
-`tags.kind = 'run'` and group by `activation` and `depth`. Made from the folders of finished runs:
-`python src/track.py` completes or rebuilds it.
+`make mlflow` prints the addresses of its views: cells beside each other, their seeds, how they learned. By hand: search
+for `tags.kind = 'cell'` and open the chart view, or for `tags.kind = 'run'` and group by `activation` and `depth`. Made
+from the folders of finished runs: `python src/track.py` completes or rebuilds it.
 """
 
 # How the UI opens it, and the metric it shows first.
@@ -70,12 +71,16 @@ class StudyView:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             tags = EXPERIMENT_TAGS | {"study": self.study, "mlflow.note.content": DESCRIPTION.format(study=self.study)}
+            tags |= shared_view_tags()
             location = artifact_location(self.client.tracking_uri, self.study)
             self.experiment = _known(self.client.create_experiment(name, artifact_location=location, tags=tags))
             return
         self.experiment = _known(found.experiment_id)
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(self.experiment)
+        for key, value in shared_view_tags().items():
+            if found.tags.get(key) != value:
+                self.client.set_experiment_tag(self.experiment, key, value)
         for run in self._all_runs():
             self._take_in(run)
 
