@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 # nothing here talks to anyone
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: reproduce study test check lock audit bench bench-scale mlflow clean
+.PHONY: reproduce study test check lock audit bench bench-scale notebook mlflow clean
 .DEFAULT_GOAL := reproduce
 
 # what `make study` leaves if it is killed
@@ -74,6 +74,10 @@ mlflow: $(VENV)/installed
 # What a hundred thousand runs cost: simulates them below the folder for temporary files, and writes into docs/scale.md
 bench-scale: $(VENV)/installed
 	python benchmarks/scale.py
+
+# The outputs of the notebook, as they are committed: a few minutes; what is trained is kept in notebooks/relu_vs_sigmoid/
+notebook: $(VENV)/installed
+	python notebooks/execute.py
 
 # What can be made again: not the runs, which cost hours
 clean:
