@@ -51,6 +51,7 @@ EXCUSED = {
     "make reproduce": ("ten minutes; CI does it after the tests", is_in_ci),
     "make test": ("it is what runs this test", is_in_ci),
     "make bench": ("twenty minutes with nothing else running; its parts: tests/benchmarks", is_target),
+    "make notebook": ("minutes; the notebook itself: tests/test_notebook.py", is_target),
     "make lock": ("asks package indexes", is_target),
     "make mlflow": ("runs until it is stopped: tests/faults/test_security.py", is_target),
     "dvc exp run -S study=cifar10": ("downloads CIFAR-10 and takes a GPU or patience", would_run),
