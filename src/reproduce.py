@@ -7,6 +7,12 @@ python src/reproduce.py digits 0a1b2c 3d4e5f    # these runs; the beginning of a
 The runs of this checkout are neither used nor changed.
 """
 
+from whyrelu.interruption import end_on_signals
+
+if __name__ == "__main__":
+    # before what takes a second to import
+    end_on_signals()
+
 from whyrelu.commandline import reports_errors
 
 

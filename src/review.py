@@ -4,6 +4,12 @@ python src/review.py                           of http://127.0.0.1:5000
 python src/review.py http://127.0.0.1:5001     of another
 """
 
+from whyrelu.interruption import end_on_signals
+
+if __name__ == "__main__":
+    # before what takes a second to import
+    end_on_signals()
+
 import sys
 
 from whyrelu.commandline import reports_errors

@@ -75,6 +75,8 @@ def checkout(folder: Path) -> Path:
             text = text.replace(before, after)
         (folder / name).write_text(text)
     (folder / ".venv").symlink_to(sys.prefix)
+    # or make would empty the environment to install a lock that it takes for newer
+    os.utime(folder / "requirements.lock", (0, 0))
     _git(folder, "init", "--quiet")
     _git(folder, "add", "--all")
     _git(folder, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message=Copy")

@@ -159,6 +159,32 @@ def test_an_action_that_hangs_does_not_keep_the_command(start: Start) -> None:
     assert process.returncode == 143
 
 
+def test_a_main_thread_that_comes_to_its_end_meanwhile_takes_nothing_away(start: Start) -> None:
+    process = start(
+        """
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+ending = threading.Event()
+def act():
+    ending.set()
+    time.sleep(0.6)
+with at_end(act):
+    print('ready', flush=True)
+    ending.wait()
+"""
+    )
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert session(process) == []
+
+
+def test_a_pipe_that_nobody_reads_does_not_keep_the_command(start: Start) -> None:
+    process = start("os.set_blocking(2, False)\ntry:\n  while True: os.write(2, b'.' * 65536)\n"
+                    "except BlockingIOError: os.set_blocking(2, True)\n" + READY + "time.sleep(600)")  # fmt: skip
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+
+
 def test_children_that_others_end_by_signals_can_be_ended_so(start: Start) -> None:
     process = start(
         f"""

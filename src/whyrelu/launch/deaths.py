@@ -25,7 +25,7 @@ def how_it_died(error: BaseException) -> str:
     said = one_line(error)
     if listed := _EXITS.search(said):
         ends = [_end(name, int(code)) for name, code in _EXIT.findall(listed[1])]
-        return " or ".join(dict.fromkeys(ends))
+        return " or ".join(dict.fromkeys(ends)) or "its exit code is not known"
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 

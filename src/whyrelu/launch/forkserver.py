@@ -1,8 +1,7 @@
 """Workers of joblib that begin as copies of one process in which PyTorch and Lightning are imported.
 
-Importing them takes seconds of computing and hundreds of megabytes. The fork server of Python does it once, while the
-command composes its grid; workers then start at once, those that replace one that died too, and share the memory of
-what was imported.
+Importing them takes seconds of computing and hundreds of megabytes. The fork server of Python does it once; workers
+then start at once, those that replace one that died too, and share the memory of what was imported.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ IS_SAFE = sys.platform == "linux"
 
 
 def start() -> None:
-    """Start the server, which imports by itself; it ends with this process."""
+    """Start the server if it is not there, which imports by itself; it ends with this process."""
     if not IS_SAFE:
         return
     from multiprocessing import resource_tracker

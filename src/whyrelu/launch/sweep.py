@@ -131,7 +131,7 @@ def _launch(waiting: Sequence[PlannedRun], launcher: Launcher, display: SweepDis
                     ended_now, _ = display.ended_and_running()
                     for run in batch:
                         if run.run_id not in ended_now:
-                            display.take(_death(run, again))
+                            display.take(_death(run, again, alone=len(batch) == 1))
             waiting = rest
     return returns
 
@@ -143,12 +143,19 @@ def _batches(suspects: list[PlannedRun], launcher: Launcher) -> list[list[Planne
     return [[run] for run in suspects]
 
 
-def _death(run: PlannedRun, error: Exception) -> Event:
-    """Record that the worker of a run died for the second time."""
+def _death(run: PlannedRun, error: Exception, alone: bool) -> Event:
+    """Record that the worker of a run died for the second time.
+
+    Args:
+        run: what it was at.
+        error: the launcher's, which may be of another run unless this one was tried alone.
+        alone: whether it was.
+    """
+    reason = f"its worker died twice{'' if alone else ', or another beside it did'}: {how_it_died(error)}"
     try:
-        record = record_death(run.config, f"its worker died twice: {how_it_died(error)}")
+        record = record_death(run.config, reason)
     except UserError as unwritable:
-        return Event("failed", run.run_id, f"its worker died twice: {how_it_died(error)}; {unwritable}")
+        return Event("failed", run.run_id, f"{reason}; {unwritable}")
     # another sweep may have done it meanwhile
     return Event("failed" if record["status"] == "failed" else "skipped", run.run_id, describe(record))
 

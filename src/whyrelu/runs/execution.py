@@ -19,7 +19,7 @@ from whyrelu.data.preparation import prepare
 from whyrelu.errors import UserError, notice, one_line
 from whyrelu.memory import refuse_what_cannot_fit
 from whyrelu.runs.identity import factors, run_id
-from whyrelu.runs.store import ATTEMPTS, ERROR, Record, RunStore
+from whyrelu.runs.store import ATTEMPTS, ERROR, Record, RunStore, write_whole
 
 if TYPE_CHECKING:
     from whyrelu.diagnostics.callback import Findings
@@ -220,7 +220,7 @@ class _Attempts:
     def add(self, epoch: int) -> None:
         self.epochs.append(epoch)
         try:
-            self._path.write_text(json.dumps(self.epochs))
+            write_whole(json.dumps(self.epochs).encode(), self._path)
         except OSError as error:
             raise UserError(f"cannot write {self._path}: {error.strerror}") from error
 

@@ -157,10 +157,10 @@ class RunStore:
                 np.save(buffer, layers, allow_pickle=False)
                 checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
                 record = {**record, "diagnostics": {**record["diagnostics"], "sha256": checksum}}
-                _write_whole(buffer.getvalue(), folder / LAYERS)
+                write_whole(buffer.getvalue(), folder / LAYERS)
             # last, because it is the mark of being done
             content = sealed(record)
-            _write_whole(content, folder / RECORD)
+            write_whole(content, folder / RECORD)
         except OSError as error:
             raise UserError(f"cannot write {folder / RECORD}: {error.strerror}; nothing finished is lost") from error
         if record["status"] != "failed":
@@ -245,7 +245,7 @@ def refresh(folder: Path) -> None:
         folder.chmod(folder.stat().st_mode & 0o7777)
 
 
-def _write_whole(content: bytes, path: Path) -> None:
+def write_whole(content: bytes, path: Path) -> None:
     """Write a file so that it is whole or not there, even after a power cut."""
     partial = path.with_name(f"{path.name}.partial")
     try:
