@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,29 @@ def test_a_sweep_ends_while_the_server_keeps_its_answers_back(
         # the server is away still
         assert refusal(capfd, "track.py", f"mlflow.tracking_uri={address}") == f"error: {address}: no answer"
         assert not release.is_set()
+    assert found() == expected
+    completes(f"sqlite:///{tmp_path}/mlflow.db", 2, capfd)
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """A server that is up and wants everybody to come again in an hour."""
+    with serving(lambda request: send(request, 503, b"", Retry_After="3600")) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("server", "why"),
+    [(lambda: nullcontext("http://127.0.0.1:9"), "connection refused"), (refusing, "it answers with error 503")],
+    ids=["down at the start", "refusing"],
+)
+def test_a_sweep_does_not_need_the_server(
+    server: Any, why: str, expected: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with server() as address:
+        sweep([*TRACKED, f"mlflow.tracking_uri={address}"])
+        (line,) = [line for line in capfd.readouterr().err.splitlines() if "MLflow" in line]
+    assert line.startswith(f"MLflow: 2 of 2 runs are not logged ({address}: {why}")
     assert found() == expected
     completes(f"sqlite:///{tmp_path}/mlflow.db", 2, capfd)
 
