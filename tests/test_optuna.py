@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-TRAIN = Path(__file__).resolve().parents[1] / "src" / "train.py"
+from typed import SOURCE, python
+
 TINY = ["activation=relu", "depth=1", "width=4", "trainer.max_epochs=1", "data.train_size=128"]
 OFF = "mlflow.tracking_uri=null"
 SPACE = "lr=tag(log, interval(0.001, 1.0))"
@@ -22,15 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def search(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TRAIN), "-m", "hydra/sweeper=optuna", *TINY, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | environment,
-        check=False,
-    )
+    return python(folder, "train.py", "-m", "hydra/sweeper=optuna", *TINY, *arguments, **environment)
 
 
 def error_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -132,7 +125,7 @@ def test_without_the_extra_its_name_is_said(folder, tmp_path):
             for plugin in path.glob("hydra_joblib*") if path.name == "hydra_plugins" else ():
                 (tmp_path / "hydra_plugins").mkdir(exist_ok=True)
                 (tmp_path / "hydra_plugins" / plugin.name).symlink_to(plugin)
-    command = [sys.executable, "-S", str(TRAIN), "-m", "hydra/sweeper=optuna", *TINY, SPACE, OFF]
+    command = [sys.executable, "-S", str(SOURCE / "train.py"), "-m", "hydra/sweeper=optuna", *TINY, SPACE, OFF]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
     assert "pip install '.[optuna]'" in error_line(done)
