@@ -93,9 +93,11 @@ def end_with_parent(parent: int | None = None, end: Callable[[], object] = lambd
     """End this process when the one that started it is gone, killed without a chance to end others.
 
     Args:
-        parent: that process, which may be gone already; the present one by default.
+        parent: that process, which may be gone already; by default the present one, or the one that had it start this
+            through a shell.
         end: what to do then.
     """
+    shell = None if parent else _shell_between()
     parent = parent or os.getppid()
     starter = multiprocessing.parent_process()
 
@@ -104,11 +106,35 @@ def end_with_parent(parent: int | None = None, end: Callable[[], object] = lambd
             # a copy that a fork server made, whose own parent is that server
             starter.join()
         else:
-            while os.getppid() == parent:
+            while os.getppid() == parent and (shell is None or shell()):
                 time.sleep(PARENT_SECONDS)
         end()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _shell_between() -> Callable[[], bool] | None:
+    """Whether the process that gave its shell this script to run is still there; None without such a shell.
+
+    Some shells become what they are given (bash), some start it and wait (dash), whatever happens to who started them.
+    """
+    import psutil
+
+    script = os.path.basename(sys.argv[0])
+    try:
+        shell = psutil.Process(os.getppid())
+        starter = shell.ppid()
+        is_between = script and any(script in word for word in shell.cmdline())
+    except psutil.Error:
+        return None
+
+    def is_there() -> bool:
+        try:
+            return bool(shell.ppid() == starter)
+        except psutil.Error:
+            return False
+
+    return is_there if is_between else None
 
 
 def end_command() -> None:

@@ -66,7 +66,7 @@ def test_a_run_alone_ends_in_order_and_goes_on_from_its_checkpoint(tmp_path: Pat
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (128 + number, EPITAPH.format(number.name))
-        assert alive(process.pid) == []
+        wait_until(lambda: not alive(process.pid))
         assert run_files(tmp_path) == []
     finally:
         end(process)
@@ -88,11 +88,18 @@ def numbers(path: Path) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "is_group"), [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True)]
+    ("number", "is_group", "shell"),
+    [
+        (signal.SIGINT, True, "/bin/sh"),
+        # a shell may become the stage or wait for it
+        (signal.SIGTERM, False, "/bin/sh"),
+        (signal.SIGTERM, False, "/bin/bash"),
+    ],
 )
 def test_a_stage_of_dvc_ends_with_it_and_the_pipeline_goes_on(
-    tmp_path: Path, number: signal.Signals, is_group: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, is_group: bool, shell: str
 ) -> None:
+    monkeypatch.setenv("SHELL", shell)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\nno_scm = true\nanalytics = false\n")
     stage = f"    cmd: {sys.executable} {SOURCE / 'stage.py'} train\n    params: [grid]\n"
