@@ -11,8 +11,6 @@ ROOT = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-import jinja2  # noqa: E402
-
 from benchmarks import figures, tables  # noqa: E402
 from benchmarks.acceptance import THREADS, lines  # noqa: E402
 from benchmarks.overhead import EPOCHS as SHORT_EPOCHS  # noqa: E402
@@ -20,6 +18,7 @@ from benchmarks.parts import read  # noqa: E402
 from benchmarks.reading import sentences  # noqa: E402
 from whyrelu.errors import UserError  # noqa: E402
 from whyrelu.report.style import drawing, save_svg  # noqa: E402
+from whyrelu.report.templating import markdown_environment  # noqa: E402
 from whyrelu.results.files import write_bytes  # noqa: E402
 
 
@@ -56,14 +55,7 @@ def write_page(results: Path, target: Path) -> Path:
 
 def render(found: Mapping[str, Any]) -> str:
     """Return the page as Markdown, of whatever parts were measured."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "benchmarks"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = markdown_environment(ROOT / "benchmarks")
     targets = lines(found)
     asked = [line for line in targets if line.is_target and line.found is not None]
     context = {

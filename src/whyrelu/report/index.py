@@ -8,16 +8,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from whyrelu.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
 from whyrelu.report.ledger import MARKS
 from whyrelu.report.provenance import seeds_text
+from whyrelu.report.templating import markdown_environment
 from whyrelu.report.text import MISSING, estimate, listing, plural
 from whyrelu.results.files import read_json, write_bytes
 from whyrelu.results.labels import value_text
 
-_TEMPLATES = Path(__file__).parent / "templates"
 # The figure that stands for a report, the first of these that it has.
 _HEADLINES = ("accuracy", "throughput")
 _DECIDED = (SUPPORTED, REFUTED)
@@ -72,14 +70,7 @@ def write_index(results: Path, reports: Path) -> Path:
     entries.sort(key=lambda entry: (entry.data, -len(entry.facts["seeds"]), -entry.decided, entry.name))
     named = {entry.name for entry in entries}
     others = [_other(page) for page in pages if page.name not in named]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = markdown_environment()
     claims = _claims(entries)
     text = environment.get_template("index.md.jinja").render(
         answers=answer_sentences(entries, claims),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from whyrelu.report.accuracy_figure import accuracy_figures
 from whyrelu.report.answer import best_sentence, facet_answers, settings_sentences
 from whyrelu.report.commands import commands
@@ -27,13 +25,13 @@ from whyrelu.report.settings_figure import settings_failures_figure
 from whyrelu.report.shares_figure import shares_figures, shares_sentence
 from whyrelu.report.study import Study
 from whyrelu.report.style import drawing, save_svg
+from whyrelu.report.templating import markdown_environment
 from whyrelu.report.text import listing, plural
 from whyrelu.report.time.section import time_section
 from whyrelu.report.why.section import Section, why_section
 from whyrelu.results.files import write_bytes
 from whyrelu.results.labels import value_text
 
-_TEMPLATES = Path(__file__).parent / "templates"
 # Longer tables are folded.
 _MOST_ROWS = 32
 
@@ -90,14 +88,7 @@ def render(study: Study, figures: dict[str, list[Illustration]], why: Section, t
     """
     places = (*figures.values(), why.illustrations, time.illustrations)
     names = [illustration.name for place in places for illustration in place]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = markdown_environment()
     environment.filters["cell"] = _table_text
     template = environment.get_template("report.md.jinja")
     return template.render(**_context(study, names), figures=figures, why=why, time=time)
