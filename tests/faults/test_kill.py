@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.kill import EPITAPH, SOURCE, alive, kill, run_files
+from faults.aftermath import run_files
+from faults.kill import EPITAPH, SOURCE, alive, kill
 
 TINY = ["activation=relu", "depth=1", "width=2", "data.train_size=64", "trainer.checkpoint_seconds=0"]
 LONG = ["trainer.max_epochs=100000", "mlflow.tracking_uri=null"]
