@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from whyrelu.statistics.differences import Pair, difference_and_variance, variance_of_mean
 from whyrelu.statistics.samples import Sample, all_equal, as_sample, mean, standard_deviation, without_rounding
 from whyrelu.statistics.shared_resampling import (
-    Pair,
     arrangement_sums,
     bootstrap_superiorities,
     is_large,
@@ -168,7 +168,7 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
             rng=np.random.default_rng(seed),
         ).pvalue
     difference, variance = difference_and_variance(a, b)
-    parts = [np.var(group, axis=-1, ddof=1) / group.shape[-1] for group in (a, b)]
+    parts = [variance_of_mean(group) for group in (a, b)]
     freedoms = np.array([group.shape[-1] - 1 for group in (a, b)])
     welch = welch_p(difference, variance, np.stack(parts, axis=-1), freedoms)
     return np.asarray(np.maximum(ps, welch), dtype=np.float64)
@@ -224,20 +224,6 @@ def studentised(first: Sample, second: Sample, axis: int = -1) -> NDArray[np.flo
         axis: of the runs.
     """
     return bounded(*difference_and_variance(first, second, axis))
-
-
-def difference_and_variance(
-    first: Sample, second: Sample, axis: int = -1
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Difference of means, and the variance of that difference with unequal variances; shapes (...).
-
-    Args:
-        first: shape (..., runs).
-        second: shape (..., runs of the other group).
-        axis: of the runs.
-    """
-    variances = [np.var(group, axis=axis, ddof=1) / group.shape[axis] for group in (first, second)]
-    return np.mean(first, axis=axis) - np.mean(second, axis=axis), variances[0] + variances[1]
 
 
 def bounded(difference: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ from scipy import stats
 
 from whyrelu.statistics.contrasts import (
     bounded,
-    difference_and_variance,
     percentiles,
     ranks,
     shared_permutation_p,
@@ -18,13 +17,11 @@ from whyrelu.statistics.contrasts import (
     welch_p,
     within_reach,
 )
+from whyrelu.statistics.differences import Pair, difference_and_variance, summed, variance_of_mean
 from whyrelu.statistics.samples import Sample, as_sample, without_rounding
 from whyrelu.statistics.shared_resampling import bootstrap_superiorities, is_large
 from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES, Estimate
 from whyrelu.statistics.welch import Combination, combine
-
-# The runs of the first and of the second group at one depth, shapes (runs,).
-Pair = tuple[Sample, Sample]
 
 
 def pooled_difference(pairs: Sequence[Pair], confidence: float = CONFIDENCE) -> Estimate:
@@ -108,7 +105,7 @@ def pooled_permutation_p(pairs: Sequence[Pair], seed: int, resamples: int = RESA
     ]
     shares = all(is_large(a, b) for a, b in scaled)
     p = shared_permutation_p(scaled, resamples) if shares else _own_permutation_p(scaled, seed, resamples)
-    parts = np.array([np.var(arm, ddof=1) / len(arm) for pair in scaled for arm in pair])
+    parts = np.array([variance_of_mean(arm) for pair in scaled for arm in pair])
     freedoms = np.array([len(arm) - 1 for pair in scaled for arm in pair])
     difference = np.sum([np.mean(a) - np.mean(b) for a, b in scaled])
     return max(p, float(welch_p(difference, parts.sum(), parts, freedoms)))
@@ -125,8 +122,7 @@ def _own_permutation_p(scaled: Sequence[Pair], seed: int, resamples: int) -> flo
             difference_and_variance(stratum[..., :first], stratum[..., first:])
             for stratum, (first, _) in zip(np.split(runs, borders, axis=-1), sizes, strict=True)
         ]
-        difference, variance = (np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
-        return bounded(difference, variance)
+        return bounded(*summed(parts))
 
     def permuted(size: tuple[int, ...]) -> Sample:
         strata = [np.concatenate(pair) for pair in scaled]

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whyrelu.statistics.differences import Difference, Pair, summed
+
 # Runs of both groups together from which on draws are shared; below them each comparison has its own, seeded by name.
 LARGE = 64
 
@@ -23,16 +25,13 @@ LARGE = 64
 _BLOCK = 1 << 20
 _BLOCKS = 64
 
-# Groups of one stratum, shapes (runs,).
-Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
-
 
 def is_large(*groups: NDArray[np.float64]) -> bool:
     """Whether groups, shapes (..., runs), have so many runs together that draws are shared."""
     return sum(int(group.shape[-1]) for group in groups) >= LARGE
 
 
-def arrangement_sums(pairs: Sequence[Pair], resamples: int) -> Iterator[tuple[NDArray[np.float64], ...]]:
+def arrangement_sums(pairs: Sequence[Pair], resamples: int) -> Iterator[Difference]:
     """Differences of means and their variances when runs change groups within their stratum, summed over strata.
 
     Args:
@@ -44,16 +43,14 @@ def arrangement_sums(pairs: Sequence[Pair], resamples: int) -> Iterator[tuple[ND
     """
     for rows, block in _blocks(pairs, resamples):
         parts = [
-            _difference_and_variance(_arrangements(len(a), len(b), stratum, block, rows), a, b)
-            for stratum, (a, b) in enumerate(pairs)
+            _arranged(_arrangements(len(a), len(b), stratum, block, rows), a, b) for stratum, (a, b) in enumerate(pairs)
         ]
-        yield tuple(np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
+        yield summed(parts)
 
 
-def observed_sums(pairs: Sequence[Pair]) -> tuple[NDArray[np.float64], ...]:
+def observed_sums(pairs: Sequence[Pair]) -> Difference:
     """What `arrangement_sums` gives for the groups as they are, computed alike; shapes (1,)."""
-    parts = [_difference_and_variance(_labels(len(a), len(b))[None], a, b) for a, b in pairs]
-    return tuple(np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
+    return summed([_arranged(_labels(len(a), len(b))[None], a, b) for a, b in pairs])
 
 
 def bootstrap_superiorities(pairs: Sequence[Pair], resamples: int) -> NDArray[np.float64]:
@@ -105,10 +102,11 @@ def _counts(runs: int, group: int, block: int, rows: int) -> NDArray[np.uint8]:
     return np.bincount(places.ravel(), minlength=rows * runs).reshape(rows, runs).astype(np.uint8)
 
 
-def _difference_and_variance(
-    is_first: NDArray[np.uint8], first: NDArray[np.float64], second: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Difference of means and its variance for arrangements of both groups, (rows, runs); shapes (rows,)."""
+def _arranged(is_first: NDArray[np.uint8], first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
+    """Difference of means and its variance for arrangements of both groups, (rows, runs); shapes (rows,).
+
+    What `difference_and_variance` gives for each of them, up to rounding: sums instead of values, by one product.
+    """
     values = np.concatenate([first, second])
     # sums of squares keep their digits if means are small
     values = values - values.mean()
