@@ -1,0 +1,55 @@
+"""What the README says was found is what the published studies say: verdicts, numbers, speed."""
+
+import json
+import re
+
+import pytest
+
+from documented import ROOT, section
+
+PAGE = (ROOT / "README.md").read_text()
+FOUND = section(PAGE, "What it found")
+ROWS = [line.split("|")[1:-1] for line in FOUND.splitlines() if re.match(r"\| [✓✗?⇄] \|", line)]
+NUMBER = r"[-\d][\d.]*%?"
+
+
+def verdicts(claim: str) -> set[str]:
+    """Of a claim in all published studies."""
+    studies = [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*/claims.json"))]
+    return {found["verdict"] for study in studies for found in study if found["id"] == claim}
+
+
+def test_rows_are_read():
+    assert len(ROWS) >= 5
+    assert len({claim for _, what, _ in ROWS for claim in re.findall(r"\bC\d+\b", what)}) >= 10
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[1][:40].strip())
+def test_a_row_of_the_front_page_is_as_the_studies_say(row):
+    mark, what, came_out = row
+    for claim in re.findall(r"\[(C\d+)\]\(reports/README.md#", what):
+        decided = verdicts(claim) & {"supported", "refuted"}
+        expected = {"✓": {"supported"}, "✗": {"refuted"}, "?": set(), "⇄": {"supported", "refuted"}}[mark.strip()]
+        assert decided == expected, claim
+    # its numbers stand in the report that it names
+    (study,) = re.findall(r"\]\(reports/(\w+)/README.md\)", came_out)
+    report = (ROOT / "reports" / study / "README.md").read_text()
+    said = re.findall(NUMBER, came_out.partition("([")[0])
+    assert said
+    assert all(number.rstrip(".") in report for number in said)
+
+
+def test_the_headline_figure_is_there():
+    (figure,) = re.findall(r"!\[[^\]]+\]\((.+?)\)", FOUND)
+    assert (ROOT / figure).is_file()
+
+
+def test_the_speed_is_what_the_benchmark_says():
+    benchmark = (ROOT / "reports/benchmark/README.md").read_text()
+    said = re.search(r"([\d.]+) to ([\d.]+) in fp32, ([\d.]+) to ([\d.]+) in bf16", PAGE)
+    whole = re.search(r"at ([\d.]+) to ([\d.]+) times that of the template with the same precision", benchmark)
+    as_it_comes = re.search(r"In bf16 it is ([\d.]+) to ([\d.]+) times as fast as the template as it comes", benchmark)
+    assert said is not None and whole is not None and as_it_comes is not None
+    assert [float(number) for number in said.groups()] == [
+        pytest.approx(float(number), abs=0.05) for number in (*whole.groups(), *as_it_comes.groups())
+    ]
