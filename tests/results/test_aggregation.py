@@ -63,8 +63,8 @@ def test_metrics_of_a_grid():
         for depth in (2, 4)
     }
     assert metrics_of(records) == {
-        "runs": 8,
-        "failed_runs": 2,
+        "n": 8,
+        "failed": 2,
         "failures": {"relu": 0, "sigmoid": 2},
         "test_accuracy": {
             "relu": pytest.approx((mean["relu", 2] + mean["relu", 4]) / 2, abs=1e-4),

@@ -49,7 +49,7 @@ def test_anything_else_does(pair: tuple[Path, Path], tmp_path: Path) -> None:
     shutil.copytree(second, changed)
     for name, edit in {
         "claims.json": lambda claims: claims[0].update(evidence="otherwise"),
-        "metrics.json": lambda metrics: metrics.update(failed_runs=-1),
+        "metrics.json": lambda metrics: metrics.update(failed=-1),
         "provenance.json": lambda facts: facts.update(runs=-1),
     }.items():
         content = json.loads((changed / name).read_text())

@@ -91,13 +91,13 @@ def headline_metrics(cells: pd.DataFrame) -> dict[str, Any]:
     """A handful of numbers for `dvc metrics`, accuracies as fractions of 1 with four decimals.
 
     Returns:
-        `runs`, `failed_runs`, and per activation: `failures`; `test_accuracy`, the mean of its cells;
+        `n` and `failed`, numbers of runs, and per activation: `failures`; `test_accuracy`, the mean of its cells;
         `deepest_learned`, the largest depth at which at least half of the runs did not fail, 0 for none; and
         `difference` in mean accuracy per depth between relu (or the first activation) and sigmoid, where there is
         one. Where further factors vary, these four are given for each combination of them.
     """
     facets = facet_columns(cells)
-    metrics: dict[str, Any] = {"runs": int(cells["n"].sum()), "failed_runs": int(cells["failures"].sum())}
+    metrics: dict[str, Any] = {"n": int(cells["n"].sum()), "failed": int(cells["failures"].sum())}
     for label, part in cells.groupby(facet_labels(cells, facets), sort=False):
         numbers = _facet_metrics(part)
         metrics |= {str(label): numbers} if facets else numbers
