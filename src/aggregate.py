@@ -30,7 +30,9 @@ def main() -> None:
     directory = Path("results") / planned[0].config["study"]
     run_ids = [run.run_id for run in planned]
     given = {run.run_id: run.given_lr for run in planned}
-    del planned
+    data = [run.config["data"] for run in planned]
+    notes = {found["name"]: found["note"] for found in data if found["note"]}
+    del planned, data
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
     finished = finished_records(
         store.records_of(run_ids),
@@ -43,7 +45,8 @@ def main() -> None:
         lambda record: store.layers({**record, "run_id": trained_id(record["run_id"])}),
         overrides,
         directory,
-        lambda data: declared_thresholds(claims, data),
+        lambda name: declared_thresholds(claims, name),
+        notes,
     )
     verdicts = Counter(entry["verdict"] for entry in decide_study(claims, directory))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())

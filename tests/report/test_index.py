@@ -27,7 +27,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1)):
         for claim, verdict in verdicts.items()
     ]
     facts = {
-        "data": [{"name": data, "train": 100, "validation": 20, "test": 30, "shape": [8, 8, 1], "source_md5": None}],
+        "data": [{"name": data, "train": 100, "validation": 20, "test": 30, "shape": [8, 8, 1], "note": "small"}],
         "runs": 8,
         "seeds": list(seeds),
         "code_version": ["0123456789ab"],
@@ -111,7 +111,7 @@ def test_each_study_is_described_with_data_runs_code_figure_and_what_it_says_fir
     for text in (
         "[mine](mine/README.md)",
         "mine found it.",
-        "digits, 100 training, 20 validation and 30 test images of 8 x 8 x 1",
+        "digits, 100 training, 20 validation and 30 test images of 8 x 8 x 1 (small)",
         "8 runs, 3 seeds (seeds 0 to 2)",
         "1 supported",
         "version 0123456789ab",

@@ -1,3 +1,4 @@
+import json
 import re
 import runpy
 import shlex
@@ -106,6 +107,18 @@ def test_provenance_and_commands_are_on_the_page(usual):
     sweep = "experiment=digits 'seed=range(0,3)'"
     assert f"train.py -m {sweep}\npython src/theory.py -m {sweep}\npython src/aggregate.py {sweep}" in page
     assert "python src/report.py synthetic" in page
+
+
+def test_what_a_reader_must_know_of_the_images_is_on_the_page(tmp_path):
+    report_of(make_records(["relu", "sigmoid"], depths=[2]), tmp_path)
+    provenance = tmp_path / "results/synthetic/provenance.json"
+    facts = json.loads(provenance.read_text())
+    facts["data"][0] |= {"note": "scanned by hand", "source_md5": "0f0f"}
+    provenance.write_text(json.dumps(facts))
+    page = write_report(tmp_path / "results/synthetic", tmp_path / "reports/synthetic").read_text()
+    # with its size under the limits, and with where it comes from
+    assert page.count("classes (scanned by hand)") == 2
+    assert "of an archive with MD5 0f0f" in page
 
 
 def test_the_page_has_no_time_and_no_commit(usual):

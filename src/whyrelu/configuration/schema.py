@@ -81,6 +81,8 @@ class Data:
     # A mirror or local archive that replaces the official address, and its checksum.
     url: str | None = None
     md5: str | None = None
+    # What a reader of the report must know of the images, such as how an archive differs from the official one.
+    note: str | None = None
     # Images of the validation split, taken from the training images.
     validation_size: int = MISSING
     # Training images to use, None for all that are left.
@@ -296,7 +298,7 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             )
         elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
-        elif isinstance(value, str) and prefix.partition(".")[0] in NAMED_GROUPS:
+        elif isinstance(value, str) and (prefix.partition(".")[0] in NAMED_GROUPS or prefix + key == "data.note"):
             check_text(f"setting {prefix}{key}", value)
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")

@@ -211,7 +211,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     data = "; ".join(
         f"{found['name']}, {found['train']:,} training, {found['validation']:,} validation and {found['test']:,} test "
         f"images of {' x '.join(str(side) for side in found['shape'])}"
-        + (f" (of an archive with MD5 {found['source_md5']})" if found.get("source_md5") else "")
+        + (f" ({found['note']})" if found.get("note") else "")
         for found in facts["data"]
     )
     counts = {

@@ -85,10 +85,11 @@ def scope_sentence(study: Study) -> str:
 
 
 def data_sentences(study: Study) -> list[str]:
-    """Each data set with its images."""
+    """Each data set with its images, and what a reader must know of them."""
     return [
         f"{data['name']}: {data['train']:,} training, {data['validation']:,} validation and {data['test']:,} test "
         f"images of {' x '.join(str(side) for side in data['shape'])}, {data['classes']} classes"
+        + (f" ({data['note']})" if data.get("note") else "")
         for data in study.provenance["data"]
     ]
 
@@ -106,7 +107,11 @@ def fixed_settings(study: Study) -> list[str]:
 def provenance_rows(study: Study) -> list[tuple[str, str]]:
     """Label and text of each line of the table of provenance."""
     facts = study.provenance
-    fingerprints = ", ".join(f"{data['name']} {data['fingerprint']}" for data in facts["data"])
+    fingerprints = ", ".join(
+        f"{data['name']} {data['fingerprint']}"
+        + (f" of an archive with MD5 {data['source_md5']}" if data.get("source_md5") else "")
+        for data in facts["data"]
+    )
     rows = [
         ("runs", f"{plural(facts['runs'], 'run')} in {plural(len(study.cells), 'cell')}, {seeds_text(facts['seeds'])}"),
         ("data", "; ".join(data_sentences(study))),

@@ -31,6 +31,7 @@ def aggregate(
     overrides: Sequence[str],
     directory: Path,
     thresholds: Callable[[str], Sequence[float]] = lambda data: (),
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Write the tables of a study.
 
@@ -45,6 +46,7 @@ def aggregate(
         overrides: of the sweep that made them, as typed.
         directory: results/<study>, with theory.parquet of the same cells.
         thresholds: of validation accuracy, for each data set: when they are reached is in convergence.parquet.
+        notes: what a reader must know of the images, by the name of the data set.
 
     Raises:
         UserError: no runs, a failed or incomplete one, one run twice, or runs of several studies; or no prediction.
@@ -78,7 +80,7 @@ def aggregate(
     cells = cells_table(tables.runs)
     write_table(cells, directory / "cells.parquet")
     write_json(headline_metrics(cells), directory / "metrics.json")
-    write_json(_provenance(tables, facts, overrides), directory / "provenance.json")
+    write_json(_provenance(tables, facts, overrides, notes or {}), directory / "provenance.json")
 
 
 def _passed_on(batches: Iterable[pd.DataFrame], take: Callable[[pd.DataFrame], None]) -> Iterator[pd.DataFrame]:
@@ -150,7 +152,7 @@ class _Facts:
         return {name: sorted(found) for name, found in sorted(versions.items())}
 
 
-def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict[str, Any]:
+def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str], notes: Mapping[str, str]) -> dict[str, Any]:
     common = dict(tables.common)
     return {
         "study": common.pop("study"),
@@ -159,7 +161,7 @@ def _provenance(tables: Tables, facts: _Facts, overrides: Sequence[str]) -> dict
         "seeds": sorted({int(seed) for seed in tables.runs["seed"]}),
         "common": {name: value for name, value in common.items() if name != "seed"},
         "implied": tables.implied,
-        "data": facts.data(),
+        "data": [{**data, "note": notes[data["name"]]} if data["name"] in notes else data for data in facts.data()],
         **facts.machine(),
         "libraries": facts.libraries(),
     }

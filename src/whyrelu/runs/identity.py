@@ -20,6 +20,7 @@ IRRELEVANT = frozenset(
         "data.root",
         "data.url",
         "data.md5",
+        "data.note",
         "arms",
         "mlflow.tracking_uri",
         "optimizer.default_lr",
