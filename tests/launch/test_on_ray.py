@@ -97,5 +97,5 @@ def test_a_gpu_that_is_not_there_is_an_error_and_not_a_wait(monkeypatch):
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"hydra/launcher=ray needs the extra: pip install 'whyrelu\[ray\]'"):
+    with pytest.raises(UserError, match=r"hydra/launcher=ray needs the extra: uv pip install '.\[ray\]'"):
         RayJobs(Telling(), Needs(), None, {}, {})  # type: ignore[arg-type]

@@ -268,7 +268,7 @@ def test_a_job_of_slurm_has_memory_for_all_its_processes(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("system", ["local", "slurm"])
 def test_without_the_extra_it_is_said_what_to_install(tmp_path: Path, monkeypatch, system):
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(UserError, match=rf"submitit_{system} needs the extra: pip install 'whyrelu\[submitit\]'"):
+    with pytest.raises(UserError, match=rf"submitit_{system} needs the extra: uv pip install '.\[submitit\]'"):
         SubmititJobs(Noting(tmp_path), Needs(), system, tmp_path / "jobs", 2, {})  # type: ignore[arg-type]
 
 

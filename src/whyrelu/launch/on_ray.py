@@ -54,7 +54,7 @@ class RayJobs:
         try:
             import ray
         except ImportError as error:
-            raise UserError("hydra/launcher=ray needs the extra: pip install 'whyrelu[ray]'") from error
+            raise UserError("hydra/launcher=ray needs the extra: uv pip install '.[ray]'") from error
         self._ray: Any = ray
         self._directory: str | None = None
         self._stack = contextlib.ExitStack()

@@ -149,7 +149,7 @@ class SubmititJobs:
             import submitit
         except ImportError as error:
             raise UserError(
-                f"hydra/launcher=submitit_{system} needs the extra: pip install 'whyrelu[submitit]'"
+                f"hydra/launcher=submitit_{system} needs the extra: uv pip install '.[submitit]'"
             ) from error
         # it would tell each look at the jobs that fails
         logging.getLogger("submitit").setLevel(logging.ERROR)
