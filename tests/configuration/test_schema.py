@@ -147,10 +147,24 @@ def test_misspelt_values_get_the_nearest_and_the_list(
         ("seed", 2**63 - 1),
         ("seed", 1 - 2**63),
         ("lr", 1e-300),
+        ("question", None),
+        ("question", "What is the author's answer, and does it hold (here)?"),
     ],
 )
 def test_valid_values_pass(key: str, value: Any) -> None:
     validate(changed(key, value))
+
+
+@pytest.mark.parametrize("key", ["question", "data.note"])
+@pytest.mark.parametrize("value", ["a <b>", "[a](b)", "two\nlines", "`x`"])
+def test_texts_for_pages_hold_no_marks_of_pages(key: str, value: str) -> None:
+    with pytest.raises(UserError, match=f"^setting {key} must not hold "):
+        validate(changed(key, value))
+
+
+def test_each_study_says_what_it_is_to_answer() -> None:
+    for path in sorted((CONFIG_DIRECTORY / "experiment").glob("*.yaml")):
+        assert str(OmegaConf.load(path).question).endswith("?"), path
 
 
 def test_every_key_of_the_configuration_files_is_in_the_schema() -> None:

@@ -198,10 +198,12 @@ def test_the_script_makes_tables_of_exactly_the_planned_runs(project, monkeypatc
     metrics = json.loads((project / "results" / "digits" / "metrics.json").read_text())
     claims = json.loads((project / "results" / "digits" / "claims.json").read_text())
     assert metrics["claims"]["C17"] == {key: claims[16][key] for key in ("verdict", "effect")}
-    # what is to be known of the images changes no run, and comes with them to the report
-    run_script(monkeypatch, *arguments, "data.note='scanned by hand, and cut'")
+    # what is asked, and what is to be known of the images, changes no run and comes with them to the report
+    assert json.loads((project / "results" / "digits" / "provenance.json").read_text())["question"].endswith("?")
+    run_script(monkeypatch, *arguments, "data.note='scanned by hand, and cut'", "question='Does it, at all?'")
     provenance = json.loads((project / "results" / "digits" / "provenance.json").read_text())
     assert [data["note"] for data in provenance["data"]] == ["scanned by hand, and cut"]
+    assert provenance["question"] == "Does it, at all?"
 
 
 def test_the_script_says_what_is_missing(project, monkeypatch, capsys):

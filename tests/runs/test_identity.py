@@ -17,9 +17,18 @@ from whyrelu.runs.identity import IRRELEVANT, Identifier, factors, relevant, run
 
 # What changes where files are, who watches and how often a run is saved, and never a result.
 CHANGES_NO_RESULT = {
-    *("data._target_", "data.root", "data.url", "data.md5", "prepared_root", "run_root", "mlflow.tracking_uri"),
+    *(
+        "data._target_",
+        "data.root",
+        "data.url",
+        "data.md5",
+        "data.note",
+        "prepared_root",
+        "run_root",
+        "mlflow.tracking_uri",
+    ),
     *("trainer.checkpoint_seconds", "trainer.keep_checkpoint"),
-    *("tuning.seeds", "tuning.first_seed", "tuning.extensions", "arms", "purpose"),
+    *("tuning.seeds", "tuning.first_seed", "tuning.extensions", "arms", "purpose", "question"),
     *("timing.name", "timing.seconds", "timing.blocks", "timing.sample", "timing.sizes", "timing.every_activation"),
     *("timing.widths", "timing.width_depth", "timing.vanishing_depths", "timing.wait"),
     *("resources.gpus", "resources.memory_gb"),
@@ -29,6 +38,7 @@ CHANGES_NO_RESULT = {
 # experiment, and finished studies would be answered with the wrong results: add a new field instead.
 # A new field belongs here as soon as it exists.
 DEFAULTS = {
+    "question": None,
     "depth": 4,
     "width": 16,
     "seed": 0,
@@ -38,6 +48,7 @@ DEFAULTS = {
     "data.root": None,
     "data.url": None,
     "data.md5": None,
+    "data.note": None,
     "data.train_size": None,
     "data.test_size": None,
     "data.image_size": None,

@@ -30,6 +30,9 @@ ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 # What texts that end up in tables, figures and pages must not hold: Markdown's and HTML's marks, and line ends.
 _ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
 
+# Settings that are such texts, beside the arguments of groups.
+_TEXTS = ("question", "data.note")
+
 # The value of lr that stands for the rate which tuning chose for the cell.
 TUNED = "tuned"
 # Beyond these a value is a slip of typing: no machine could do it, and some would die of trying.
@@ -181,6 +184,8 @@ class Config:
     """One training run."""
 
     study: str = MISSING
+    # What the study is to answer: the title of its report.
+    question: str | None = None
     activation: dict[str, Any] = field(default_factory=dict)
     depth: int = 4
     width: int = 16
@@ -298,7 +303,7 @@ def _known_and_finite(values: Mapping[str, Any], schema: type | None, prefix: st
             )
         elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
-        elif isinstance(value, str) and (prefix.partition(".")[0] in NAMED_GROUPS or prefix + key == "data.note"):
+        elif isinstance(value, str) and (prefix.partition(".")[0] in NAMED_GROUPS or prefix + key in _TEXTS):
             check_text(f"setting {prefix}{key}", value)
         elif isinstance(value, float) and not math.isfinite(value) and prefix + key not in ("lr",):
             raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")

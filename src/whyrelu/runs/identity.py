@@ -27,6 +27,7 @@ IRRELEVANT = frozenset(
         "optimizer.lr_grid",
         "prepared_root",
         "purpose",
+        "question",
         "resources.gpus",
         "resources.memory_gb",
         "run_root",
