@@ -12,14 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whyrelu.statistics.summaries import t_interval
+from whyrelu.statistics.equivalence import MARGIN, paired_difference
 
 RUNS = Path("results/precision/runs.parquet")
 KEYS = ["activation", "depth"]
-# Of accuracy, as a fraction of 1: within it the precisions count as equal, as in the claims of a study.
-MARGIN = 0.005
-# A test of equivalence (TOST) at 5% asks that an interval of this level lies within the margin.
-EQUIVALENCE_CONFIDENCE = 0.9
 
 
 def measure(path: Path = RUNS) -> list[dict[str, Any]]:
@@ -41,21 +37,19 @@ def compare(runs: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for (activation, depth), cell in columns.groupby(level=KEYS, sort=False):
         accuracy = {name: cell["test_accuracy", name].to_numpy("float64") for name in ("32-true", "bf16-mixed")}
-        difference = accuracy["bf16-mixed"] - accuracy["32-true"]
-        interval, narrow = t_interval(difference), t_interval(difference, EQUIVALENCE_CONFIDENCE)
-        is_equal = bool(narrow.low > -MARGIN and narrow.high < MARGIN)
+        difference = paired_difference(accuracy["bf16-mixed"], accuracy["32-true"])
         rows.append(
             {
                 "activation": activation,
                 "depth": int(str(depth)),
-                "pairs": len(difference),
+                "pairs": len(cell),
                 "fp32": float(np.mean(accuracy["32-true"])),
                 "bf16": float(np.mean(accuracy["bf16-mixed"])),
                 "at_chance": [int(cell["at_chance", name].sum()) for name in ("32-true", "bf16-mixed")],
-                "difference": float(np.mean(difference)),
-                "low": interval.low,
-                "high": interval.high,
-                "outcome": "equal" if is_equal else "different" if interval.low * interval.high > 0 else "open",
+                "difference": difference.value,
+                "low": difference.low,
+                "high": difference.high,
+                "outcome": difference.outcome,
             }
         )
     return rows
