@@ -65,10 +65,12 @@ def decided(tmp_path_factory):
     return page, json.loads((folder / "results" / "claims.json").read_text()), folder
 
 
-def test_the_ledger_is_the_first_thing_and_the_page_ends_with_its_limits(decided):
+def test_answer_figure_and_ledger_come_first_and_the_page_ends_with_its_limits(decided):
     page, *_ = decided
     assert tuple(re.findall(r"^## (.*)$", page, re.MULTILINE)) == ORDER
-    assert "![" not in page.partition("## What was found")[0]
+    answer, *figures = page.partition("## The ledger")[0].split("![")
+    assert "**" in answer and len(answer) < 2000
+    assert len(figures) == 1 and "(figures/accuracy.svg)" in figures[0]
 
 
 def test_every_claim_has_its_row_with_the_numbers_of_the_table(decided):
@@ -174,8 +176,8 @@ def test_the_headline_is_what_the_tests_say(tmp_path):
     ]
     assert headline_of(page_of(tmp_path, [ACCURACY], tests)) == (
         "relu is better than sigmoid at every depth tried (2 and 4), by 50.0 [49.0, 52.0] points of test accuracy on "
-        "average over depths (n = 40); tanh is better than relu at depth 4, by 20.0 [18.0, 21.0] points; gelu is not "
-        "told apart from relu."
+        "average over depths (n = 40); tanh is better than relu at depth 4, by 20.0 [18.0, 21.0] points; gelu "
+        "cannot be told apart from relu."
     )
 
 
@@ -186,9 +188,9 @@ def test_the_headline_of_what_is_not_settled(tmp_path):
         contrast("relu - tanh", None, -5.0, "worse"),
     ]
     assert headline_of(page_of(tmp_path, [ACCURACY], tests)) == (
-        "relu is not told apart from sigmoid at depth 2: the difference is 40.0 [39.0, 42.0] points of test accuracy "
-        "(n = 20; about 7 seeds per arm would settle it); tanh is better than relu over all depths together, by 5.0 "
-        "[3.0, 6.0] points, though at no single depth by the same rule."
+        "relu cannot be told apart from sigmoid at depth 2: the difference is 40.0 [39.0, 42.0] points of test "
+        "accuracy (n = 20; about 7 seeds per arm would settle it); tanh is better than relu over all depths together, "
+        "by 5.0 [3.0, 6.0] points, though at no single depth by the same rule."
     )
 
 

@@ -27,7 +27,7 @@ _RELATIONS = {
     "better": "is better than",
     "worse": "is worse than",
     "equivalent": "is as good as",
-    INCONCLUSIVE: "is not told apart from",
+    INCONCLUSIVE: "cannot be told apart from",
 }
 
 
@@ -223,7 +223,7 @@ def headline(study: Study) -> str:
             unsettled.append(pair.split(" - ", 1)[1])
     said += [_worse(tests[tests["comparison"] == pair], first) for pair in rivals]
     if unsettled:
-        said.append(f"{listing(unsettled)} {'is' if len(unsettled) == 1 else 'are'} not told apart from {first}")
+        said.append(f"{listing(unsettled)} cannot be told apart from {first}")
     where = f"With {study.reference.label}, " if study.reference.label else ""
     text = "; ".join(said)
     return f"{where}{text}."

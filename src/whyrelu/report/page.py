@@ -14,6 +14,7 @@ from whyrelu.report.curves_figure import curves_figures
 from whyrelu.report.differences_figure import differences_figures
 from whyrelu.report.failures_figure import failures_figure
 from whyrelu.report.grid import accuracy_grid, cells_grid
+from whyrelu.report.lead.choice import lead
 from whyrelu.report.ledger import counts_sentence, headline, ledger_rows
 from whyrelu.report.limits import limit_sentences, nets_text
 from whyrelu.report.panels import Illustration
@@ -32,6 +33,8 @@ from whyrelu.report.why.section import Section, why_section
 from whyrelu.results.files import write_bytes
 from whyrelu.results.labels import value_text
 
+# What a study is to answer if it does not say so, in the words of conf/experiment/digits.yaml.
+_QUESTION = "Which activations learn, and how deep?"
 # Longer tables are folded.
 _MOST_ROWS = 32
 
@@ -97,9 +100,13 @@ def render(study: Study, figures: dict[str, list[Illustration]], why: Section, t
 def _context(study: Study, figures: list[str]) -> dict[str, Any]:
     common, answers = common_rates(study.tuning), facet_answers(study)
     is_rated = not study.rates.empty
+    # what the study asks is answered first, and then what every study is asked
+    first, found = lead(study), headline(study) or (answers[0].accuracies[0] if study.claims else "")
     return {
         "study": study.name,
-        "headline": headline(study) or (answers[0].accuracies[0] if study.claims else ""),
+        "question": study.provenance.get("question") or _QUESTION,
+        "lead": first or found,
+        "headline": found if first else "",
         "shares": shares_sentence(study),
         "counts": counts_sentence(study) if study.claims else "",
         "ledger": ledger_rows(study, figures),

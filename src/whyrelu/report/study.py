@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from whyrelu.results.reference import reference_label
+from whyrelu.results.tables import factor_columns
 
 # More facets than this are shown in tables and in figures with a row per facet; in detail only the reference.
 MOST_FACETS = 4
@@ -131,6 +132,17 @@ class Study(_Cells):
     def measured(self) -> list[Facet]:
         """All facets of which something was measured inside the networks."""
         return [facet for facet in self.facets if not facet.profiles.empty]
+
+
+def varied_factors(study: Study) -> list[str]:
+    """The factors beside activation and depth that are not the same in all cells, needed to tell these apart or not.
+
+    The learning rate is none of them where it goes with another factor, or was chosen for each cell.
+    """
+    cells = study.cells.drop(columns=["series", "facet", "depth", "activation"])
+    names = [name for name in factor_columns(cells) if not name.startswith("activation.")]
+    varied = [name for name in names if cells[name].nunique(dropna=False) > 1]
+    return [name for name in varied if name != "lr" or name in study.facet_columns]
 
 
 class SettingRow(NamedTuple):

@@ -1,0 +1,1 @@
+"""What a report says first: the answer to what its study asks."""

@@ -1,0 +1,63 @@
+"""The answer of a study that varies the precision: is the accuracy the same?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from whyrelu.report.study import Facet, Study
+from whyrelu.report.text import points, sentence
+from whyrelu.statistics.equivalence import DIFFERENT, EQUAL, MARGIN, OPEN, PairedDifference, paired_difference
+
+# More cells than this are counted and not named.
+_MOST_NAMED = 4
+
+
+class _Cell(NamedTuple):
+    """An activation at a depth in both precisions."""
+
+    name: str
+    pairs: int
+    difference: PairedDifference
+
+
+def precision_lead(study: Study) -> str:
+    """In how many cells each precision gives the accuracy of the reference; empty if no two runs share a seed."""
+    reference = study.reference
+    clauses, counts = [], set[int]()
+    for facet in study.facets:
+        cells = [] if facet is reference else _cells(facet, reference)
+        if cells:
+            clauses.append(f"with {facet.label} instead of {_value(reference)}, test accuracy is {_outcomes(cells)}")
+            counts |= {cell.pairs for cell in cells}
+    if not clauses:
+        return ""
+    each = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    return f"{sentence('; '.join(clauses))} Runs are compared in pairs of the same seed, {each} in each cell."
+
+
+def _value(facet: Facet) -> str:
+    return facet.label.partition("=")[2]
+
+
+def _cells(facet: Facet, reference: Facet) -> list[_Cell]:
+    sides = [side.runs.set_index(["series", "depth", "seed"])["test_accuracy"] for side in (facet, reference)]
+    both = sides[0].to_frame("first").join(sides[1].rename("second"), how="inner")
+    return [
+        _Cell(f"{series} at depth {depth}", len(cell), paired_difference(cell["first"], cell["second"]))
+        for (series, depth), cell in both.groupby(level=["series", "depth"], sort=False)
+    ]
+
+
+def _outcomes(cells: list[_Cell]) -> str:
+    found = {
+        outcome: [cell for cell in cells if cell.difference.outcome == outcome] for outcome in (EQUAL, DIFFERENT, OPEN)
+    }
+    different = [f"{cell.name} by {points(cell.difference.value)} points" for cell in found[DIFFERENT]]
+    same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {len(cells)} cells"
+    return f"{same}, different in {_counted(different)} and not settled in {_counted([c.name for c in found[OPEN]])}"
+
+
+def _counted(names: list[str]) -> str:
+    if not names:
+        return "none"
+    return f"{len(names)} ({', '.join(names)})" if len(names) <= _MOST_NAMED else str(len(names))

@@ -1,0 +1,217 @@
+"""What a report says first, of studies that vary more than activation and depth."""
+
+import re
+
+import pytest
+
+from synthetic import make_record, make_records
+from synthetic_claims import claim, contrast, write_ledger
+from synthetic_layers import write_tables
+from whyrelu.report.lead.choice import lead
+from whyrelu.report.page import write_report
+from whyrelu.report.reading import read_study
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def lead_of(records, folder):
+    write_tables(records, folder / "results", level="off")
+    return lead(read_study(folder / "results"))
+
+
+def cell(activation, accuracies, depth=8, failed=0, **changed):
+    """The records of one cell with these test accuracies, of which the first so many ended at chance."""
+    records = [
+        make_record(activation, depth, seed, outcome="at_chance" if seed < failed else "learned", **changed)
+        for seed in range(len(accuracies))
+    ]
+    for record, accuracy in zip(records, accuracies, strict=True):
+        record["metrics"]["test_accuracy"] = accuracy
+    return records
+
+
+# what rescues sigmoid
+
+
+def rescues(*further):
+    """Records of a sigmoid that fails at depth 8 in the reference, beside a relu that learns."""
+    return [
+        *cell("relu", [0.9] * 4),
+        *cell("sigmoid", [0.1] * 4, failed=4),
+        *(record for part in further for record in part),
+    ]
+
+
+def test_the_lead_says_which_single_changes_rescue_sigmoid_and_which_do_not(tmp_path):
+    records = rescues(
+        cell("sigmoid", [0.8] * 4, norm="batch"),
+        cell("sigmoid", [0.1, 0.1, 0.2, 0.4], failed=2, optimizer="adam"),
+        cell("sigmoid", [0.1] * 4, failed=4, init="he"),
+        cell("sigmoid", [0.1] * 4, failed=4, init="pytorch"),
+        # two changes at once
+        cell("sigmoid", [0.85] * 4, norm="batch", init="he"),
+    )
+    assert lead_of(records, tmp_path) == (
+        "At depth 8 with init=critical, norm=none, optimizer=sgd, sigmoid fails (mean test accuracy 10.0%, 4 of 4 runs "
+        "failed): norm=batch (80.0%, n = 4) rescues it; optimizer=adam (20.0%, 2 of 4 failed) does so only in part; "
+        "init=he and init=pytorch (10.0%, all runs failed) do not."
+    )
+
+
+def test_relatives_of_sigmoid_are_told_with_how_they_fare_in_the_same_setting(tmp_path):
+    records = rescues(
+        cell("sigmoid", [0.1] * 4, failed=4, norm="batch"),
+        cell("rescaled_sigmoid", [0.88] * 4),
+        cell("hard_sigmoid", [0.1] * 4, failed=4),
+        cell("centred_sigmoid", [0.86] * 4),
+        cell("centred_sigmoid", [0.2] * 4, norm="batch"),
+        cell("tanh", [0.9] * 4),
+    )
+    assert lead_of(records, tmp_path) == (
+        "At depth 8 with norm=none, sigmoid fails (mean test accuracy 10.0%, 4 of 4 runs failed): norm=batch (10.0%, 4 "
+        "of 4 failed) does not rescue it. Of its relatives, rescaled_sigmoid (88.0%, n = 4) and centred_sigmoid "
+        "(86.0%, n = 4) learn there; hard_sigmoid (10.0%, 4 of 4 failed) fails there too."
+    )
+
+
+def test_a_mean_in_the_middle_between_chance_and_the_best_is_needed_to_rescue(tmp_path):
+    changes = [cell("sigmoid", [0.49] * 4, norm="batch"), cell("sigmoid", [0.51] * 4, norm="layer")]
+    text = lead_of(rescues(*changes), tmp_path)
+    assert "norm=layer (51.0%, n = 4) rescues it; norm=batch (49.0%, n = 4) does so only in part." in text
+
+
+def test_what_belongs_to_a_change_is_told_with_it_and_makes_no_second_change(tmp_path):
+    adam = {"optimizer": "adam", "optimizer.momentum": None}
+    changes = [
+        cell("sigmoid", [0.1, 0.1, 0.2, 0.4], failed=2, **adam, **{"optimizer.eps": eps}) for eps in (1e-8, 1e-16)
+    ]
+    text = lead_of(rescues(*changes), tmp_path / "alike")
+    epsilon = r"with optimizer\.eps=1e-(08|16)"
+    told = rf"optimizer=adam \(20\.0%, 2 of 4 failed, {epsilon} as {epsilon}\) rescues it only in part\.$"
+    assert {found for groups in re.findall(told, text) for found in groups} == {"08", "16"}
+    changes[1] = cell("sigmoid", [0.7] * 4, **adam, **{"optimizer.eps": 1e-16})
+    text = lead_of(rescues(*changes), tmp_path / "not")
+    assert text.endswith(
+        "optimizer=adam with optimizer.eps=1e-16 (70.0%, n = 4) rescues it; optimizer=adam with optimizer.eps=1e-08 "
+        "(20.0%, 2 of 4 failed) does so only in part."
+    )
+
+
+def test_the_depth_is_the_one_at_which_most_was_tried_and_of_those_the_deepest(tmp_path):
+    deeper = [
+        *cell("sigmoid", [0.1] * 4, depth=16, failed=4),
+        *cell("sigmoid", [0.1] * 4, depth=16, failed=4, precision="64-true"),
+    ]
+    changes = [cell("sigmoid", [0.1] * 4, failed=4, norm="batch"), cell("sigmoid", [0.1] * 4, failed=4, init="he")]
+    assert lead_of(rescues(*changes, deeper), tmp_path / "most").startswith("At depth 8 with init=critical, norm=none,")
+    assert lead_of(rescues(changes[0], deeper), tmp_path / "deepest").startswith("At depth 16 with precision=32-true,")
+
+
+def test_there_is_no_lead_where_sigmoid_does_not_fail_or_nothing_was_changed_alone(tmp_path):
+    learns = [*cell("relu", [0.9] * 4), *cell("sigmoid", [0.1, 0.1, 0.3, 0.4], failed=2)]
+    assert lead_of([*learns, *cell("sigmoid", [0.9] * 4, norm="batch")], tmp_path / "learns") == ""
+    assert lead_of(rescues(cell("sigmoid", [0.9] * 4, norm="batch", init="he")), tmp_path / "two") == ""
+    # two that always go together, so that one of them tells all cells apart
+    assert lead_of(rescues(*(cell("sigmoid", [0.9] * 4, width=w, init="he") for w in (8, 32))), tmp_path / "w") == ""
+    assert lead_of(rescues(), tmp_path / "one setting") == ""
+    others = cell("tanh", [0.1] * 4, failed=4) + cell("tanh", [0.9] * 4, norm="batch")
+    assert lead_of(others, tmp_path / "no sigmoid") == ""
+
+
+def test_other_data_is_no_change_of_a_setting(tmp_path):
+    assert lead_of(rescues(cell("sigmoid", [0.9] * 4, data="digits2")), tmp_path) == ""
+
+
+# whether precision changes what comes out
+
+BASE = [0.8, 0.85, 0.9, 0.95, 0.7, 0.75]
+
+
+def in_both(activation, shifts, depth=2):
+    """Runs in two precisions, whose accuracies differ by so much within seeds."""
+    lower = [value + shift for value, shift in zip(BASE, shifts, strict=True)]
+    return cell(activation, BASE, depth) + cell(activation, lower, depth, precision="bf16-mixed")
+
+
+def test_the_lead_says_in_how_many_cells_precision_changes_nothing(tmp_path):
+    records = [
+        *in_both("relu", [0.001, -0.001, 0.0, 0.001, -0.001, 0.0]),
+        *in_both("tanh", [-0.05, -0.051, -0.049, -0.05, -0.05, -0.05]),
+        *in_both("sigmoid", [0.05, -0.05, 0.04, -0.03, 0.0, 0.01]),
+        *in_both("relu", [0.001, -0.001, 0.0, 0.001, -0.001, 0.0], depth=4),
+    ]
+    assert lead_of(records, tmp_path) == (
+        "With precision=bf16-mixed instead of 32-true, test accuracy is the same within 0.5 points in 2 of 4 cells, "
+        "different in 1 (tanh at depth 2 by -5.0 points) and not settled in 1 (sigmoid at depth 2). Runs are compared "
+        "in pairs of the same seed, 6 in each cell."
+    )
+
+
+def test_without_seeds_in_common_precisions_are_not_compared(tmp_path):
+    records = [make_record("relu", 2, 0), make_record("relu", 2, 1, precision="bf16-mixed")]
+    assert lead_of(records, tmp_path) == ""
+
+
+# what tuned learning rates change
+
+
+def rates(given, tuned, depth=4, lr="0.001"):
+    """Runs of relu and sigmoid, at a given learning rate and at tuned ones, with these accuracies of relu's."""
+    noise = [-0.01, 0.0, 0.01]
+    return [
+        record
+        for way, mean in ((lr, given), ("tuned", tuned))
+        for name, value in (("relu", mean), ("sigmoid", 0.4))
+        for record in cell(name, [value + shift for shift in noise], depth, given_lr=way)
+    ]
+
+
+def test_the_lead_tells_the_difference_at_given_and_at_tuned_rates(tmp_path):
+    assert lead_of(rates(0.7, 0.5), tmp_path) == (
+        "With lr=0.001, not tuned, relu is ahead of sigmoid by 30.0 [27.7, 32.3] points of test accuracy at depth 4 (n "
+        "= 6); with learning rates tuned for each cell relu is ahead of sigmoid by 10.0 [7.7, 12.3] points of test "
+        "accuracy at depth 4 (n = 6)."
+    )
+
+
+def test_who_is_behind_and_who_cannot_be_told_apart(tmp_path):
+    text = lead_of(rates(0.2, 0.405), tmp_path)
+    assert "not tuned, sigmoid is ahead of relu by 20.0 [17.7, 22.3] points" in text
+    assert "relu and sigmoid cannot be told apart, which differ by +0.5 [-1.8, +2.8] points" in text
+
+
+def test_several_depths_are_averaged_over(tmp_path):
+    records = [*rates(0.7, 0.5, depth=2), *rates(0.9, 0.7, depth=4)]
+    text = lead_of(records, tmp_path)
+    assert (
+        "relu is ahead of sigmoid by 40.0 [38.7, 41.3] points of test accuracy on average over 2 depths (n = 12)"
+        in text
+    )
+
+
+def test_without_relu_and_sigmoid_at_a_common_depth_rates_are_not_compared(tmp_path):
+    records = [record for record in rates(0.7, 0.5) if record["factors"]["activation"] == "relu"]
+    assert lead_of(records, tmp_path) == ""
+
+
+# on the page
+
+
+def test_the_lead_is_in_bold_and_the_headline_follows_in_a_paragraph_of_its_own(tmp_path):
+    records = make_records(["relu", "sigmoid"], depths=[2, 4], axes={"norm": ["none", "batch"]})
+    write_tables(records, tmp_path / "results", level="off")
+    tests = [contrast("relu - sigmoid", 4, 40.0, "better", facet="norm=none")]
+    write_ledger(tmp_path / "results", [claim("C17", figure="differences")], tests, None)
+    page = write_report(tmp_path / "results", tmp_path / "report").read_text()
+    _, first, second, third, *_ = page.split("\n\n")
+    assert re.fullmatch(r"\*\*At depth 4 with norm=none, sigmoid fails .*: norm=batch .* rescues it\.\*\*", first)
+    assert second.startswith("With norm=none, relu is better than sigmoid at depth 4, by 40.0 [39.0, 42.0] points")
+    assert second.endswith("Of 1 claim: ✓ **1 supported** ([C17](#c17)).")
+    assert third.startswith("Test accuracies of 24 runs")
+
+
+def test_a_lead_without_claims_is_alone(tmp_path):
+    write_tables(rescues(cell("sigmoid", [0.8] * 4, norm="batch")), tmp_path / "results", level="off")
+    page = write_report(tmp_path / "results", tmp_path / "report").read_text()
+    assert re.search(r"^\*\*At depth 8 .*\*\*\n\nTest accuracies of 12 runs", page, re.MULTILINE)
+    assert page.partition("![")[0].count("**") == 2
