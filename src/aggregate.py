@@ -30,7 +30,10 @@ def main() -> None:
     directory = Path("results") / planned[0].config["study"]
     run_ids = [run.run_id for run in planned]
     given = {run.run_id: run.given_lr for run in planned}
-    question = planned[0].config["question"]
+    asked = {
+        "question": planned[0].config["question"],
+        "given_lr": list(dict.fromkeys(way for ways in given.values() for way in ways)),
+    }
     data = [run.config["data"] for run in planned]
     notes = {found["name"]: found["note"] for found in data if found["note"]}
     del planned, data
@@ -48,7 +51,7 @@ def main() -> None:
         directory,
         lambda name: declared_thresholds(claims, name),
         notes,
-        question,
+        asked,
     )
     verdicts = Counter(entry["verdict"] for entry in decide_study(claims, directory))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())

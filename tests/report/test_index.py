@@ -14,8 +14,17 @@ from whyrelu.report.index import write_index
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def study(folder, name, verdicts, data="digits", seeds=(0, 1)):
-    """Tables and report of a study with a verdict per claim; no verdict for those that it does not know."""
+def study(folder, name, verdicts, data="digits", seeds=(0, 1), **further):
+    """Tables and report of a study with a verdict per claim; no verdict for those that it does not know.
+
+    Args:
+        folder: where results/ and reports/ are made.
+        name: of the study.
+        verdicts: by the id of the claim.
+        data: its name.
+        seeds: all of them.
+        further: what tables of today have in provenance.json, and tables of old have not.
+    """
     claims = [
         {
             "id": claim,
@@ -31,6 +40,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1)):
         "runs": 8,
         "seeds": list(seeds),
         "code_version": ["0123456789ab"],
+        **further,
     }
     results, report = folder / "results" / name, folder / "reports" / name
     (report / "figures").mkdir(parents=True)
@@ -81,6 +91,61 @@ def test_the_answer_comes_first_and_counts_every_claim_once(tmp_path):
         "supported by one study and refuted by another": ["C2"],
         "decided by none": ["C4"],
     }
+
+
+def columns(page):
+    """The heads of the table, without the links."""
+    (line,) = re.findall(r"^\| claim \|(.*)\|$", page, re.MULTILINE)
+    return [re.sub(r"\[(\w+)\]\([^)]*\)", r"\1", cell.strip()) for cell in line.split("|")]
+
+
+def test_the_article_is_introduced_by_title_and_author(tmp_path):
+    study(tmp_path, "one", {"C1": "supported", "C2": "refuted"})
+    first = index(tmp_path).split("\n\n")[1]
+    assert first.startswith(
+        'What 1 study says of the 2 claims of the article "ReLU vs. Sigmoid Function in Deep Neural'
+    )
+    assert "(A. Thakur, " in first
+
+
+def test_columns_stand_by_data_and_the_plainest_grid_first(tmp_path):
+    study(tmp_path, "arms", {"C1": "supported", "C2": "supported"}, seeds=range(9), varied=["init", "norm"])
+    study(tmp_path, "grid", {"C1": "supported"}, varied=[])
+    study(tmp_path, "both", {"C1": "supported"}, varied=["precision"])
+    study(tmp_path, "photos", {"C1": "supported"}, data="cifar10", varied=["precision"])
+    assert columns(index(tmp_path)) == ["photos<br>cifar10", "grid<br>digits", "both<br>digits", "arms<br>digits"]
+
+
+def test_data_that_all_columns_share_is_named_once_above_them(tmp_path):
+    study(tmp_path, "one", {"C1": "supported"})
+    study(tmp_path, "two", {"C1": "supported"})
+    page = index(tmp_path)
+    assert columns(page) == ["one", "two"]
+    assert "in the nets and data of each study (digits in all of them). No two" in page
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["tuned"], "tuned"),
+        (["0.0316"], "lr=0.0316 untuned"),
+        (["0.001", "tuned"], "tuned and lr=0.001 untuned"),
+        (["0.1", "0.01"], "lr=0.1 and 0.01 untuned"),
+    ],
+)
+def test_a_column_says_whether_its_learning_rates_were_tuned(tmp_path, given, said):
+    study(tmp_path, "mine", {"C1": "supported"}, given_lr=given)
+    study(tmp_path, "old", {"C1": "supported"})
+    page = index(tmp_path)
+    assert columns(page) == [f"mine<br>{said}", "old"]
+    assert "untuned one was chosen for none, and may suit one activation better than another. C3 to C6 are" in page
+
+
+def test_each_study_says_what_it_asks_as_far_as_its_tables_do(tmp_path):
+    study(tmp_path, "mine", {"C1": "supported"}, question="Does it, at all?")
+    study(tmp_path, "old", {"C1": "supported"})
+    titles = re.findall(r"^### (.*)$", index(tmp_path), re.MULTILINE)
+    assert titles == ["[mine](mine/README.md): Does it, at all?", "[old](old/README.md)"]
 
 
 def test_studies_on_different_data_that_disagree_are_named_with_their_data(tmp_path):

@@ -199,7 +199,9 @@ def test_the_script_makes_tables_of_exactly_the_planned_runs(project, monkeypatc
     claims = json.loads((project / "results" / "digits" / "claims.json").read_text())
     assert metrics["claims"]["C17"] == {key: claims[16][key] for key in ("verdict", "effect")}
     # what is asked, and what is to be known of the images, changes no run and comes with them to the report
-    assert json.loads((project / "results" / "digits" / "provenance.json").read_text())["question"].endswith("?")
+    provenance = json.loads((project / "results" / "digits" / "provenance.json").read_text())
+    assert provenance["question"].endswith("?")
+    assert (provenance["given_lr"], provenance["varied"]) == (["0.05"], [])
     run_script(monkeypatch, *arguments, "data.note='scanned by hand, and cut'", "question='Does it, at all?'")
     provenance = json.loads((project / "results" / "digits" / "provenance.json").read_text())
     assert [data["note"] for data in provenance["data"]] == ["scanned by hand, and cut"]

@@ -14,6 +14,7 @@ from whyrelu.report.provenance import seeds_text
 from whyrelu.report.templating import markdown_environment
 from whyrelu.report.text import MISSING, estimate, listing, plural
 from whyrelu.results.files import read_json, write_bytes
+from whyrelu.results.given_rates import TUNED
 from whyrelu.results.labels import value_text
 
 # The figure that stands for a report, the first of these that it has.
@@ -42,6 +43,19 @@ class Entry:
     figure: str
 
     @property
+    def varied(self) -> int:
+        """How many factors beside activation and depth were varied; 0 if the tables do not say so."""
+        return len(self.facts.get("varied", []))
+
+    @property
+    def rates(self) -> str:
+        """How learning rates were given, the tuned ones first; empty if the tables do not say so."""
+        given = [str(way) for way in self.facts.get("given_lr", [])]
+        untuned = [way for way in given if way != TUNED]
+        parts = [TUNED] * (TUNED in given) + ([f"lr={listing(untuned)} untuned"] if untuned else [])
+        return listing(parts) if parts else ""
+
+    @property
     def decided(self) -> int:
         """How many claims are supported or refuted here."""
         return sum(self.verdict(claim) in _DECIDED for claim in self.claims)
@@ -66,14 +80,15 @@ def write_index(results: Path, reports: Path) -> Path:
     """
     pages = sorted(path.parent for path in reports.glob("*/README.md"))
     entries = [_entry(results / page.name, page) for page in pages if (results / page.name / "claims.json").is_file()]
-    # the same data side by side, and there the studies with the most seeds and decisions first
-    entries.sort(key=lambda entry: (entry.data, -len(entry.facts["seeds"]), -entry.decided, entry.name))
+    # the same data side by side, and there the plainest grid first, then the studies with the most seeds and decisions
+    entries.sort(key=lambda entry: (entry.data, entry.varied, -len(entry.facts["seeds"]), -entry.decided, entry.name))
     named = {entry.name for entry in entries}
     others = [_other(page) for page in pages if page.name not in named]
     environment = markdown_environment()
     claims = _claims(entries)
     text = environment.get_template("index.md.jinja").render(
         answers=answer_sentences(entries, claims),
+        shared=_data(entries[0]) if len(entries) > 1 and len({entry.data for entry in entries}) == 1 else "",
         entries=entries,
         rows=[_row(claim, text, entries) for claim, text in claims.items()],
         disagreements=disagreement_sentences(entries, claims),

@@ -32,7 +32,7 @@ def aggregate(
     directory: Path,
     thresholds: Callable[[str], Sequence[float]] = lambda data: (),
     notes: Mapping[str, str] | None = None,
-    question: str | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the tables of a study.
 
@@ -48,7 +48,7 @@ def aggregate(
         directory: results/<study>, with theory.parquet of the same cells.
         thresholds: of validation accuracy, for each data set: when they are reached is in convergence.parquet.
         notes: what a reader must know of the images, by the name of the data set.
-        question: that the study is to answer.
+        asked: what provenance.json says of the plan: its `question`, and as what learning rates were given.
 
     Raises:
         UserError: no runs, a failed or incomplete one, one run twice, or runs of several studies; or no prediction.
@@ -82,7 +82,8 @@ def aggregate(
     cells = cells_table(tables.runs)
     write_table(cells, directory / "cells.parquet")
     write_json(headline_metrics(cells), directory / "metrics.json")
-    write_json(_provenance(tables, facts, overrides, notes or {}, question), directory / "provenance.json")
+    told = {**(asked or {}), "varied": facet_columns(cells)}
+    write_json(_provenance(tables, facts, overrides, notes or {}, told), directory / "provenance.json")
 
 
 def _passed_on(batches: Iterable[pd.DataFrame], take: Callable[[pd.DataFrame], None]) -> Iterator[pd.DataFrame]:
@@ -155,12 +156,12 @@ class _Facts:
 
 
 def _provenance(
-    tables: Tables, facts: _Facts, overrides: Sequence[str], notes: Mapping[str, str], question: str | None
+    tables: Tables, facts: _Facts, overrides: Sequence[str], notes: Mapping[str, str], told: Mapping[str, Any]
 ) -> dict[str, Any]:
     common = dict(tables.common)
     return {
         "study": common.pop("study"),
-        "question": question,
+        **told,
         "overrides": [override for override in overrides if not _says_where(override)],
         "runs": len(tables.runs),
         "seeds": sorted({int(seed) for seed in tables.runs["seed"]}),
