@@ -157,12 +157,18 @@ def test_without_seeds_in_common_precisions_are_not_compared(tmp_path):
 
 def rates(given, tuned, depth=4, lr="0.001"):
     """Runs of relu and sigmoid, at a given learning rate and at tuned ones, with these accuracies of relu's."""
-    noise = [-0.01, 0.0, 0.01]
+    noise, chosen = [-0.01, 0.0, 0.01], {"relu": 0.01, "sigmoid": 0.1}
     return [
         record
         for way, mean in ((lr, given), ("tuned", tuned))
         for name, value in (("relu", mean), ("sigmoid", 0.4))
-        for record in cell(name, [value + shift for shift in noise], depth, given_lr=way)
+        for record in cell(
+            name,
+            [value + shift for shift in noise],
+            depth,
+            given_lr=way,
+            lr=chosen[name] if way == "tuned" else float(way),
+        )
     ]
 
 
