@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -13,10 +14,19 @@ ROWS = [line.split("|")[1:-1] for line in FOUND.splitlines() if re.match(r"\| [�
 NUMBER = r"-?\d[\d.]*%?"
 
 
+STUDIES = [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*/claims.json"))]
+TIMED = {found["id"] for study in STUDIES for found in study if found["timed"]}
+
+
 def verdicts(claim: str) -> set[str]:
     """Of a claim in all published studies."""
-    studies = [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*/claims.json"))]
-    return {found["verdict"] for study in studies for found in study if found["id"] == claim}
+    return {found["verdict"] for study in STUDIES for found in study if found["id"] == claim}
+
+
+def times_are_published() -> bool:
+    """Whether times are those of the commit: `make reproduce` replaces them by those of the machine it runs on."""
+    command = ["git", "diff", "--quiet", "HEAD", "--", *(str(path) for path in ROOT.glob("results/*/timing.json"))]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def test_rows_are_read():
@@ -27,15 +37,18 @@ def test_rows_are_read():
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[1][:40].strip())
 def test_a_row_of_the_front_page_is_as_the_studies_say(row):
     mark, what, came_out = row
-    for claim in re.findall(r"\[(C\d+)\]\(reports/README.md#", what):
+    claims = re.findall(r"\[(C\d+)\]\(reports/README.md#", what)
+    for claim in claims:
+        if claim in TIMED and not times_are_published():
+            continue
         decided = verdicts(claim) & {"supported", "refuted"}
         expected = {"✓": {"supported"}, "✗": {"refuted"}, "?": set(), "⇄": {"supported", "refuted"}}[mark.strip()]
         assert decided == expected, claim
     # its numbers stand in the report that it names
-    (study,) = re.findall(r"\]\(reports/(\w+)/README.md\)", came_out)
+    (study,) = re.findall(r"\]\(reports/(\w+)/README.md[)#]", came_out)
     report = (ROOT / "reports" / study / "README.md").read_text()
     said = re.findall(NUMBER, came_out.partition("([")[0])
-    assert said
+    assert said or TIMED.issuperset(claims)
     assert all(number.rstrip(".") in report for number in said)
 
 
