@@ -54,7 +54,9 @@ def test_a_row_of_the_front_page_is_as_the_studies_say(row):
 
 def test_the_numbers_of_the_answer_stand_in_the_reports_that_are_named_below_it():
     answer = FOUND.partition("![")[0]
-    reports = "".join((ROOT / "reports" / study / "README.md").read_text() for study in ("digits", "mechanisms"))
+    reports = "".join(
+        (ROOT / "reports" / study / "README.md").read_text() for study in ("digits", "mechanisms", "article")
+    )
     said = re.findall(NUMBER, answer)
     assert len(said) >= 5
     assert all(number.rstrip(".") in reports for number in said)
