@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 START = """
 import os, signal, subprocess, sys, threading, time
-from whyrelu.interruption import at_end, end_on_signals, end_with_parent, ended_by_others
+from whyrelu.interruption import at_end, end_command, end_on_signals, end_with_parent, ended_by_others
 end_on_signals()
 """
 READY = "print('ready', flush=True)\n"
@@ -125,6 +125,30 @@ def test_further_signals_change_nothing(start: Start) -> None:
             os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, line(signal.SIGINT))
+
+
+@pytest.mark.parametrize("further", ["", "; true"], ids=["a shell that may become the script", "one that waits"])
+def test_a_script_that_a_shell_was_given_ends_with_what_started_the_shell(tmp_path: Path, further: str) -> None:
+    script = tmp_path / "stage.py"
+    script.write_text(START + "end_with_parent(end=end_command)\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
+    command = f"{sys.executable} {script}{further}"
+    between = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess; subprocess.run(['/bin/sh', '-c', {command!r}])"],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert between.stdout is not None
+    found = psutil.Process(int(between.stdout.readline()))
+    try:
+        os.kill(between.pid, signal.SIGKILL)
+        assert psutil.wait_procs([found], timeout=60)[1] == []
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(between.pid, signal.SIGKILL)
+        between.communicate()
 
 
 def test_a_signal_that_was_ignored_stays_so(start: Start) -> None:

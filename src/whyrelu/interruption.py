@@ -124,9 +124,11 @@ def _shell_between() -> Callable[[], bool] | None:
     try:
         shell = psutil.Process(os.getppid())
         starter = shell.ppid()
-        is_between = script and any(script in word for word in shell.cmdline())
+        words: list[str] = shell.cmdline()
     except psutil.Error:
         return None
+    # what Python is given by -c ends in no such line: there the script has no name
+    is_between = len(words) > 1 and words[-2] == "-c" and script != "-c" and script in words[-1]
 
     def is_there() -> bool:
         try:

@@ -94,7 +94,7 @@ def numbers(path: Path) -> list[int]:
         (signal.SIGINT, True, "/bin/sh"),
         # a shell may become the stage or wait for it
         (signal.SIGTERM, False, "/bin/sh"),
-        (signal.SIGTERM, False, "/bin/bash"),
+        (signal.SIGTERM, True, "/bin/bash"),
     ],
 )
 def test_a_stage_of_dvc_ends_with_it_and_the_pipeline_goes_on(

@@ -49,11 +49,12 @@ class Entry:
 
     @property
     def rates(self) -> str:
-        """How learning rates were given, the tuned ones first; empty if the tables do not say so."""
+        """How learning rates were given; empty if the tables do not say so. Claims are decided with tuned ones."""
         given = [str(way) for way in self.facts.get("given_lr", [])]
         untuned = [way for way in given if way != TUNED]
-        parts = [TUNED] * (TUNED in given) + ([f"lr={listing(untuned)} untuned"] if untuned else [])
-        return listing(parts) if parts else ""
+        if TUNED in given:
+            return f"{TUNED}, beside lr={listing(untuned)}" if untuned else TUNED
+        return f"lr={listing(untuned)} untuned" if untuned else ""
 
     @property
     def decided(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from whyrelu.report.study import Facet, Study
-from whyrelu.report.text import points, sentence
+from whyrelu.report.text import listing, points, sentence
 from whyrelu.statistics.equivalence import DIFFERENT, EQUAL, MARGIN, OPEN, PairedDifference, paired_difference
 
 # More cells than this are counted and not named.
@@ -13,11 +13,12 @@ _MOST_NAMED = 4
 
 
 class _Cell(NamedTuple):
-    """An activation at a depth in both precisions."""
+    """An activation at a depth in both precisions, and whether any of its runs does not end at chance."""
 
     name: str
     pairs: int
     difference: PairedDifference
+    learns: bool
 
 
 def precision_lead(study: Study) -> str:
@@ -40,10 +41,16 @@ def _value(facet: Facet) -> str:
 
 
 def _cells(facet: Facet, reference: Facet) -> list[_Cell]:
-    sides = [side.runs.set_index(["series", "depth", "seed"])["test_accuracy"] for side in (facet, reference)]
-    both = sides[0].to_frame("first").join(sides[1].rename("second"), how="inner")
+    columns = ["test_accuracy", "at_chance"]
+    sides = [side.runs.set_index(["series", "depth", "seed"])[columns] for side in (facet, reference)]
+    both = sides[0].add_suffix("_first").join(sides[1].add_suffix("_second"), how="inner")
     return [
-        _Cell(f"{series} at depth {depth}", len(cell), paired_difference(cell["first"], cell["second"]))
+        _Cell(
+            f"{series} at depth {depth}",
+            len(cell),
+            paired_difference(cell["test_accuracy_first"], cell["test_accuracy_second"]),
+            not (cell["at_chance_first"] & cell["at_chance_second"]).all(),
+        )
         for (series, depth), cell in both.groupby(level=["series", "depth"], sort=False)
     ]
 
@@ -53,7 +60,9 @@ def _outcomes(cells: list[_Cell]) -> str:
         outcome: [cell for cell in cells if cell.difference.outcome == outcome] for outcome in (EQUAL, DIFFERENT, OPEN)
     }
     different = [f"{cell.name} by {points(cell.difference.value)} points" for cell in found[DIFFERENT]]
-    same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {len(cells)} cells"
+    idle = [cell.name for cell in found[EQUAL] if not cell.learns]
+    because = f" (in {listing(idle)} because no run learns)" if idle else ""
+    same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {len(cells)} cells{because}"
     return f"{same}, different in {_counted(different)} and not settled in {_counted([c.name for c in found[OPEN]])}"
 
 

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from whyrelu.report.study import Facet, Study
-from whyrelu.report.text import number, points, sentence
+from whyrelu.report.text import number, percent, points, sentence
 from whyrelu.results.given_rates import GIVEN_LR, TUNED
-from whyrelu.results.labels import contrast_pair
+from whyrelu.results.labels import contrast_pair, value_text
 from whyrelu.statistics.pooling import pooled_difference
 
 
 def rates_lead(study: Study) -> str:
-    """The difference between relu (or the first activation) and sigmoid at given rates and at tuned ones.
+    """Accuracies of relu (or the first activation) and sigmoid, and their difference, at given rates and at tuned ones.
 
     Empty if there is no such pair, or some of the rates have it at no depth.
     """
     pair = contrast_pair(study.series)
-    # fair comparisons are what others are measured by, so they come last
+    # tuned ones are what others are measured by, so they come last
     facets = sorted(study.facets, key=lambda facet: _is_tuned(facet))
     if pair is None or not all(_shared_depths(facet, pair) for facet in facets):
         return ""
-    depths = [_shared_depths(facet, pair) for facet in facets]
-    clauses = [
-        f"{_rate(facet)} {_difference(facet, pair, shared)}" for facet, shared in zip(facets, depths, strict=True)
-    ]
-    return sentence("; ".join(clauses))
+    return sentence("; ".join(f"{_rates(facet, pair)} {_outcome(facet, pair)}" for facet in facets))
 
 
 def _is_tuned(facet: Facet) -> bool:
     return bool((facet.cells[GIVEN_LR] == TUNED).all())
 
 
-def _rate(facet: Facet) -> str:
-    return "with learning rates tuned for each cell" if _is_tuned(facet) else f"with {facet.label}, not tuned,"
+def _rates(facet: Facet, pair: tuple[str, str]) -> str:
+    """How learning rates were given; the tuned ones by value, because they may be the same for both."""
+    if not _is_tuned(facet):
+        return f"with {facet.label}, not tuned,"
+    cells = facet.cells[facet.cells["depth"].isin(_shared_depths(facet, pair))]
+    spans = [_span(cells.loc[cells["series"] == name, "lr"]) for name in pair]
+    values = f"{spans[0]} for both" if spans[0] == spans[1] else f"{pair[0]} {spans[0]}, {pair[1]} {spans[1]}"
+    return f"with tuned learning rates ({values})"
+
+
+def _span(rates: pd.Series) -> str:
+    return " to ".join(dict.fromkeys([value_text(float(rates.min())), value_text(float(rates.max()))]))
 
 
 def _shared_depths(facet: Facet, pair: tuple[str, str]) -> list[int]:
@@ -41,23 +48,21 @@ def _shared_depths(facet: Facet, pair: tuple[str, str]) -> list[int]:
     return sorted(int(depth) for depth in tried[0] & tried[1])
 
 
-def _difference(facet: Facet, pair: tuple[str, str], depths: list[int]) -> str:
-    """Who is ahead by how much, on average over depths; nobody if the interval has zero, or there is none."""
-    runs = facet.runs
+def _outcome(facet: Facet, pair: tuple[str, str]) -> str:
+    """Mean accuracies and their difference, on average over depths; whether it counts is for the claims to say."""
+    depths = _shared_depths(facet, pair)
     arms = [
-        tuple(
-            runs.loc[(runs["series"] == name) & (runs["depth"] == depth), "test_accuracy"].to_numpy() for name in pair
-        )
+        [facet.runs.loc[(facet.runs["series"] == name) & (facet.runs["depth"] == depth), "test_accuracy"].to_numpy()
+         for name in pair]
         for depth in depths
-    ]
+    ]  # fmt: skip
     # no difference of two accuracies is larger than 100 points
     value, low, high = (float(x) for x in np.clip(pooled_difference([(a, b) for a, b in arms]), -1, 1))
-    n = sum(len(values) for arm in arms for values in arm)
+    means = [percent(float(np.mean([arm[side].mean() for arm in arms]))) for side in (0, 1)]
+    interval = "" if np.isnan(low) else f" [{number(low)}, {number(high)}]"
     where = f"at depth {depths[0]}" if len(depths) == 1 else f"on average over {len(depths)} depths"
-    size = f"points of test accuracy {where} (n = {n})"
-    if low > 0:
-        return f"{pair[0]} is ahead of {pair[1]} by {number(value)} [{number(low)}, {number(high)}] {size}"
-    if high < 0:
-        return f"{pair[1]} is ahead of {pair[0]} by {number(-value)} [{number(-high)}, {number(-low)}] {size}"
-    interval = "" if np.isnan(low) else f" [{points(low)}, {points(high)}]"
-    return f"{pair[0]} and {pair[1]} cannot be told apart, which differ by {points(value)}{interval} {size}"
+    n = sum(len(values) for arm in arms for values in arm)
+    return (
+        f"{pair[0]} reaches a test accuracy of {means[0]} and {pair[1]} of {means[1]} {where}, "
+        f"{points(value)}{interval} points (n = {n})"
+    )
