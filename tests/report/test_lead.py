@@ -156,6 +156,18 @@ def test_cells_that_are_the_same_because_no_run_learns_are_named(tmp_path):
     assert "the same within 0.5 points in 2 of 2 cells (in sigmoid at depth 2 because no run learns)" in text
 
 
+def test_cells_whose_tuned_rates_differ_between_precisions_are_named(tmp_path):
+    same = [0.001, -0.001, 0.0, 0.001, -0.001, 0.0]
+    records = [*in_both("relu", same), *in_both("tanh", same)]
+    assert "learning rate" not in lead_of(records, tmp_path / "same")
+    for record in records:
+        factors = record["factors"]
+        # a rate of each cell's own, as tuning gives it
+        factors["lr"] = 0.1 if (factors["activation"], factors["precision"]) == ("tanh", "bf16-mixed") else 0.01
+    text = lead_of(records, tmp_path / "tuned")
+    assert text.endswith("6 in each cell. The learning rate differs too in 1 (tanh at depth 2) of 2 cells.")
+
+
 def test_without_seeds_in_common_precisions_are_not_compared(tmp_path):
     records = [make_record("relu", 2, 0), make_record("relu", 2, 1, precision="bf16-mixed")]
     assert lead_of(records, tmp_path) == ""
@@ -234,3 +246,14 @@ def test_a_lead_without_claims_is_alone(tmp_path):
     page = write_report(tmp_path / "results", tmp_path / "report").read_text()
     assert re.search(r"^\*\*At depth 8 .*\*\*\n\nTest accuracies of 12 runs", page, re.MULTILINE)
     assert page.partition("![")[0].count("**") == 2
+
+
+def test_the_page_names_both_ways_of_giving_rates_and_not_their_column(tmp_path):
+    write_tables(rates(0.7, 0.5), tmp_path / "results", level="off")
+    page = write_report(tmp_path / "results", tmp_path / "report").read_text()
+    assert "given_lr" not in page
+    assert "(2 activations x 1 depth x 2 settings (lr=0.001 and lr=tuned) x 3 seeds)" in page
+    assert "| how lr is given | activation | depth 4 |" in page
+    assert re.findall(r"relu minus sigmoid with (lr=\S+) in points of test accuracy", page) == ["lr=0.001", "lr=tuned"]
+    # of a single depth there is no line
+    assert "lines between depths" not in page

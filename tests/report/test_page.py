@@ -58,6 +58,7 @@ def test_the_answer_is_in_the_first_lines(usual):
     assert re.search(r"relu minus sigmoid .*Welch.*\*\*\+\d+\.\d\*\* \[\+\d+\.\d, \+\d+\.\d\] at depth 2", page)
     assert re.search(r"- tanh minus relu in points of test accuracy \(95% interval by Welch's t\): \*\*", page)
     assert "3 activations x 3 depths x 3 seeds" in first
+    assert "The lines between depths only guide the eye." in first
     assert "Learning rate: 0.05, the same for every activation and depth, and tuned for none of them" in first
     assert len(first) < 2500
 

@@ -158,7 +158,8 @@ def _caption(study: Study, lowest: float) -> str:
     levels = " or ".join(sorted({percent(facet.chance) for facet in study.facets}))
     below = f" The axis starts at {lowest:.0f}%; chance ({levels}) is below it." if lowest > 0 else ""
     runs = "small ones are the runs, side by side in the order of their accuracy"
-    return f"{marks}; {runs}. The lines between depths only guide the eye.{below}"
+    lines = " The lines between depths only guide the eye." if len(study.depths) > 1 else ""
+    return f"{marks}; {runs}.{lines}{below}"
 
 
 def _alternative(facets: list[Facet]) -> str:

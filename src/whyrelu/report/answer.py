@@ -143,7 +143,8 @@ def _difference(facet: Facet, pair: tuple[str, str], why: str = "") -> str:
         parts.append(f"**{points(value)}**{interval} at depth {depth}")
     single = min(len(values[depth]) for values in (first, second) for depth in shared) < 2
     kind = "no interval where there is a single run" if single else "95% interval by Welch's t"
-    return f"{pair[0]} minus {pair[1]} in points of test accuracy ({why}{kind}): {', '.join(parts)}."
+    where = f" with {facet.label}" if facet.label else ""
+    return f"{pair[0]} minus {pair[1]}{where} in points of test accuracy ({why}{kind}): {', '.join(parts)}."
 
 
 def _accuracies(runs: pd.DataFrame, series: str) -> dict[int, list[float]]:

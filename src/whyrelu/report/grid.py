@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from whyrelu.report.study import Study, setting_rows
+from whyrelu.report.study import Study, factor_title, setting_rows
 from whyrelu.report.text import MISSING, number
 from whyrelu.results.labels import value_text
 from whyrelu.results.tables import factor_columns
@@ -39,7 +39,7 @@ def accuracy_grid(study: Study) -> Grid:
             own = facet.cells[facet.cells["series"] == name].set_index("depth")
             values = [_mean_and_failures(own.loc[depth]) if depth in own.index else MISSING for depth in study.depths]
             rows.append([*_texts(own.iloc[0], facets), name, *values])
-    header = [*facets, "activation", *(f"depth {depth}" for depth in study.depths)]
+    header = [*map(factor_title, facets), "activation", *(f"depth {depth}" for depth in study.depths)]
     return Grid(header, len(facets) + 1, rows)
 
 
@@ -65,7 +65,8 @@ def cells_grid(study: Study) -> Grid:
             interval = MISSING if pd.isna(cell["low"]) else f"{number(cell['low'])} to {number(cell['high'])}"
             statistics = [str(cell["n"]), _failures(cell), number(cell["mean"]), interval]
             rows.append([*(factors[name] for name in header), *statistics, number(cell["sd"]), number(cell["iqm"])])
-    return Grid([*header, "n", "failed", "mean", "95% interval", "sd", "IQM"], len(study.facet_columns) + 1, rows)
+    titles = [factor_title(name) for name in header]
+    return Grid([*titles, "n", "failed", "mean", "95% interval", "sd", "IQM"], len(study.facet_columns) + 1, rows)
 
 
 def _further_columns(study: Study) -> list[str]:

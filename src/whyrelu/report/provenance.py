@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from whyrelu.report.rates import is_tuned
-from whyrelu.report.study import Study
+from whyrelu.report.study import MOST_FACETS, Study, factor_title
 from whyrelu.report.text import listing, plural
 from whyrelu.results.labels import value_text
 from whyrelu.statistics.summaries import BOOTSTRAP_FROM
@@ -48,14 +48,21 @@ better"
 def size_text(study: Study) -> str:
     """The runs as a product, "4 activations x 4 depths x 10 seeds", or as so many per cell where cells differ in n."""
     least, most = int(study.cells["n"].min()), int(study.cells["n"].max())
-    facets = (
-        [f"{plural(len(study.facets), 'combination')} of {listing(study.facet_columns)}"] if study.facet_columns else []
-    )
-    sizes = [plural(len(study.series), "activation"), plural(len(study.depths), "depth"), *facets]
+    sizes = [plural(len(study.series), "activation"), plural(len(study.depths), "depth"), *_facets_text(study)]
     if least == most and len(study.cells) == len(study.series) * len(study.depths) * len(study.facets):
         return " x ".join([*sizes, plural(most, "seed")])
     each = plural(most, "run") if least == most else f"{least} to {most} runs"
     return f"{plural(len(study.cells), 'cell')} of {each}"
+
+
+def _facets_text(study: Study) -> list[str]:
+    """How many facets there are and, of few that differ in one factor, which; nothing of a single one."""
+    columns, facets = study.facet_columns, study.facets
+    if not columns:
+        return []
+    if len(columns) > 1 or len(facets) > MOST_FACETS:
+        return [f"{plural(len(facets), 'combination')} of {listing([factor_title(name) for name in columns])}"]
+    return [f"{plural(len(facets), 'setting')} ({listing([facet.label for facet in facets])})"]
 
 
 def interval_note(study: Study) -> str:
@@ -78,7 +85,7 @@ def scope_sentence(study: Study) -> str:
         **{name: study.cells[name].nunique(dropna=False) for name in study.facet_columns},
         "seed": len(study.provenance["seeds"]),
     }
-    varied = [name for name, count in counts.items() if count > 1]
+    varied = [factor_title(name) for name, count in counts.items() if count > 1]
     what = f"only {listing(varied)} {'was' if len(varied) == 1 else 'were'} varied" if varied else "nothing was varied"
     tuned = ", and the learning rate with them, which was tuned" if is_tuned(study).any() else ""
     return f"{what}{tuned}; all else is as listed under Provenance, and may matter"

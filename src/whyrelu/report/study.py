@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from whyrelu.results.given_rates import GIVEN_LR
 from whyrelu.results.reference import reference_label
 from whyrelu.results.tables import factor_columns
 
@@ -143,6 +144,11 @@ def varied_factors(study: Study) -> list[str]:
     names = [name for name in factor_columns(cells) if not name.startswith("activation.")]
     varied = [name for name in names if cells[name].nunique(dropna=False) > 1]
     return [name for name in varied if name != "lr" or name in study.facet_columns]
+
+
+def factor_title(column: str) -> str:
+    """What a column of factors is called on the page: `given_lr` is a word of the tables."""
+    return "how lr is given" if column == GIVEN_LR else column
 
 
 class SettingRow(NamedTuple):

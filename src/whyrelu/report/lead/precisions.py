@@ -13,27 +13,44 @@ _MOST_NAMED = 4
 
 
 class _Cell(NamedTuple):
-    """An activation at a depth in both precisions, and whether any of its runs does not end at chance."""
+    """An activation at a depth in both precisions.
+
+    Attributes:
+        name: what it is called in the text.
+        pairs: runs that share a seed.
+        difference: in test accuracy within these.
+        learns: whether any of its runs does not end at chance.
+        same_rate: whether both were trained at the same learning rate.
+    """
 
     name: str
     pairs: int
     difference: PairedDifference
     learns: bool
+    same_rate: bool
 
 
 def precision_lead(study: Study) -> str:
     """In how many cells each precision gives the accuracy of the reference; empty if no two runs share a seed."""
     reference = study.reference
-    clauses, counts = [], set[int]()
+    clauses, compared = [], list[_Cell]()
     for facet in study.facets:
         cells = [] if facet is reference else _cells(facet, reference)
         if cells:
             clauses.append(f"with {facet.label} instead of {_value(reference)}, test accuracy is {_outcomes(cells)}")
-            counts |= {cell.pairs for cell in cells}
+            compared += cells
     if not clauses:
         return ""
+    counts = [cell.pairs for cell in compared]
     each = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
-    return f"{sentence('; '.join(clauses))} Runs are compared in pairs of the same seed, {each} in each cell."
+    pairs = f"Runs are compared in pairs of the same seed, {each} in each cell."
+    return f"{sentence('; '.join(clauses))} {pairs}{_rates(compared)}"
+
+
+def _rates(cells: list[_Cell]) -> str:
+    """A tuned rate is chosen in each precision anew: then precision is not all that differs."""
+    others = [cell.name for cell in cells if not cell.same_rate]
+    return f" The learning rate differs too in {_counted(others)} of {len(cells)} cells." if others else ""
 
 
 def _value(facet: Facet) -> str:
@@ -41,7 +58,7 @@ def _value(facet: Facet) -> str:
 
 
 def _cells(facet: Facet, reference: Facet) -> list[_Cell]:
-    columns = ["test_accuracy", "at_chance"]
+    columns = ["test_accuracy", "at_chance", "lr"]
     sides = [side.runs.set_index(["series", "depth", "seed"])[columns] for side in (facet, reference)]
     both = sides[0].add_suffix("_first").join(sides[1].add_suffix("_second"), how="inner")
     return [
@@ -50,6 +67,7 @@ def _cells(facet: Facet, reference: Facet) -> list[_Cell]:
             len(cell),
             paired_difference(cell["test_accuracy_first"], cell["test_accuracy_second"]),
             not (cell["at_chance_first"] & cell["at_chance_second"]).all(),
+            bool((cell["lr_first"] == cell["lr_second"]).all()),
         )
         for (series, depth), cell in both.groupby(level=["series", "depth"], sort=False)
     ]
