@@ -24,3 +24,27 @@ def test_runs_that_diverge_at_once_never_reach_anything(tmp_path):
         assert (marker.get_xdata().tolist(), marker.get_ydata().tolist()) == ([12 * 19], [pytest.approx(50)])
         assert np.max(curve.get_xdata()) == 12 * 19
     assert "Runs that reach 90% in the end, at depth 2 together: relu 50.0%." in illustration.caption
+    assert "No run reaches" not in illustration.caption
+
+
+def titles(records, folder, best):
+    """Titles of the panels, and the caption, of runs whose validation accuracy ends there."""
+    for record in records:
+        history = record["history"]
+        history["val_accuracy"] = [*np.linspace(0.1, best, len(history["epoch"]) - 1), best]
+    write_tables(records, folder, level="off")
+    illustration, *_ = convergence_figures(read_study(folder))
+    return [axes.get_title() for axes in illustration.figure.axes if axes.get_title()], illustration.caption
+
+
+def test_thresholds_that_no_run_reaches_are_named_and_not_drawn(tmp_path):
+    records = [make_record(seed=seed, epochs=12) for seed in range(3)]
+    drawn, caption = titles(records, tmp_path / "one", 0.6)
+    assert len(drawn) == 1 and drawn[0] == "depth 2, to 50%"
+    assert caption.endswith(
+        "Runs that reach 50% in the end, at depth 2 together: relu 100.0%. No run reaches 80% or 90%."
+    )
+    # the lowest stays, so that there is a figure
+    drawn, caption = titles(records, tmp_path / "none", 0.3)
+    assert drawn == ["depth 2, to 50%"]
+    assert caption.endswith("together: relu 0.0%. No run reaches 80% or 90%.")

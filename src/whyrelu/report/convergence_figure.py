@@ -39,7 +39,8 @@ def _figure(facet: Facet) -> Illustration:
     by_depth = len(facet.series) <= MOST_SERIES_IN_A_PANEL
     panels = _spread(sheet.panels) if by_depth else sheet.panels
     # with a panel per activation there is room for one threshold
-    shown = thresholds if by_depth else [thresholds[len(thresholds) // 2]]
+    # rows to which no run gets would be empty
+    shown = (_reached(facet) or thresholds[:1]) if by_depth else [thresholds[len(thresholds) // 2]]
     columns = len(panels) if by_depth else balanced_columns(len(panels), sheet.most_columns)
     legend = [*sheet.legend, _censored_entry()]
     height = {1: 2.4, 2: 2.0}.get(columns, 1.6)
@@ -57,7 +58,14 @@ def _figure(facet: Facet) -> Illustration:
         for k, line in enumerate(panel.lines):
             _draw(axes, rows, line, k, len(panel.lines), last)
     legend_above(figure, legend)
-    return _illustration(facet, figure, sheet, shown, panels if by_depth else None)
+    missed = [threshold for threshold in thresholds if threshold not in shown] if by_depth else []
+    return _illustration(facet, figure, sheet, shown, missed, panels if by_depth else None)
+
+
+def _reached(facet: Facet) -> list[float]:
+    """The thresholds that a run reaches, ascending."""
+    rows = facet.convergence
+    return sorted(float(threshold) for threshold in rows.loc[rows["reached"], "threshold"].unique())
 
 
 def _spread(panels: list[CellPanel]) -> list[CellPanel]:
@@ -131,12 +139,18 @@ def _censored_entry() -> Line2D:
 
 
 def _illustration(
-    facet: Facet, figure: Figure, sheet: CellPanels, shown: list[float], panels: list[CellPanel] | None
+    facet: Facet,
+    figure: Figure,
+    sheet: CellPanels,
+    shown: list[float],
+    missed: list[float],
+    panels: list[CellPanel] | None,
 ) -> Illustration:
     where = f" with {facet.label}" if facet.label else ""
-    levels = listing([f"{threshold * 100:g}%" for threshold in shown])
+    levels = _levels(shown, "and")
     rows = "; rows are thresholds" if len(shown) > 1 and panels else ""
     left = len(facet.depths) - len(panels) if panels is not None else 0
+    none = f" No run reaches {_levels(missed, 'or')}." if missed else ""
     note = f" {plural(left, 'depth')} in between are left out." if left else ""
     return Illustration(
         named("convergence", facet.slug),
@@ -145,8 +159,12 @@ def _illustration(
         f"Share of runs that have reached a validation accuracy of {levels} on two evaluations in a row, against the "
         f"training step{where}, {sheet.explanation}{rows} (Kaplan and Meier's estimate; bands: pointwise 95% "
         f"intervals). Runs that never get there are counted to the end, those that diverged too: an open marker.{note} "
-        f"{_reached_sentence(facet, shown[-1])}",
+        f"{_reached_sentence(facet, shown[-1])}{none}",
     )
+
+
+def _levels(thresholds: list[float], conjunction: str) -> str:
+    return listing([f"{threshold * 100:g}%" for threshold in thresholds], conjunction)
 
 
 def _reached_sentence(facet: Facet, threshold: float) -> str:

@@ -16,7 +16,8 @@ from whyrelu.report.panels import panel_grid
 from whyrelu.report.style import FAINT, TEXT, legend_above, legend_height
 from whyrelu.report.why.sheets import Line, Sheet
 
-# Layers that have a tick, the first and the last among them.
+# Up to so many layers have a tick each; of more layers so many have, the first and the last among them.
+_ALL_TICKED = 8
 _TICKS = 6
 # About so many markers on a line.
 _MARKERS = 16
@@ -61,7 +62,8 @@ def draw(sheet: Sheet, quantity: Quantity) -> Figure:
         log_axis(axes, *limits)
         axes.set_title(panel.title, color=panel.colour)
         deepest = max([int(line.rows["layer"].max()) for line in panel.lines if len(line.rows)] or [1])
-        axes.set_xticks(np.unique(np.linspace(1, deepest, min(deepest, _TICKS)).round()))
+        ticks = deepest if deepest <= _ALL_TICKED else _TICKS
+        axes.set_xticks(np.linspace(1, deepest, ticks).round())
         if i + sheet.columns >= count:
             axes.set_xlabel("layer")
         if i % sheet.columns == 0:
