@@ -40,11 +40,11 @@ def titles(records, folder, best):
 def test_thresholds_that_no_run_reaches_are_named_and_not_drawn(tmp_path):
     records = [make_record(seed=seed, epochs=12) for seed in range(3)]
     drawn, caption = titles(records, tmp_path / "one", 0.6)
-    assert len(drawn) == 1 and drawn[0] == "depth 2, to 50%"
+    assert drawn == ["depth 2, to 50%"]
     assert caption.endswith(
-        "Runs that reach 50% in the end, at depth 2 together: relu 100.0%. No run reaches 80% or 90%."
+        "Runs that reach 50% in the end, at depth 2 together: relu 100.0%. No run reaches 80% or 90% twice in a row."
     )
     # the lowest stays, so that there is a figure
     drawn, caption = titles(records, tmp_path / "none", 0.3)
     assert drawn == ["depth 2, to 50%"]
-    assert caption.endswith("together: relu 0.0%. No run reaches 80% or 90%.")
+    assert caption.endswith("together: relu 0.0%. No run reaches 80% or 90% twice in a row.")

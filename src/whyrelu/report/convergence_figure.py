@@ -38,8 +38,7 @@ def _figure(facet: Facet) -> Illustration:
     thresholds = sorted(float(threshold) for threshold in facet.convergence["threshold"].unique())
     by_depth = len(facet.series) <= MOST_SERIES_IN_A_PANEL
     panels = _spread(sheet.panels) if by_depth else sheet.panels
-    # with a panel per activation there is room for one threshold
-    # rows to which no run gets would be empty
+    # rows to which no run gets would be empty; with a panel per activation there is room for one threshold
     shown = (_reached(facet) or thresholds[:1]) if by_depth else [thresholds[len(thresholds) // 2]]
     columns = len(panels) if by_depth else balanced_columns(len(panels), sheet.most_columns)
     legend = [*sheet.legend, _censored_entry()]
@@ -150,7 +149,7 @@ def _illustration(
     levels = _levels(shown, "and")
     rows = "; rows are thresholds" if len(shown) > 1 and panels else ""
     left = len(facet.depths) - len(panels) if panels is not None else 0
-    none = f" No run reaches {_levels(missed, 'or')}." if missed else ""
+    none = f" No run reaches {_levels(missed, 'or')} twice in a row." if missed else ""
     note = f" {plural(left, 'depth')} in between are left out." if left else ""
     return Illustration(
         named("convergence", facet.slug),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from whyrelu.report.rates import is_tuned
-from whyrelu.report.study import MOST_FACETS, Study, factor_title
+from whyrelu.report.study import Study, factor_title
 from whyrelu.report.text import listing, plural
 from whyrelu.results.labels import value_text
 from whyrelu.statistics.summaries import BOOTSTRAP_FROM
@@ -60,7 +60,7 @@ def _facets_text(study: Study) -> list[str]:
     columns, facets = study.facet_columns, study.facets
     if not columns:
         return []
-    if len(columns) > 1 or len(facets) > MOST_FACETS:
+    if len(columns) > 1 or study.is_compact:
         return [f"{plural(len(facets), 'combination')} of {listing([factor_title(name) for name in columns])}"]
     return [f"{plural(len(facets), 'setting')} ({listing([facet.label for facet in facets])})"]
 

@@ -16,8 +16,9 @@ from whyrelu.report.panels import panel_grid
 from whyrelu.report.style import FAINT, TEXT, legend_above, legend_height
 from whyrelu.report.why.sheets import Line, Sheet
 
-# Up to so many layers have a tick each; of more layers so many have, the first and the last among them.
+# Up to so many layers each has a tick.
 _ALL_TICKED = 8
+# Of more layers so many have a tick, the first and the last among them.
 _TICKS = 6
 # About so many markers on a line.
 _MARKERS = 16
