@@ -23,7 +23,7 @@ def test_runs_that_diverge_at_once_never_reach_anything(tmp_path):
         # the open marker is at the last step of all, as high as the curve ends
         assert (marker.get_xdata().tolist(), marker.get_ydata().tolist()) == ([12 * 19], [pytest.approx(50)])
         assert np.max(curve.get_xdata()) == 12 * 19
-    assert "Runs that reach 90% in the end, at depth 2 together: relu 50.0%." in illustration.caption
+    assert "Runs that reach 90% in the end, at depth 2: relu 50.0%." in illustration.caption
     assert "No run reaches" not in illustration.caption
 
 
@@ -42,9 +42,9 @@ def test_thresholds_that_no_run_reaches_are_named_and_not_drawn(tmp_path):
     drawn, caption = titles(records, tmp_path / "one", 0.6)
     assert drawn == ["depth 2, to 50%"]
     assert caption.endswith(
-        "Runs that reach 50% in the end, at depth 2 together: relu 100.0%. No run reaches 80% or 90% twice in a row."
+        "Runs that reach 50% in the end, at depth 2: relu 100.0%. No run reaches 80% or 90% twice in a row."
     )
     # the lowest stays, so that there is a figure
     drawn, caption = titles(records, tmp_path / "none", 0.3)
     assert drawn == ["depth 2, to 50%"]
-    assert caption.endswith("together: relu 0.0%. No run reaches 80% or 90% twice in a row.")
+    assert caption.endswith("at depth 2: relu 0.0%. No run reaches 80% or 90% twice in a row.")

@@ -1,7 +1,9 @@
 """What a report says first, of studies that vary more than activation and depth."""
 
 import re
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from synthetic import make_record, make_records
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 def lead_of(records, folder):
     write_tables(records, folder / "results", level="off")
-    return lead(read_study(folder / "results"))
+    return lead(read_study(folder / "results")).answer
 
 
 def cell(activation, accuracies, depth=8, failed=0, **changed):
@@ -53,8 +55,8 @@ def test_the_lead_says_which_single_changes_rescue_sigmoid_and_which_do_not(tmp_
     )
     assert lead_of(records, tmp_path) == (
         "At depth 8 with init=critical, norm=none, optimizer=sgd, sigmoid fails (mean test accuracy 10.0%, 4 of 4 runs "
-        "failed): norm=batch (80.0%, n = 4) rescues it; optimizer=adam (20.0%, 2 of 4 failed) does so only in part; "
-        "init=he and init=pytorch (10.0%, all runs failed) do not."
+        "failed; relu 90.0%): norm=batch (80.0%, n = 4) rescues it; optimizer=adam (20.0%, 2 of 4 failed) does so "
+        "only in part; init=he and init=pytorch (10.0%, all runs failed) do not."
     )
 
 
@@ -68,9 +70,9 @@ def test_relatives_of_sigmoid_are_told_with_how_they_fare_in_the_same_setting(tm
         cell("tanh", [0.9] * 4),
     )
     assert lead_of(records, tmp_path) == (
-        "At depth 8 with norm=none, sigmoid fails (mean test accuracy 10.0%, 4 of 4 runs failed): norm=batch (10.0%, 4 "
-        "of 4 failed) does not rescue it. Of its relatives, rescaled_sigmoid (88.0%, n = 4) and centred_sigmoid "
-        "(86.0%, n = 4) learn there; hard_sigmoid (10.0%, 4 of 4 failed) fails there too."
+        "At depth 8 with norm=none, sigmoid fails (mean test accuracy 10.0%, 4 of 4 runs failed; relu 90.0%): "
+        "norm=batch (10.0%, 4 of 4 failed) does not rescue it. Of its relatives, rescaled_sigmoid (88.0%, n = 4) and "
+        "centred_sigmoid (86.0%, n = 4) learn there; hard_sigmoid (10.0%, 4 of 4 failed) fails there too."
     )
 
 
@@ -80,14 +82,48 @@ def test_a_mean_in_the_middle_between_chance_and_the_best_is_needed_to_rescue(tm
     assert "norm=layer (51.0%, n = 4) rescues it; norm=batch (49.0%, n = 4) does so only in part." in text
 
 
+def test_relu_in_the_same_setting_is_told_beside_a_change(tmp_path):
+    changes = [cell("sigmoid", [0.8] * 4, norm="batch"), cell("relu", [0.95] * 4, norm="batch")]
+    text = lead_of(rescues(*changes, cell("sigmoid", [0.8] * 4, norm="layer")), tmp_path)
+    assert text.endswith("norm=batch (80.0%, n = 4; relu 95.0%) and norm=layer (80.0%, n = 4) rescue it.")
+
+
+def test_the_notes_say_what_relatives_are_and_what_in_part_means(tmp_path):
+    relatives = cell("rescaled_sigmoid", [0.88] * 4)
+    write_tables(rescues(cell("sigmoid", [0.4] * 4, norm="batch"), relatives), tmp_path / "results", level="off")
+    names = ["sigmoid", "rescaled_sigmoid"]
+    functions = pd.DataFrame(
+        [
+            {"activation": name, "x": x, "value": value, "slope": slope, "saturated": False}
+            for name, values, slope in zip(names, ([0.2, 0.5, 0.8], [-0.6, 1e-16, 0.6]), (0.25, 1.0), strict=True)
+            for x, value in zip((-1.0, 1e-17, 1.0), values, strict=True)
+        ]
+    )
+    study = replace(read_study(tmp_path / "results"), functions=functions)
+    assert lead(study).notes == (
+        "At 0, sigmoid is 0.5 with slope 0.25 and rescaled_sigmoid is 0 with slope 1. "
+        '"Only in part": the mean stays below 50.0%, the middle between chance and the best mean at this depth.'
+    )
+    # what the tables do not hold is not told
+    assert "slope" not in lead(replace(study, functions=functions.iloc[:3])).notes
+    assert "slope" not in lead(replace(study, functions=functions[functions["x"].abs() > 0.5])).notes
+
+
+def test_there_are_no_notes_where_nothing_needs_one(tmp_path):
+    write_tables(rescues(cell("sigmoid", [0.8] * 4, norm="batch")), tmp_path / "results", level="off")
+    assert lead(read_study(tmp_path / "results")).notes == ""
+
+
 def test_what_belongs_to_a_change_is_told_with_it_and_makes_no_second_change(tmp_path):
     adam = {"optimizer": "adam", "optimizer.momentum": None}
     changes = [
         cell("sigmoid", [0.1, 0.1, 0.2, 0.4], failed=2, **adam, **{"optimizer.eps": eps}) for eps in (1e-8, 1e-16)
     ]
-    text = lead_of(rescues(*changes), tmp_path / "alike")
+    others = [cell("relu", [mean] * 4, **adam, **{"optimizer.eps": eps}) for mean, eps in ((0.92, 1e-8), (0.94, 1e-16))]
+    text = lead_of(rescues(*changes, *others), tmp_path / "alike")
     epsilon = r"with optimizer\.eps=1e-(08|16)"
-    told = rf"optimizer=adam \(20\.0%, 2 of 4 failed, {epsilon} as {epsilon}\) rescues it only in part\.$"
+    numbers = rf"20\.0%, 2 of 4 failed, {epsilon} as {epsilon}; relu 92\.0% to 94\.0%"
+    told = rf"optimizer=adam \({numbers}\) rescues it only in part\.$"
     assert {found for groups in re.findall(told, text) for found in groups} == {"08", "16"}
     changes[1] = cell("sigmoid", [0.7] * 4, **adam, **{"optimizer.eps": 1e-16})
     text = lead_of(rescues(*changes), tmp_path / "not")
@@ -253,7 +289,9 @@ def test_the_page_names_both_ways_of_giving_rates_and_not_their_column(tmp_path)
     page = write_report(tmp_path / "results", tmp_path / "report").read_text()
     assert "given_lr" not in page
     assert "(2 activations x 1 depth x 2 settings (lr=0.001 and lr=tuned) x 3 seeds)" in page
-    assert "| how lr is given | activation | depth 4 |" in page
+    assert "| lr as given | activation | depth 4 |" in page
     assert re.findall(r"relu minus sigmoid with (lr=\S+) in points of test accuracy", page) == ["lr=0.001", "lr=tuned"]
     # of a single depth there is no line
     assert "lines between depths" not in page
+    assert "per depth" not in page and "deeper nets" not in page
+    assert re.search(r"^Validation accuracy after every epoch with lr=0.001, at depth 4\.", page, re.MULTILINE)

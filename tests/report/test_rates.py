@@ -89,6 +89,13 @@ def test_a_study_at_another_rate_than_the_tuned_one_is_not_called_tuned(tmp_path
     assert "src/tune.py" not in page
 
 
+def test_the_scope_says_how_many_cells_were_tuned(tmp_path):
+    records = [make_record("relu", lr=0.05), make_record("tanh", lr=0.05)]
+    assert "the learning rate with them, which was tuned; all else" in page_of(tmp_path / "all", records)
+    page = page_of(tmp_path / "some", [records[0], make_record("tanh", lr=0.01)])
+    assert "the learning rate with them, which was tuned in 1 of 2 cells; all else" in page
+
+
 def test_a_study_that_was_not_tuned_says_so(tmp_path):
     write_tables([make_record()], tmp_path / "results", level="off")
     page = write_report(tmp_path / "results", tmp_path / "report").read_text()

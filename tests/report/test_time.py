@@ -115,6 +115,21 @@ def test_a_run_that_diverged_counts_to_the_end_of_training(tmp_path):
     assert float(sigmoid.split(" ")[0]) == pytest.approx(3 * float(relu.split(" ")[0]), rel=0.01)
 
 
+def test_the_time_to_an_accuracy_that_no_run_reaches_is_not_told(tmp_path):
+    records = [make_record(name, 2, seed) for name in ("relu", "sigmoid") for seed in range(4)]
+    timing = make_timing({"relu": 1.0, "sigmoid": 1.0}, depths=(2,), noise=0.0)
+
+    def told(best, folder):
+        for record in records:
+            record["history"]["val_accuracy"] = [best for _ in record["history"]["epoch"]]
+        return re.findall(r"^\| (to \d+%) ", section_of(page_of(folder, timing, records)), re.MULTILINE)
+
+    # of 50%, 80% and 90%, of which a claim compares 80%
+    assert told(0.95, tmp_path / "all") == ["to 80%"] * 2
+    assert told(0.6, tmp_path / "one") == ["to 50%"] * 2
+    assert told(0.3, tmp_path / "none") == []
+
+
 def test_the_threshold_is_that_of_the_claim(tmp_path):
     page = page_of(tmp_path, make_timing(RATIOS))
     assert "| to 80% | relu |" in section_of(page)

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
-from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL
+from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, activation_panels, depth_panels
 from whyrelu.report.study import Facet
 from whyrelu.report.style import TEXT, SeriesStyle, series_entry, style_of
 
@@ -55,7 +55,7 @@ def cell_panels(facet: Facet) -> CellPanels:
             CellPanel(f"depth {depth}", TEXT, [CellLine(name, depth, style_of(name)) for name in facet.series])
             for depth in facet.depths
         ]
-        return CellPanels(panels, 4, [series_entry(name) for name in facet.series], "one panel per depth")
+        return CellPanels(panels, 4, [series_entry(name) for name in facet.series], depth_panels(facet.depths))
     colours = {depth: sequence_colour(i, len(facet.depths)) for i, depth in enumerate(facet.depths)}
     styles = {depth: SeriesStyle(colour, "o", "-") for depth, colour in colours.items()}
     panels = [
@@ -63,7 +63,7 @@ def cell_panels(facet: Facet) -> CellPanels:
         for name in facet.series
     ]
     legend = [Line2D([], [], color=colour, label=f"depth {depth}") for depth, colour in colours.items()]
-    return CellPanels(panels, 4, legend, "one panel per activation, one line per depth")
+    return CellPanels(panels, 4, legend, activation_panels(facet.depths))
 
 
 def sequence_colour(index: int, count: int) -> str:

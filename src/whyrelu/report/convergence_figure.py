@@ -39,7 +39,8 @@ def _figure(facet: Facet) -> Illustration:
     by_depth = len(facet.series) <= MOST_SERIES_IN_A_PANEL
     panels = _spread(sheet.panels) if by_depth else sheet.panels
     # rows to which no run gets would be empty; with a panel per activation there is room for one threshold
-    shown = (_reached(facet) or thresholds[:1]) if by_depth else [thresholds[len(thresholds) // 2]]
+    reached = facet.reached or thresholds[:1]
+    shown = reached if by_depth else [reached[len(reached) // 2]]
     columns = len(panels) if by_depth else balanced_columns(len(panels), sheet.most_columns)
     legend = [*sheet.legend, _censored_entry()]
     height = {1: 2.4, 2: 2.0}.get(columns, 1.6)
@@ -59,12 +60,6 @@ def _figure(facet: Facet) -> Illustration:
     legend_above(figure, legend)
     missed = [threshold for threshold in thresholds if threshold not in shown] if by_depth else []
     return _illustration(facet, figure, sheet, shown, missed, panels if by_depth else None)
-
-
-def _reached(facet: Facet) -> list[float]:
-    """The thresholds that a run reaches, ascending."""
-    rows = facet.convergence
-    return sorted(float(threshold) for threshold in rows.loc[rows["reached"], "threshold"].unique())
 
 
 def _spread(panels: list[CellPanel]) -> list[CellPanel]:
@@ -170,5 +165,6 @@ def _reached_sentence(facet: Facet, threshold: float) -> str:
     rows = facet.convergence[(facet.convergence["threshold"] == threshold)]
     shares = rows.groupby("series")["reached"].mean()
     told = ", ".join(f"{name} {percent(float(shares[name]))}" for name in facet.series if name in shares.index)
-    depths = at_depths(sorted({int(depth) for depth in rows["depth"]}))
-    return f"Runs that reach {threshold * 100:g}% in the end, {depths} together: {told}."
+    tried = sorted({int(depth) for depth in rows["depth"]})
+    together = " together" if len(tried) > 1 else ""
+    return f"Runs that reach {threshold * 100:g}% in the end, {at_depths(tried)}{together}: {told}."

@@ -16,7 +16,9 @@ from whyrelu.report.cell_panels import sequence_colour
 from whyrelu.report.panels import (
     MOST_SERIES_IN_A_PANEL,
     Illustration,
+    activation_panels,
     balanced_columns,
+    depth_panels,
     draw_chance,
     named,
     panel_grid,
@@ -63,7 +65,7 @@ def _by_depth(facet: Facet) -> Illustration:
         for k, name in enumerate(facet.series):
             _draw_cell(axes, facet, name, depth, style_of(name), around, shift=k / len(facet.series))
     legend_above(figure, legend)
-    return _illustration(facet, figure, around, "one panel per depth")
+    return _illustration(facet, figure, around, depth_panels(depths))
 
 
 def _by_series(facet: Facet) -> Illustration:
@@ -80,7 +82,7 @@ def _by_series(facet: Facet) -> Illustration:
         for depth, colour in colours.items():
             _draw_cell(axes, facet, name, depth, SeriesStyle(colour, "", "-"), "nothing")
     legend_above(figure, legend)
-    return _illustration(facet, figure, "nothing", "one panel per activation, one line per depth")
+    return _illustration(facet, figure, "nothing", activation_panels(facet.depths))
 
 
 def _prepare(axes: Axes, facet: Facet, label: bool) -> None:

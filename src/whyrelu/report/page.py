@@ -105,8 +105,9 @@ def _context(study: Study, figures: list[str]) -> dict[str, Any]:
     return {
         "study": study.name,
         "question": study.provenance.get("question") or _QUESTION,
-        "lead": first or found,
-        "headline": found if first else "",
+        "lead": first.answer or found,
+        "notes": first.notes,
+        "headline": found if first.answer else "",
         "shares": shares_sentence(study),
         "counts": counts_sentence(study) if study.claims else "",
         "ledger": ledger_rows(study, figures),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from whyrelu.report.style import CHANCE_LINE, FAINT, new_figure
+from whyrelu.report.text import at_depths
 
 # Up to so many activations share one panel; more of them get a panel each.
 MOST_SERIES_IN_A_PANEL = 7
@@ -62,6 +64,16 @@ def balanced_columns(count: int, most: int) -> int:
     """Columns of a grid with as few rows as `most` columns allow, evenly filled: 4 panels in 2 x 2 if 3 is the most."""
     rows = -(-count // most)
     return -(-count // rows)
+
+
+def depth_panels(depths: Sequence[int]) -> str:
+    """What the panels of a figure are that has one for each of these depths."""
+    return "one panel per depth" if len(depths) > 1 else at_depths(depths)
+
+
+def activation_panels(depths: Sequence[int]) -> str:
+    """What panels and lines of a figure are that has a panel per activation, and in it a line for each depth."""
+    return f"one panel per activation, {'one line per depth' if len(depths) > 1 else at_depths(depths)}"
 
 
 def percent_axis(axes: Axes, lowest: float) -> None:

@@ -61,7 +61,8 @@ def _facets_text(study: Study) -> list[str]:
     if not columns:
         return []
     if len(columns) > 1 or study.is_compact:
-        return [f"{plural(len(facets), 'combination')} of {listing([factor_title(name) for name in columns])}"]
+        what = "combination" if len(columns) > 1 else "value"
+        return [f"{plural(len(facets), what)} of {listing([factor_title(name) for name in columns])}"]
     return [f"{plural(len(facets), 'setting')} ({listing([facet.label for facet in facets])})"]
 
 
@@ -87,8 +88,10 @@ def scope_sentence(study: Study) -> str:
     }
     varied = [factor_title(name) for name, count in counts.items() if count > 1]
     what = f"only {listing(varied)} {'was' if len(varied) == 1 else 'were'} varied" if varied else "nothing was varied"
-    tuned = ", and the learning rate with them, which was tuned" if is_tuned(study).any() else ""
-    return f"{what}{tuned}; all else is as listed under Provenance, and may matter"
+    tuned = is_tuned(study)
+    where = "" if tuned.all() else f" in {int(tuned.sum())} of {plural(len(tuned), 'cell')}"
+    rates = f", and the learning rate with them, which was tuned{where}" if tuned.any() else ""
+    return f"{what}{rates}; all else is as listed under Provenance, and may matter"
 
 
 def data_sentences(study: Study) -> list[str]:

@@ -69,6 +69,12 @@ class Facet(_Cells):
     slug: str
 
     @cached_property
+    def reached(self) -> list[float]:
+        """The validation accuracies of convergence.parquet that at least one run reaches, ascending."""
+        rows = self.convergence
+        return sorted(float(threshold) for threshold in rows.loc[rows["reached"], "threshold"].unique())
+
+    @cached_property
     def deepest(self) -> int:
         """The largest depth at which all activations were run; if there is none, the largest."""
         tried = self.cells.groupby("depth")["series"].nunique()
@@ -148,7 +154,7 @@ def varied_factors(study: Study) -> list[str]:
 
 def factor_title(column: str) -> str:
     """What a column of factors is called on the page: `given_lr` is a word of the tables."""
-    return "how lr is given" if column == GIVEN_LR else column
+    return "lr as given" if column == GIVEN_LR else column
 
 
 class SettingRow(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,20 +12,39 @@ from whyrelu.report.text import listing, percent
 from whyrelu.results.cells import learns
 from whyrelu.results.labels import PAIR, facet_name
 
-_SIGMOID = PAIR[1]
+_RELU, _SIGMOID = PAIR
+_YES, _IN_PART, _NO = "yes", "in part", "no"
+# Below this a number of functions.parquet is 0 but for rounding.
+_ZERO = 1e-6
 
 
 class _Cell(NamedTuple):
-    """What is told of one cell: how it is named, its row of cells.parquet, and what is said behind its numbers."""
+    """What is told of one cell.
+
+    Attributes:
+        name: what it is called in the text.
+        row: of cells.parquet.
+        remark: what is said behind its numbers.
+        others: mean test accuracies of relu in the settings told; none if it was not run there, or is told elsewhere.
+    """
 
     name: str
     row: pd.Series
     remark: str = ""
+    others: tuple[float, ...] = ()
 
     @property
     def numbers(self) -> str:
         failed = f"{self.row['failures']} of {self.row['n']} failed" if self.row["failures"] else f"n = {self.row['n']}"
         return f"{percent(self.row['mean'])}, {failed}{self.remark}"
+
+    @property
+    def described(self) -> str:
+        return f"{self.name} ({self.numbers}{_beside(self.others)})"
+
+    def outcome(self, bar: float) -> str:
+        """Whether it learns: if at least half of its runs do not fail; in part if its mean is below the bar even so."""
+        return _NO if not _learns(self.row) else _YES if self.row["mean"] >= bar else _IN_PART
 
     @property
     def is_lost(self) -> bool:
@@ -40,12 +59,14 @@ class _Change(NamedTuple):
         name: its value, e.g. "optimizer=adam".
         details: settings that only this value has, such as adam's epsilon; empty if none tells settings apart.
         row: of cells.parquet.
+        others: mean test accuracy of relu in the same setting, if it was run there.
     """
 
     factor: str
     name: str
     details: str
     row: pd.Series
+    others: tuple[float, ...]
 
 
 def rescue_lead(study: Study) -> str:
@@ -54,23 +75,69 @@ def rescue_lead(study: Study) -> str:
     Empty if there is no such depth. Of several it is the one at which most changes were tried, and of those the
     deepest.
     """
+    found = _failure(study)
+    if found is None:
+        return ""
+    depth, row, changes = found
+    bar, factors = _bar(study, depth), {change.factor for change in changes}
+    where = facet_name(_values(row), [name for name in varied_factors(study) if name in factors])
+    beside = _beside(_means(study.reference, _RELU, depth))
+    fails = f"mean test accuracy {percent(row['mean'])}, {row['failures']} of {row['n']} runs failed{beside}"
+    told = _clauses(_told(changes), bar, _rescue, _rescue_more)
+    answer = f"At depth {depth} with {where}, {_SIGMOID} fails ({fails}): {told}."
+    relatives = _relatives(study, depth)
+    return f"{answer} Of its relatives, {_clauses(relatives, bar, _fare, _fare)}." if relatives else answer
+
+
+def rescue_notes(study: Study) -> str:
+    """What the relatives are, and what "only in part" means, where the lead says so; empty if it does not."""
+    found = _failure(study)
+    if found is None:
+        return ""
+    depth, _, changes = found
+    relatives, bar = _relatives(study, depth), _bar(study, depth)
+    notes = _shapes(study, [_SIGMOID, *(cell.name for cell in relatives)]) if relatives else []
+    if any(cell.outcome(bar) == _IN_PART for cell in [*_told(changes), *relatives]):
+        middle = "the middle between chance and the best mean at this depth"
+        notes.append(f'"Only in part": the mean stays below {percent(bar)}, {middle}.')
+    return " ".join(notes)
+
+
+def _failure(study: Study) -> tuple[int, pd.Series, list[_Change]] | None:
+    """The depth that the lead is of, sigmoid's row of cells.parquet there, and what was changed there."""
     usual = _rows(study.reference, _SIGMOID)
     tried = {depth: _changes(study, depth, row) for depth, row in usual.items() if not _learns(row)}
     depth = max(tried, key=lambda depth: (len(tried[depth]), depth), default=0)
-    if not tried.get(depth):
-        return ""
-    bar, row = _bar(study, depth), usual[depth]
-    factors = {change.factor for change in tried[depth]}
-    where = facet_name(_values(row), [name for name in varied_factors(study) if name in factors])
-    fails = f"{percent(row['mean'])}, {row['failures']} of {row['n']} runs failed"
-    found = _clauses(_told(tried[depth]), bar, _rescue, _rescue_more)
-    lead = f"At depth {depth} with {where}, {_SIGMOID} fails (mean test accuracy {fails}): {found}."
-    relatives = [
+    return (depth, usual[depth], tried[depth]) if tried.get(depth) else None
+
+
+def _relatives(study: Study, depth: int) -> list[_Cell]:
+    """The variants of sigmoid in the reference."""
+    return [
         _Cell(name, rows[depth])
         for name in study.reference.series
         if _SIGMOID in name and name != _SIGMOID and depth in (rows := _rows(study.reference, name))
     ]
-    return f"{lead} Of its relatives, {_clauses(relatives, bar, _fare, _fare)}." if relatives else lead
+
+
+def _shapes(study: Study, names: list[str]) -> list[str]:
+    """A sentence on what tells relatives apart, value and slope at 0; none if functions.parquet lacks one of them."""
+    curves = [study.functions[study.functions["activation"] == name] for name in names]
+    if any(curve.empty for curve in curves):
+        return []
+    rows = [curve.iloc[int(curve["x"].abs().argmin())] for curve in curves]
+    if any(abs(row["x"]) > _ZERO for row in rows):
+        return []
+    told = [
+        f"{name} is {_short(row['value'])} with slope {_short(row['slope'])}"
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return [f"At 0, {listing(told)}."]
+
+
+def _short(value: float) -> str:
+    # what is left of a difference of two equal numbers is none
+    return "0" if abs(value) < _ZERO else f"{value:.3g}"
 
 
 def _changes(study: Study, depth: int, usual: pd.Series) -> list[_Change]:
@@ -88,7 +155,8 @@ def _changes(study: Study, depth: int, usual: pd.Series) -> list[_Change]:
         if len(own) == 1 and own != ["data"]:
             further = [name for name in study.facet_columns if name in changed and name not in own]
             details = [name for name in further if not pd.isna(row[name])]
-            changes.append(_Change(own[0], facet_name(_values(row), own), facet_name(_values(row), details), row))
+            name, told = (facet_name(_values(row), part) for part in (own, details))
+            changes.append(_Change(own[0], name, told, row, _means(facet, _RELU, depth)))
     return changes
 
 
@@ -102,6 +170,21 @@ def _is_same(value: Any, other: Any) -> bool:
 
 def _rows(facet: Facet, series: str) -> dict[int, pd.Series]:
     return {int(row["depth"]): row for _, row in facet.cells[facet.cells["series"] == series].iterrows()}
+
+
+def _means(facet: Facet, series: str, depth: int) -> tuple[float, ...]:
+    row = _rows(facet, series).get(depth)
+    return () if row is None else (float(row["mean"]),)
+
+
+def _beside(others: tuple[float, ...]) -> str:
+    return f"; {_RELU} {_span(others)}" if others else ""
+
+
+def _span(means: Iterable[float]) -> str:
+    """Accuracies as their lowest and their highest, or as one number if these look the same."""
+    texts = dict.fromkeys(percent(mean) for mean in sorted(means))
+    return " to ".join(dict.fromkeys([next(iter(texts)), next(reversed(texts))]))
 
 
 def _learns(row: pd.Series) -> bool:
@@ -120,13 +203,14 @@ def _told(changes: list[_Change]) -> list[_Cell]:
     for name in dict.fromkeys(change.name for change in changes):
         alike = [change for change in changes if change.name == name]
         if len(alike) == 1:
-            cells.append(_Cell(name, alike[0].row))
+            cells.append(_Cell(name, alike[0].row, others=alike[0].others))
         elif len({_Cell(name, change.row).numbers for change in alike}) == 1:
             details = " as ".join(f"with {change.details or 'its defaults'}" for change in alike)
-            cells.append(_Cell(name, alike[0].row, f", {details}"))
+            cells.append(_Cell(name, alike[0].row, f", {details}", sum((change.others for change in alike), ())))
         else:
             cells += [
-                _Cell(f"{name}{f' with {change.details}' if change.details else ''}", change.row) for change in alike
+                _Cell(f"{name}{f' with {change.details}' if change.details else ''}", change.row, others=change.others)
+                for change in alike
             ]
     return cells
 
@@ -134,10 +218,7 @@ def _told(changes: list[_Change]) -> list[_Cell]:
 def _clauses(
     cells: list[_Cell], bar: float, first: Callable[[str, bool], str], further: Callable[[str, bool], str]
 ) -> str:
-    """Cells in three groups, those that learn first.
-
-    A cell learns if at least half of its runs do not fail, and it learns in part if its mean is nonetheless below a
-    bar.
+    """Cells in three groups by their outcome, those that learn first.
 
     Args:
         cells: at least one.
@@ -145,10 +226,9 @@ def _clauses(
         first: the verb of the first group, by the group and by whether it has several cells.
         further: that of the others.
     """
-    groups: dict[str, list[_Cell]] = {"yes": [], "in part": [], "no": []}
+    groups: dict[str, list[_Cell]] = {_YES: [], _IN_PART: [], _NO: []}
     for cell in cells:
-        outcome = "no" if not _learns(cell.row) else "yes" if cell.row["mean"] >= bar else "in part"
-        groups[outcome].append(cell)
+        groups[cell.outcome(bar)].append(cell)
     clauses: list[str] = []
     for outcome, members in groups.items():
         if members:
@@ -160,25 +240,24 @@ def _clauses(
 def _named(cells: list[_Cell]) -> str:
     """Names with numbers; those in which all runs failed have one bracket together."""
     if len(cells) > 1 and all(cell.is_lost and not cell.remark for cell in cells):
-        means = dict.fromkeys(percent(mean) for mean in sorted(cell.row["mean"] for cell in cells))
-        low, high = next(iter(means)), list(means)[-1]
-        span = low if low == high else f"{low} to {high}"
-        return f"{listing([cell.name for cell in cells])} ({span}, all runs failed)"
-    return listing([f"{cell.name} ({cell.numbers})" for cell in cells])
+        return (
+            f"{listing([cell.name for cell in cells])} ({_span(cell.row['mean'] for cell in cells)}, all runs failed)"
+        )
+    return listing([cell.described for cell in cells])
 
 
 def _rescue(outcome: str, several: bool) -> str:
-    if outcome == "no":
+    if outcome == _NO:
         return f"{'do' if several else 'does'} not rescue it"
-    return f"{'rescue' if several else 'rescues'} it{' only in part' if outcome == 'in part' else ''}"
+    return f"{'rescue' if several else 'rescues'} it{' only in part' if outcome == _IN_PART else ''}"
 
 
 def _rescue_more(outcome: str, several: bool) -> str:
     do = "do" if several else "does"
-    return f"{do} not" if outcome == "no" else f"{do} so only in part"
+    return f"{do} not" if outcome == _NO else f"{do} so only in part"
 
 
 def _fare(outcome: str, several: bool) -> str:
-    if outcome == "no":
+    if outcome == _NO:
         return "fail there too" if several else "fails there too"
-    return f"{'learn' if several else 'learns'} there{' only in part' if outcome == 'in part' else ''}"
+    return f"{'learn' if several else 'learns'} there{' only in part' if outcome == _IN_PART else ''}"

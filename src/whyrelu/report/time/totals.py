@@ -30,7 +30,7 @@ _DEFINITION = (
 def totals_part(study: Study, times: Times) -> Part | None:
     """A table per kind of time, in one: activation by depth."""
     facet = study.reference
-    threshold = _threshold(facet.convergence, study.contrasts)
+    threshold = _threshold(facet.reached, study.contrasts)
     rows = []
     for name in times.series:
         texts = [_epochs(facet.runs, times, name, depth) for depth in times.depths]
@@ -54,15 +54,14 @@ def totals_part(study: Study, times: Times) -> Part | None:
     return Part("Time for the epochs, and time to an accuracy", _DEFINITION, [], [], grid, f"{caption}:")
 
 
-def _threshold(convergence: pd.DataFrame, contrasts: pd.DataFrame) -> float | None:
-    """The threshold at which a claim compares times by their ratio (C6); None if there is none at all.
+def _threshold(reached: list[float], contrasts: pd.DataFrame) -> float | None:
+    """The threshold at which a claim compares times by their ratio (C6); None if no run reaches any.
 
-    Where no claim does, it is the middle one, of two the lower.
+    Where no claim does, it is the middle one of those that a run reaches, of two the lower.
     """
-    found = sorted(float(threshold) for threshold in convergence["threshold"].unique())
     tested = set(contrasts.loc[contrasts["unit"] == "ln ratio", "quantity"])
-    own = [threshold for threshold in found if SECONDS_TO.format(number(threshold)) in tested]
-    return next(iter(own or found[(len(found) - 1) // 2 :]), None)
+    own = [threshold for threshold in reached if SECONDS_TO.format(number(threshold)) in tested]
+    return next(iter(own or reached[(len(reached) - 1) // 2 :]), None)
 
 
 def _epochs(runs: pd.DataFrame, times: Times, name: str, depth: int) -> str:

@@ -10,7 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from whyrelu.report.cell_panels import sequence_colour
-from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, Illustration, balanced_columns, named, panel_grid
+from whyrelu.report.panels import (
+    MOST_SERIES_IN_A_PANEL,
+    Illustration,
+    balanced_columns,
+    depth_panels,
+    named,
+    panel_grid,
+)
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import SeriesStyle, legend_above, legend_height, series_entry, style_of
 from whyrelu.report.text import percent
@@ -73,7 +80,7 @@ def _figures(study: Study) -> list[Illustration]:
         return [_by_series(facet) for facet in facets]
     if len(study.inspected) == 1:
         panels = [(f"depth {depth}", facets[0], depth) for depth in facets[0].depths]
-        explanation = "one panel per depth"
+        explanation = depth_panels(facets[0].depths)
     else:
         panels = [(f"{facet.label}, depth {facet.deepest}", facet, facet.deepest) for facet in facets]
         explanation = "one panel per setting that has any"

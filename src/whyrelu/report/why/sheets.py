@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from whyrelu.report.cell_panels import sequence_colour
-from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, balanced_columns
+from whyrelu.report.panels import MOST_SERIES_IN_A_PANEL, activation_panels, balanced_columns, depth_panels
 from whyrelu.report.study import Facet, Study
 from whyrelu.report.style import TEXT, SeriesStyle, series_entry, style_of
 from whyrelu.report.why.moments import MOMENTS, Moment, at_moment, moment_title, moments_of
@@ -62,10 +62,9 @@ def depth_sheets(study: Study, moment: Moment = "init") -> list[Sheet]:
         return [_depths_by_series(facet, moment) for facet in facets]
     panels = []
     if len(study.inspected) == 1:
-        for facet in facets:
-            chosen = [depth for depth in facet.depths if depth > 1]
-            panels = [Panel(f"depth {depth}", TEXT, _series_lines(facet, moment, depth)) for depth in chosen]
-        explanation = "one panel per depth"
+        chosen = [depth for facet in facets for depth in facet.depths if depth > 1]
+        panels = [Panel(f"depth {depth}", TEXT, _series_lines(facets[0], moment, depth)) for depth in chosen]
+        explanation = depth_panels(chosen)
     else:
         for facet in facets:
             title = f"{facet.label}, depth {facet.deepest}"
@@ -127,7 +126,7 @@ def _depths_by_series(facet: Facet, moment: Moment) -> Sheet:
         for name in facet.series
     ]
     legend = [Line2D([], [], color=colour, label=f"depth {depth}") for depth, colour in colours.items()]
-    explanation = f"one panel per activation, one line per depth{of(facet)}"
+    explanation = f"{activation_panels(depths)}{of(facet)}"
     return Sheet(facet.slug, panels, balanced_columns(len(panels), 4), legend, explanation)
 
 

@@ -102,6 +102,8 @@ def _figure(study: Study, pairs: list[tuple[Facet, pd.DataFrame]]) -> Illustrati
         if near_limit
         else ""
     )
+    depths = {depth for _, table in pairs for depth in table["depth"]}
+    bigger = "; larger markers are deeper nets" if len(depths) > 1 else ""
     if _is_logarithmic(float(every.min()), float(every.max())):
         limit += " The horizontal axis is linear from -1 to 1 and logarithmic beyond."
     note = f" {plural(left, 'cell')} of which theory says nothing are left out." if left else ""
@@ -110,7 +112,7 @@ def _figure(study: Study, pairs: list[tuple[Facet, pd.DataFrame]]) -> Illustrati
         figure,
         "Test accuracy of every cell against its depth in depth scales of the theory; the text has the counts.",
         f"Test accuracy after training against depth / xi, for all cells with two layers or more: large markers are "
-        f"means over all runs of a cell, small ones the runs; larger markers are deeper nets.{limit} Theory knows "
+        f"means over all runs of a cell, small ones the runs{bigger}.{limit} Theory knows "
         f"neither the learning rate nor how long was trained.{note}",
     )
 
