@@ -16,6 +16,7 @@ PAGE = (ROOT / "README.md").read_text()
 FOUND = section(PAGE, "What it found")
 ROWS = [line.split("|")[1:-1] for line in FOUND.splitlines() if re.match(r"\| [✓✗?⇄] \|", line)]
 NUMBER = r"(?<![\w.])-?\d+(?:\.\d+)?%?(?![\w])"
+ESTIMATE = r"-?\d[\d.]* \[[^\]]+\](?!\()"
 
 
 def git(*arguments: str) -> str:
@@ -70,16 +71,20 @@ def test_a_row_of_the_front_page_is_as_the_studies_say(row):
         assert set(numbers(text)) <= known, set(numbers(text)) - known
 
 
-def test_the_numbers_of_the_answer_stand_in_the_reports_that_are_named_below_it():
-    answer = FOUND.partition("![")[0]
-    known = {
-        number
-        for study in re.findall(r"reports/(\w+)/README.md", FOUND.partition("| | the claim")[0])
-        for number in numbers(committed(f"reports/{study}/README.md"))
-    }
-    said = set(numbers(answer))
-    assert len(said) >= 10
-    assert said <= known, said - known
+def test_each_statement_of_the_answer_is_of_the_report_that_it_names():
+    answer = FOUND.partition("| | the claim")[0]
+    *statements, rest = re.split(r"\(\[(\w+)\]\(reports/\1/README.md[^)]*\)\)", answer)
+    assert len(statements) >= 10
+    # what belongs to no study has no numbers
+    assert not numbers(rest)
+    for text, study in zip(statements[::2], statements[1::2], strict=True):
+        report = committed(f"reports/{study}/README.md")
+        # tables have no percent signs
+        said, known = ({number.removesuffix("%") for number in numbers(words)} for words in (text, report))
+        assert said <= known, (study, said - known)
+        # an estimate and its interval belong together, and may be broken over two lines
+        for estimate in re.findall(ESTIMATE, " ".join(text.split())):
+            assert re.search(rf"(?<![\d.]){re.escape(estimate)}", report.replace("+", "").replace("**", "")), estimate
 
 
 def test_the_headline_figure_is_there():
