@@ -88,6 +88,15 @@ def test_relu_in_the_same_setting_is_told_beside_a_change(tmp_path):
     assert text.endswith("norm=batch (80.0%, n = 4; relu 95.0%) and norm=layer (80.0%, n = 4) rescue it.")
 
 
+def test_relu_is_told_beside_changes_of_which_none_rescues_and_its_failures_too(tmp_path):
+    lost = [cell("sigmoid", [0.1] * 4, failed=4, init=init) for init in ("he", "pytorch")]
+    relu = [cell("relu", [0.7] * 4, init="he"), cell("relu", [0.1, 0.1, 0.1, 0.5], failed=3, init="pytorch")]
+    assert lead_of(rescues(*lost, *relu), tmp_path).endswith(
+        "init=he (10.0%, 4 of 4 failed; relu 70.0%) and init=pytorch (10.0%, 4 of 4 failed; relu 20.0%, 3 of 4 failed) "
+        "do not rescue it."
+    )
+
+
 def test_the_notes_say_what_relatives_are_and_what_in_part_means(tmp_path):
     relatives = cell("rescaled_sigmoid", [0.88] * 4)
     write_tables(rescues(cell("sigmoid", [0.4] * 4, norm="batch"), relatives), tmp_path / "results", level="off")

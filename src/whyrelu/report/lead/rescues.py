@@ -25,13 +25,13 @@ class _Cell(NamedTuple):
         name: what it is called in the text.
         row: of cells.parquet.
         remark: what is said behind its numbers.
-        others: mean test accuracies of relu in the settings told; none if it was not run there, or is told elsewhere.
+        relu: rows of relu in the settings told; none if it was not run there, or is told elsewhere.
     """
 
     name: str
     row: pd.Series
     remark: str = ""
-    others: tuple[float, ...] = ()
+    relu: tuple[pd.Series, ...] = ()
 
     @property
     def numbers(self) -> str:
@@ -40,7 +40,7 @@ class _Cell(NamedTuple):
 
     @property
     def described(self) -> str:
-        return f"{self.name} ({self.numbers}{_beside(self.others)})"
+        return f"{self.name} ({self.numbers}{_beside(self.relu)})"
 
     def outcome(self, bar: float) -> str:
         """Whether it learns: if at least half of its runs do not fail; in part if its mean is below the bar even so."""
@@ -59,14 +59,14 @@ class _Change(NamedTuple):
         name: its value, e.g. "optimizer=adam".
         details: settings that only this value has, such as adam's epsilon; empty if none tells settings apart.
         row: of cells.parquet.
-        others: mean test accuracy of relu in the same setting, if it was run there.
+        relu: its row in the same setting, if it was run there.
     """
 
     factor: str
     name: str
     details: str
     row: pd.Series
-    others: tuple[float, ...]
+    relu: tuple[pd.Series, ...]
 
 
 def rescue_lead(study: Study) -> str:
@@ -81,7 +81,7 @@ def rescue_lead(study: Study) -> str:
     depth, row, changes = found
     bar, factors = _bar(study, depth), {change.factor for change in changes}
     where = facet_name(_values(row), [name for name in varied_factors(study) if name in factors])
-    beside = _beside(_means(study.reference, _RELU, depth))
+    beside = _beside(_relu(study.reference, depth))
     fails = f"mean test accuracy {percent(row['mean'])}, {row['failures']} of {row['n']} runs failed{beside}"
     told = _clauses(_told(changes), bar, _rescue, _rescue_more)
     answer = f"At depth {depth} with {where}, {_SIGMOID} fails ({fails}): {told}."
@@ -156,7 +156,7 @@ def _changes(study: Study, depth: int, usual: pd.Series) -> list[_Change]:
             further = [name for name in study.facet_columns if name in changed and name not in own]
             details = [name for name in further if not pd.isna(row[name])]
             name, told = (facet_name(_values(row), part) for part in (own, details))
-            changes.append(_Change(own[0], name, told, row, _means(facet, _RELU, depth)))
+            changes.append(_Change(own[0], name, told, row, _relu(facet, depth)))
     return changes
 
 
@@ -172,19 +172,25 @@ def _rows(facet: Facet, series: str) -> dict[int, pd.Series]:
     return {int(row["depth"]): row for _, row in facet.cells[facet.cells["series"] == series].iterrows()}
 
 
-def _means(facet: Facet, series: str, depth: int) -> tuple[float, ...]:
-    row = _rows(facet, series).get(depth)
-    return () if row is None else (float(row["mean"]),)
+def _relu(facet: Facet, depth: int) -> tuple[pd.Series, ...]:
+    row = _rows(facet, _RELU).get(depth)
+    return () if row is None else (row,)
 
 
-def _beside(others: tuple[float, ...]) -> str:
-    return f"; {_RELU} {_span(others)}" if others else ""
+def _beside(relu: tuple[pd.Series, ...]) -> str:
+    """What relu makes of the same settings, failures included; empty if it was not run there."""
+    if not relu:
+        return ""
+    failures, runs = (sum(int(row[name]) for row in relu) for name in ("failures", "n"))
+    failed = f", {failures} of {runs} failed" if failures else ""
+    return f"; {_RELU} {_span(row['mean'] for row in relu)}{failed}"
 
 
 def _span(means: Iterable[float]) -> str:
     """Accuracies as their lowest and their highest, or as one number if these look the same."""
-    texts = dict.fromkeys(percent(mean) for mean in sorted(means))
-    return " to ".join(dict.fromkeys([next(iter(texts)), next(reversed(texts))]))
+    values = sorted(means)
+    low, high = percent(values[0]), percent(values[-1])
+    return low if low == high else f"{low} to {high}"
 
 
 def _learns(row: pd.Series) -> bool:
@@ -203,13 +209,15 @@ def _told(changes: list[_Change]) -> list[_Cell]:
     for name in dict.fromkeys(change.name for change in changes):
         alike = [change for change in changes if change.name == name]
         if len(alike) == 1:
-            cells.append(_Cell(name, alike[0].row, others=alike[0].others))
+            cells.append(_Cell(name, alike[0].row, relu=alike[0].relu))
         elif len({_Cell(name, change.row).numbers for change in alike}) == 1:
             details = " as ".join(f"with {change.details or 'its defaults'}" for change in alike)
-            cells.append(_Cell(name, alike[0].row, f", {details}", sum((change.others for change in alike), ())))
+            cells.append(
+                _Cell(name, alike[0].row, f", {details}", tuple(row for change in alike for row in change.relu))
+            )
         else:
             cells += [
-                _Cell(f"{name}{f' with {change.details}' if change.details else ''}", change.row, others=change.others)
+                _Cell(f"{name}{f' with {change.details}' if change.details else ''}", change.row, relu=change.relu)
                 for change in alike
             ]
     return cells
@@ -238,8 +246,8 @@ def _clauses(
 
 
 def _named(cells: list[_Cell]) -> str:
-    """Names with numbers; those in which all runs failed have one bracket together."""
-    if len(cells) > 1 and all(cell.is_lost and not cell.remark for cell in cells):
+    """Names with numbers; those in which all runs failed have one bracket together if relu was not run there."""
+    if len(cells) > 1 and all(cell.is_lost and not cell.remark and not cell.relu for cell in cells):
         return (
             f"{listing([cell.name for cell in cells])} ({_span(cell.row['mean'] for cell in cells)}, all runs failed)"
         )

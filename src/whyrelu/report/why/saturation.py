@@ -98,7 +98,7 @@ def recovery_sentence(facet: Facet) -> str:
     said = ranked(rates, lambda name: percent(rates[name]))
     return (
         f"{where(facet)}Share of the saturated units that are no longer saturated one epoch later (depth "
-        f"{facet.deepest}, mean over layers and epochs): {said}."
+        f"{facet.deepest}; every layer and epoch counts alike, where C9 counts units): {said}."
     )
 
 
