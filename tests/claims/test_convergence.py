@@ -90,3 +90,13 @@ def test_runs_that_diverge_at_once_are_followed_to_the_end() -> None:
     # steps 95 and 380 against 247: to censor the half that stopped at step 19 would save 150
     saved = found["evidence"].split("relu earlier by this many steps: ")[1].split(" ")[0]
     assert float(saved) == pytest.approx(247 - (95 + 380) / 2, abs=20)
+
+
+def test_a_threshold_that_no_run_reaches_is_said_to_be_one() -> None:
+    tables = curves(4, 12)
+    high = tables["convergence"]["threshold"] == 0.9
+    tables["convergence"].loc[high, "reached"] = False
+    said = entry("C18", tables)["evidence"]
+    assert said.endswith("; no run of either reaches a validation accuracy of 0.9")
+    assert said.count("earlier by this many steps") == 2
+    assert "no run of either" not in entry("C18", curves(4, 12))["evidence"]

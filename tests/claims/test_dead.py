@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from claims.studies import entry, rng_of, study, tuning_of
+from claims.studies import CLAIMS, entry, ledger, rng_of, study, tuning_of
 
 RATES = [0.01, 0.1, 1.0]
 
@@ -72,3 +72,21 @@ def test_what_decides_is_shown(mean: float, rising: bool, verdict: str, shown: s
 def test_two_runs_without_dead_units_do_not_refute() -> None:
     tables = study(seeds=2, layers=dead(0.0))
     assert entry("C10", tables | {"tuning": tuned(tables)})["verdict"] == "inconclusive"
+
+
+def test_the_depth_that_is_open_is_shown_and_its_seeds_are_for_all_depths() -> None:
+    # on both sides of the bound at depth 2, and none at depth 4
+    def change(factors: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+        return {"dead": (0.0, 0.025)[factors["seed"] % 2] if factors["depth"] == 2 else 0.0}
+
+    tables, alone = study(layers=change), study(depths=(2,), layers=change)
+    found = entry("C10", tables | {"tuning": tuned(tables)})
+    assert (found["verdict"], found["quantity"], found["depth"]) == ("inconclusive", "dead units at the end", 2)
+    assert found["effect"] == pytest.approx(1.25)
+
+    def seeds(tables: dict[str, Any]) -> int:
+        rows = ledger(tables | {"tuning": tuned(tables)}, CLAIMS["C10"]).contrasts
+        return int(rows.query("quantity == 'dead units at the end' and depth == 2")["seeds_needed"].iloc[0])
+
+    # two tests share the level
+    assert seeds(tables) > seeds(alone)

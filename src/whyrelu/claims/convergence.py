@@ -97,6 +97,9 @@ def decide(
             f"({of_test(overall)})"
         )
         for threshold in declared:
+            if not any(shares[name][threshold] for name in names):
+                sentence += f"; no run of either reaches a validation accuracy of {number(threshold)}"
+                continue
             own = split(later, quantity=_STEPS.format(number(threshold)))
             reached = [f"{percent(float(shares[name][threshold]))} of {name}" for name in names]
             sentence += (

@@ -55,12 +55,13 @@ def decide(evidence: Evidence, activation: str, appear: float, alpha: float) -> 
     if not rates.strata:
         overrides = evidence.train_command().removeprefix("python src/train.py -m")
         return not_tested("several learning rates (tuning.parquet)", f"python src/tune.py{overrides}")
-    facet = evidence.reference
+    facet, groups = evidence.reference, by_depth(own)
     appearing = [
         against_bound(
             100 * group["dead_end"].to_numpy("float64"),
             100 * appear,
             alpha,
+            len(groups),
             comparison=name,
             quantity=_DEAD,
             unit="points",
@@ -68,7 +69,7 @@ def decide(evidence: Evidence, activation: str, appear: float, alpha: float) -> 
             facet=facet,
             family="appear",
         )
-        for depth, group in by_depth(own).items()
+        for depth, group in groups.items()
     ]
     correlations = [_correlated({depth: pairs}, name, alpha, depth, facet) for depth, pairs in rates.strata.items()]
     pooled = _correlated(rates.strata, name, alpha, None, facet)
@@ -84,7 +85,9 @@ def decide(evidence: Evidence, activation: str, appear: float, alpha: float) -> 
         elif appears and rise.outcome == "higher":
             verdict, main = SUPPORTED, rise
         else:
-            verdict, main = INCONCLUSIVE, clearest(here) if rise.outcome == "higher" else rise
+            # one depth above the bound would support it, and all below would refute it: what is open stands in the way
+            verdict = INCONCLUSIVE
+            main = clearest(split(here, outcome=INCONCLUSIVE)) if rise.outcome == "higher" else rise
         sentence = (
             f"dead {name} units at the end of training, in percent: {each_depth(here)}{gone}; "
             f"over {rise.n} runs with other learning rates {_ends(rates)}the rank correlation of dead units with the "
