@@ -22,7 +22,7 @@ def main() -> None:
     what.add_argument("--index", action="store_true", help="no report, only reports/README.md")
     given = parser.parse_args()
 
-    from whyrelu.report.index import write_index
+    from whyrelu.report.index.page import write_index
     from whyrelu.report.page import write_report
 
     results, reports = Path("results"), Path("reports")

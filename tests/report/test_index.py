@@ -8,15 +8,17 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from whyrelu.errors import UserError
-from whyrelu.report.index import write_index
+from whyrelu.report.index.page import write_index
+from whyrelu.results.files import write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def study(folder, name, verdicts, data="digits", seeds=(0, 1), **further):
+def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), decided_in="", **further):
     """Tables and report of a study with a verdict per claim; no verdict for those that it does not know.
 
     Args:
@@ -25,6 +27,8 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), **further):
         verdicts: by the id of the claim.
         data: its name.
         seeds: all of them.
+        facets: further factors of each facet.
+        decided_in: the label of the one in which all claims were decided.
         further: what tables of today have in provenance.json, and tables of old have not.
     """
     claims = [
@@ -33,6 +37,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), **further):
             "claim": f"What {claim} says.",
             "verdict": verdict,
             "unit": None if verdict == "not tested" else "points",
+            "facet": None if verdict == "not tested" else decided_in,
             **dict.fromkeys(("effect", "low", "high"), None if verdict == "not tested" else 12.34),
         }
         for claim, verdict in verdicts.items()
@@ -48,6 +53,9 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), **further):
     (report / "figures").mkdir(parents=True)
     results.mkdir(parents=True)
     (results / "claims.json").write_text(json.dumps(claims))
+    write_table(
+        pd.DataFrame([{"activation": "relu", "depth": 2} | facet for facet in facets]), results / "cells.parquet"
+    )
     (results / "provenance.json").write_text(json.dumps(facts))
     (report / "README.md").write_text(f"# Study {name}\n\n**{name} found it.** [C1](#c1)\n")
     (report / "figures" / "accuracy.svg").touch()
@@ -170,6 +178,46 @@ def test_a_disagreement_on_the_same_data_is_not_blamed_on_data(tmp_path):
     found = section(index(tmp_path), "Where studies disagree")
     assert "The data is the same (digits)" in found
     assert "All studies here are of one data set, digits" in found
+
+
+def apart(folder, claim):
+    """What tells the two sides of a disagreement apart: the last sentence on it."""
+    (line,) = re.findall(rf"^- \[{claim}\]\(#.*$", section(index(folder), "Where studies disagree"), re.MULTILINE)
+    return line.rsplit(". ", 1)[1]
+
+
+def test_settings_of_one_side_only_are_named_whichever_facet_has_them(tmp_path):
+    adam = [{"optimizer": "sgd", "optimizer.eps": None}, {"optimizer": "adam", "optimizer.eps": 1e-8}]
+    common = {"width": 16, "batch_size": 64, "trainer.threads": 1, "optimizer": "sgd", "optimizer.eps": 1e-7}
+    study(tmp_path, "one", {"C1": "supported"}, common=common)
+    study(tmp_path, "two", {"C1": "supported"}, common={**common, "width": 32, "trainer.threads": 2})
+    study(
+        tmp_path,
+        "three",
+        {"C1": "refuted"},
+        facets=adam,
+        decided_in="optimizer=adam",
+        # shared with one of the others, shared with none, and of no weight
+        common={"width": 32, "batch_size": 128, "trainer.threads": 4},
+    )
+    # of a third verdict, which is neither side
+    study(tmp_path, "four", {"C1": "inconclusive"}, common={**common, "batch_size": 128})
+    assert apart(tmp_path, "C1") == (
+        "Supported with batch_size=64 and optimizer=sgd, refuted with batch_size=128 and optimizer=adam."
+    )
+
+
+def test_counts_and_rates_tell_studies_apart(tmp_path):
+    study(tmp_path, "one", {"C1": "supported"}, seeds=range(10), given_lr=["tuned"])
+    study(tmp_path, "two", {"C1": "supported"}, seeds=range(9), given_lr=["tuned"])
+    study(tmp_path, "three", {"C1": "inconclusive"}, given_lr=["0.1"])
+    assert apart(tmp_path, "C1") == ("Supported with lr=tuned and 9 or 10 seeds, inconclusive with lr=0.1 and 2 seeds.")
+
+
+def test_sides_with_the_same_settings_are_said_to_have_them(tmp_path):
+    study(tmp_path, "one", {"C1": "supported"}, common={"width": 16})
+    study(tmp_path, "two", {"C1": "refuted"}, common={"width": 16})
+    assert apart(tmp_path, "C1") == "No single setting tells the two apart."
 
 
 def test_each_study_is_described_with_data_runs_code_figure_and_what_it_says_first(tmp_path):

@@ -1,0 +1,93 @@
+"""Where studies disagree on a claim, and what tells the two sides apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED
+from whyrelu.report.index.entries import COUNTS, DECIDED, Entry
+from whyrelu.report.text import listing
+
+_Side = tuple[str, list[Entry]]
+
+
+def disagreement_sentences(entries: Sequence[Entry], claims: dict[str, str]) -> dict[str, list[str]]:
+    """Claims on which studies disagree, in their order.
+
+    Returns:
+        "contradicted": supported in one study and refuted in another; "unsettled": decided in one and inconclusive in
+        another. Each sentence names the data of every study, says whether data can be why, and which settings no study
+        of one side shares with one of the other.
+    """
+    found: dict[str, list[str]] = {"contradicted": [], "unsettled": []}
+    for claim, text in claims.items():
+        by_verdict = {
+            verdict: [entry for entry in entries if entry.verdict(claim) == verdict]
+            for verdict in (SUPPORTED, REFUTED, INCONCLUSIVE)
+        }
+        sides = [(verdict, those) for verdict, those in by_verdict.items() if those]
+        if len(sides) < 2:
+            continue
+        kind = "contradicted" if by_verdict[SUPPORTED] and by_verdict[REFUTED] else "unsettled"
+        opposed = [side for side in sides if side[0] in DECIDED] if kind == "contradicted" else sides
+        said = ", ".join(f"{verdict} in {listing([_named(entry) for entry in those])}" for verdict, those in sides)
+        found[kind].append(
+            f"[{claim}](#{claim.lower()}) {text.rstrip('.')}: {said}. {_data_sentence(sides)} {_apart(claim, opposed)}"
+        )
+    return found
+
+
+def _data_sentence(sides: Sequence[_Side]) -> str:
+    """Whether the verdicts differ on the same data, or between data sets only."""
+    same: set[str] = set()
+    across: set[str] = set()
+    for (_, left), (_, right) in combinations(sides, 2):
+        for one in left:
+            for other in right:
+                if set(one.data) & set(other.data):
+                    same |= set(one.data) & set(other.data)
+                else:
+                    across |= {listing(one.data), listing(other.data)}
+    if same and across:
+        return f"Studies on {listing(sorted(across))} differ, and so do studies on the same data ({_list(same)})."
+    if across:
+        return f"Here {listing(sorted(across))} disagree."
+    return f"The data is the same ({_list(same)}): it is settings, or seeds, that differ."
+
+
+def _apart(claim: str, sides: Sequence[_Side]) -> str:
+    """The settings in which every study of one side differs from every study of the other, beside the data.
+
+    Args:
+        claim: its id.
+        sides: two.
+    """
+    (left, right) = [[entry.settings[claim] for entry in those] for _, those in sides]
+    shared = [name for name in left[0] if all(name in known for known in [*left, *right])]
+    names = [name for name in shared if not {known[name] for known in left} & {known[name] for known in right}]
+    # data has a sentence of its own; what belongs to another one, as an optimizer's momentum does, differs with it
+    names = [name for name in names if name != "data" and ("." not in name or name.partition(".")[0] not in names)]
+    if not names:
+        return "No single setting tells the two apart."
+    told = [
+        f"{verdict} with {listing([_values(name, known) for name in names])}"
+        for (verdict, _), known in zip(sides, (left, right), strict=True)
+    ]
+    return f"{told[0][0].upper()}{told[0][1:]}, {told[1]}."
+
+
+def _values(name: str, known: Sequence[dict[str, str]]) -> str:
+    found = {settings[name] for settings in known}
+    if name in COUNTS:
+        counts = sorted(int(count) for count in found)
+        return f"{listing([f'{count:,}' for count in counts], 'or')} {name}"
+    return f"{name}={listing(sorted(found), 'or')}"
+
+
+def _list(names: set[str]) -> str:
+    return listing(sorted(names))
+
+
+def _named(entry: Entry) -> str:
+    return entry.name if entry.data == (entry.name,) else f"{entry.name} ({listing(entry.data)})"
