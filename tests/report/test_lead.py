@@ -213,6 +213,15 @@ def test_cells_whose_tuned_rates_differ_between_precisions_are_named(tmp_path):
     assert text.endswith("6 in each cell. The learning rate differs too in 1 (tanh at depth 2) of 2 cells.")
 
 
+def test_of_several_precisions_each_cell_says_in_which_its_rate_differs(tmp_path):
+    records = in_both("tanh", [0.0] * 6) + cell("tanh", BASE, 2, precision="64-true")
+    for record in records:
+        factors = record["factors"]
+        factors["lr"] = 0.1 if factors["precision"] == "64-true" else 0.01
+    text = lead_of(records, tmp_path)
+    assert text.endswith(" The learning rate differs too in 1 (tanh at depth 2 with precision=64-true) of 2 cells.")
+
+
 def test_without_seeds_in_common_precisions_are_not_compared(tmp_path):
     records = [make_record("relu", 2, 0), make_record("relu", 2, 1, precision="bf16-mixed")]
     assert lead_of(records, tmp_path) == ""

@@ -17,6 +17,7 @@ class _Cell(NamedTuple):
 
     Attributes:
         name: what it is called in the text.
+        where: what follows that where sentences are of several precisions, e.g. " with precision=64-true".
         pairs: runs that share a seed.
         difference: in test accuracy within these.
         learns: whether any of its runs does not end at chance.
@@ -24,6 +25,7 @@ class _Cell(NamedTuple):
     """
 
     name: str
+    where: str
     pairs: int
     difference: PairedDifference
     learns: bool
@@ -34,8 +36,9 @@ def precision_lead(study: Study) -> str:
     """In how many cells each precision gives the accuracy of the reference; empty if no two runs share a seed."""
     reference = study.reference
     clauses, compared = [], list[_Cell]()
-    for facet in study.facets:
-        cells = [] if facet is reference else _cells(facet, reference)
+    others = [facet for facet in study.facets if facet is not reference]
+    for facet in others:
+        cells = _cells(facet, reference, f" with {facet.label}" if len(others) > 1 else "")
         if cells:
             clauses.append(f"with {facet.label} instead of {_value(reference)}, test accuracy is {_outcomes(cells)}")
             compared += cells
@@ -49,7 +52,7 @@ def precision_lead(study: Study) -> str:
 
 def _rates(cells: list[_Cell]) -> str:
     """A tuned rate is chosen in each precision anew: then precision is not all that differs."""
-    others = [cell.name for cell in cells if not cell.same_rate]
+    others = [f"{cell.name}{cell.where}" for cell in cells if not cell.same_rate]
     return f" The learning rate differs too in {_counted(others)} of {len(cells)} cells." if others else ""
 
 
@@ -57,13 +60,14 @@ def _value(facet: Facet) -> str:
     return facet.label.partition("=")[2]
 
 
-def _cells(facet: Facet, reference: Facet) -> list[_Cell]:
+def _cells(facet: Facet, reference: Facet, where: str) -> list[_Cell]:
     columns = ["test_accuracy", "at_chance", "lr"]
     sides = [side.runs.set_index(["series", "depth", "seed"])[columns] for side in (facet, reference)]
     both = sides[0].add_suffix("_first").join(sides[1].add_suffix("_second"), how="inner")
     return [
         _Cell(
             f"{series} at depth {depth}",
+            where,
             len(cell),
             paired_difference(cell["test_accuracy_first"], cell["test_accuracy_second"]),
             not (cell["at_chance_first"] & cell["at_chance_second"]).all(),

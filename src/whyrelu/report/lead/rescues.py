@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from whyrelu.report.lead.lead import Lead
 from whyrelu.report.study import Facet, Study, varied_factors
 from whyrelu.report.text import listing, percent
 from whyrelu.results.cells import learns
@@ -69,38 +70,32 @@ class _Change(NamedTuple):
     relu: tuple[pd.Series, ...]
 
 
-def rescue_lead(study: Study) -> str:
+def rescue_lead(study: Study) -> Lead:
     """What a single change of the reference makes of sigmoid at a depth at which it fails, and how its relatives fare.
 
     Empty if there is no such depth. Of several it is the one at which most changes were tried, and of those the
-    deepest.
+    deepest. Notes say what the relatives are, and what "only in part" means where the answer says so.
     """
     found = _failure(study)
     if found is None:
-        return ""
+        return Lead()
     depth, row, changes = found
     bar, factors = _bar(study, depth), {change.factor for change in changes}
     where = facet_name(_values(row), [name for name in varied_factors(study) if name in factors])
     beside = _beside(_relu(study.reference, depth))
     fails = f"mean test accuracy {percent(row['mean'])}, {row['failures']} of {row['n']} runs failed{beside}"
-    told = _clauses(_told(changes), bar, _rescue, _rescue_more)
-    answer = f"At depth {depth} with {where}, {_SIGMOID} fails ({fails}): {told}."
-    relatives = _relatives(study, depth)
-    return f"{answer} Of its relatives, {_clauses(relatives, bar, _fare, _fare)}." if relatives else answer
-
-
-def rescue_notes(study: Study) -> str:
-    """What the relatives are, and what "only in part" means, where the lead says so; empty if it does not."""
-    found = _failure(study)
-    if found is None:
-        return ""
-    depth, _, changes = found
-    relatives, bar = _relatives(study, depth), _bar(study, depth)
-    notes = _shapes(study, [_SIGMOID, *(cell.name for cell in relatives)]) if relatives else []
-    if any(cell.outcome(bar) == _IN_PART for cell in [*_told(changes), *relatives]):
+    cells, relatives = _told(changes), _relatives(study, depth)
+    answer = (
+        f"At depth {depth} with {where}, {_SIGMOID} fails ({fails}): {_clauses(cells, bar, _rescue, _rescue_more)}."
+    )
+    notes = []
+    if relatives:
+        answer += f" Of its relatives, {_clauses(relatives, bar, _fare, _fare)}."
+        notes += _shapes(study, [_SIGMOID, *(cell.name for cell in relatives)])
+    if any(cell.outcome(bar) == _IN_PART for cell in [*cells, *relatives]):
         middle = "the middle between chance and the best mean at this depth"
         notes.append(f'"Only in part": the mean stays below {percent(bar)}, {middle}.')
-    return " ".join(notes)
+    return Lead(answer, " ".join(notes))
 
 
 def _failure(study: Study) -> tuple[int, pd.Series, list[_Change]] | None:
