@@ -67,6 +67,21 @@ def test_what_tuning_could_not_choose_is_said(tmp_path):
     assert [row[2] for row in rows_of(page)[2:]] == ["0.25 (edge)", "0.01 (edge)"]
 
 
+def test_cells_that_fail_one_step_above_their_rate_are_named(tmp_path):
+    page_of(tmp_path, [make_record("relu"), make_record("tanh"), make_record("sigmoid")])
+    path = tmp_path / "results" / "tuning.parquet"
+    tuning = pd.read_parquet(path)
+    # of tanh one of two runs, and sigmoid below the chosen rate of 0.05
+    tuning["at_chance"] = (
+        ((tuning["activation"] == "relu") & (tuning["lr"] == 0.25))
+        | ((tuning["activation"] == "tanh") & (tuning["lr"] == 0.25) & (tuning["seed"] % 2 == 0))
+        | ((tuning["activation"] == "sigmoid") & (tuning["lr"] == 0.01))
+    )
+    write_table(tuning, path)
+    page = write_report(tmp_path / "results", tmp_path / "report").read_text()
+    assert "At the next rate above the chosen one every tuning run fails for relu at depth 2." in page
+
+
 def test_unequal_budgets_are_told(tmp_path):
     records = [make_record("relu"), make_record("gelu")]
     page = page_of(tmp_path, records)

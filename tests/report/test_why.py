@@ -258,6 +258,17 @@ def test_the_end_of_float32_is_marked_where_it_is_near(tmp_path):
     )
 
 
+def test_what_training_in_a_lower_precision_loses_is_said_where_there_is_one(tmp_path):
+    def definition(**factors):
+        study = study_of([make_record("relu", 2, **factors)], tmp_path / str(factors))
+        return next(part for part in why_section(study).parts if part.title.startswith("Collapse")).definition
+
+    assert definition().endswith("the outputs no longer depend on the image.")
+    assert "trained in bf16, which already loses the difference between images below about 0.0078" in definition(
+        precision="bf16-mixed"
+    )
+
+
 def test_nothing_measured_is_said_in_one_line_with_the_setting(tmp_path):
     section, figures = page_of(make_records(ACTIVATIONS, depths=[2, 4], seeds=1), tmp_path, level="off")
     assert figures == THEORETICAL

@@ -39,8 +39,8 @@ def _figure(facet: Facet) -> Illustration:
     by_depth = len(facet.series) <= MOST_SERIES_IN_A_PANEL
     panels = _spread(sheet.panels) if by_depth else sheet.panels
     # rows to which no run gets would be empty; with a panel per activation there is room for one threshold
-    reached = facet.reached or thresholds[:1]
-    shown = reached if by_depth else [reached[len(reached) // 2]]
+    middle = facet.middle_threshold
+    shown = thresholds[:1] if middle is None else facet.reached if by_depth else [middle]
     columns = len(panels) if by_depth else balanced_columns(len(panels), sheet.most_columns)
     legend = [*sheet.legend, _censored_entry()]
     height = {1: 2.4, 2: 2.0}.get(columns, 1.6)

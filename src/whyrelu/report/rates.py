@@ -134,6 +134,11 @@ def rates_sentences(study: Study, common: CommonRates) -> list[str]:
         cells = rates[rates["flag"] == flag]
         if not cells.empty:
             sentences.append(f"{what} {_named(study, cells)}.")
+    brink = rates[[_is_at_the_brink(study, cell) for _, cell in rates.iterrows()]]
+    if not brink.empty:
+        sentences.append(
+            f"At the next rate above the chosen one every tuning run fails for {_named(study, brink, '')}."
+        )
     widths = rates.loc[rates["flag"] == "", ["series", "decades"]].groupby("series", sort=False)["decades"].mean()
     if not widths.empty:
         told = ", ".join(f"{name} {width:.1f}" for name, width in widths.sort_values(ascending=False).items())
@@ -191,9 +196,17 @@ def _change_sentences(study: Study, common: CommonRates, cells: pd.DataFrame) ->
     ]
 
 
-def _named(study: Study, cells: pd.DataFrame) -> str:
+def _is_at_the_brink(study: Study, cell: pd.Series) -> bool:
+    """Whether the least rate tried above the chosen one gave failed runs only, in a cell that learns."""
+    own = study.tuning[(study.tuning[_KEYS] == cell[_KEYS]).all(axis=1)]
+    above = own[own["lr"] > cell["lr"] * (1 + 1e-5)]
+    return cell["flag"] == "" and not above.empty and bool(above[above["lr"] == above["lr"].min()]["failed"].all())
+
+
+def _named(study: Study, cells: pd.DataFrame, beyond: str = " (marked in the table)") -> str:
+    """Cells by name, or where they are many how many they are, and `beyond`."""
     if len(cells) > 8:
-        return f"{plural(len(cells), 'cell')} (marked in the table)"
+        return f"{plural(len(cells), 'cell')}{beyond}"
     return listing([_name(study, cell) for _, cell in cells.iterrows()])
 
 

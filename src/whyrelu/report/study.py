@@ -74,6 +74,11 @@ class Facet(_Cells):
         rows = self.convergence
         return sorted(float(threshold) for threshold in rows.loc[rows["reached"], "threshold"].unique())
 
+    @property
+    def middle_threshold(self) -> float | None:
+        """The middle one of `reached`, of two the lower; None if no run reaches any."""
+        return self.reached[(len(self.reached) - 1) // 2] if self.reached else None
+
     @cached_property
     def deepest(self) -> int:
         """The largest depth at which all activations were run; if there is none, the largest."""

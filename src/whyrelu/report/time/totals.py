@@ -10,7 +10,7 @@ import pandas as pd
 from whyrelu.claims.times import SECONDS_TO, step_seconds
 from whyrelu.claims.words import number
 from whyrelu.report.grid import Grid
-from whyrelu.report.study import Study
+from whyrelu.report.study import Facet, Study
 from whyrelu.report.text import MISSING, percent
 from whyrelu.report.time.times import Times
 from whyrelu.report.time.words import duration
@@ -30,17 +30,17 @@ _DEFINITION = (
 def totals_part(study: Study, times: Times) -> Part | None:
     """A table per kind of time, in one: activation by depth."""
     facet = study.reference
-    threshold = _threshold(facet.reached, study.contrasts)
+    threshold = _threshold(facet, study.contrasts)
     rows = []
     for name in times.series:
         texts = [_epochs(facet.runs, times, name, depth) for depth in times.depths]
         rows.append(["all epochs", name, *texts])
     if threshold is not None:
-        reached = facet.convergence[facet.convergence["threshold"] == threshold]
+        times_to = facet.convergence[facet.convergence["threshold"] == threshold]
         table: dict[str, list[str]] = {name: [] for name in times.series}
         for depth in times.depths:
             last = float(facet.runs.loc[facet.runs["depth"] == depth, "steps"].max())
-            arms = _arms(reached[reached["depth"] == depth], times, depth, last)
+            arms = _arms(times_to[times_to["depth"] == depth], times, depth, last)
             for name in times.series:
                 table[name].append(_restricted(arms, name))
         rows += [[f"to {threshold * 100:g}%", name, *texts] for name, texts in table.items()]
@@ -54,14 +54,14 @@ def totals_part(study: Study, times: Times) -> Part | None:
     return Part("Time for the epochs, and time to an accuracy", _DEFINITION, [], [], grid, f"{caption}:")
 
 
-def _threshold(reached: list[float], contrasts: pd.DataFrame) -> float | None:
-    """The threshold at which a claim compares times by their ratio (C6); None if no run reaches any.
+def _threshold(facet: Facet, contrasts: pd.DataFrame) -> float | None:
+    """The threshold at which a claim compares times by their ratio (C6), else the middle one of those reached.
 
-    Where no claim does, it is the middle one of those that a run reaches, of two the lower.
+    None if no run reaches any.
     """
     tested = set(contrasts.loc[contrasts["unit"] == "ln ratio", "quantity"])
-    own = [threshold for threshold in reached if SECONDS_TO.format(number(threshold)) in tested]
-    return next(iter(own or reached[(len(reached) - 1) // 2 :]), None)
+    own = [threshold for threshold in facet.reached if SECONDS_TO.format(number(threshold)) in tested]
+    return own[0] if own else facet.middle_threshold
 
 
 def _epochs(runs: pd.DataFrame, times: Times, name: str, depth: int) -> str:
@@ -70,11 +70,11 @@ def _epochs(runs: pd.DataFrame, times: Times, name: str, depth: int) -> str:
     return duration(float(own["steps"].mean()) * seconds) if len(own) and seconds is not None else MISSING
 
 
-def _arms(reached: pd.DataFrame, times: Times, depth: int, last: float) -> dict[str, Censored]:
+def _arms(times_to: pd.DataFrame, times: Times, depth: int, last: float) -> dict[str, Censored]:
     """Seconds to the threshold by activation, at a depth where training ends at step `last`."""
     arms = {}
     for name in times.series:
-        own = reached[reached["series"] == name]
+        own = times_to[times_to["series"] == name]
         seconds = step_seconds(times.timing, name, depth, times.width)
         if len(own) and seconds is not None:
             steps = censored(own, last)

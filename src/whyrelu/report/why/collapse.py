@@ -18,6 +18,8 @@ _DEFINITION = (
     f"same to the layer. Below about {short(ROUND_OFF)} (2^-23) it is lost in the round-off of float32, and "
     "the outputs no longer depend on the image."
 )
+# What training in a lower precision is done in, and minus the binary logarithm of its epsilon.
+_LOWER = {"bf16-mixed": ("bf16", 7), "16-mixed": ("fp16", 10)}
 
 
 def collapse_part(study: Study) -> Part | None:
@@ -30,7 +32,21 @@ def collapse_part(study: Study) -> Part | None:
         what = "the collapse ratio"
         sentences.append(agreement_sentence(facet, RATIO.column, RATIO.theory, what, least=ROUND_OFF))
     illustrations = [_illustration(sheet) for sheet in moment_sheets(study, ENDS)]
-    return Part("Collapse: do images still differ?", _DEFINITION, [text for text in sentences if text], illustrations)
+    return Part(
+        "Collapse: do images still differ?", _definition(study), [text for text in sentences if text], illustrations
+    )
+
+
+def _definition(study: Study) -> str:
+    """With what a lower precision of training, in which nothing is measured, loses of it."""
+    trained = {str(precision) for facet in study.inspected for precision in facet.cells["precision"]}
+    notes = [
+        f"With precision={precision} nets are measured in float32 too, but trained in {name}, which already loses the "
+        f"difference between images below about {short(2.0**-bits)} (2^-{bits})."
+        for precision, (name, bits) in _LOWER.items()
+        if precision in trained
+    ]
+    return " ".join([_DEFINITION, *notes])
 
 
 def last_layer_sentence(facet: Facet, moment: Moment) -> str:

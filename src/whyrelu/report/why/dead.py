@@ -27,7 +27,7 @@ from whyrelu.report.why.words import of, ranked, where
 
 _DEFINITION = (
     "Dead: percent of a layer's channels whose output is the same for all probe images: a relu below 0 everywhere, or "
-    "any other activation whose inputs no longer differ in the precision used."
+    "any other activation whose inputs no longer differ in the precision of the measurement."
 )
 # The vertical axis reaches at least so many percent.
 _LEAST_TOP = 2.0

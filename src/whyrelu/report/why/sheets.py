@@ -62,9 +62,9 @@ def depth_sheets(study: Study, moment: Moment = "init") -> list[Sheet]:
         return [_depths_by_series(facet, moment) for facet in facets]
     panels = []
     if len(study.inspected) == 1:
-        chosen = [depth for facet in facets for depth in facet.depths if depth > 1]
-        panels = [Panel(f"depth {depth}", TEXT, _series_lines(facets[0], moment, depth)) for depth in chosen]
-        explanation = depth_panels(chosen)
+        chosen = [(facet, depth) for facet in facets for depth in facet.depths if depth > 1]
+        panels = [Panel(f"depth {depth}", TEXT, _series_lines(facet, moment, depth)) for facet, depth in chosen]
+        explanation = depth_panels([depth for _, depth in chosen])
     else:
         for facet in facets:
             title = f"{facet.label}, depth {facet.deepest}"
