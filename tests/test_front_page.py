@@ -3,11 +3,13 @@
 They are read as they were committed: studies of one's own, or times of another machine, may stand in their place.
 """
 
+import io
 import json
 import re
 import subprocess
 from functools import cache
 
+import pandas as pd
 import pytest
 
 from documented import ROOT, section
@@ -26,6 +28,23 @@ def git(*arguments: str) -> str:
 @cache
 def committed(path: str) -> str:
     return git("show", f"HEAD:{path}")
+
+
+@cache
+def cells(study: str) -> pd.DataFrame:
+    content = subprocess.run(
+        ["git", "show", f"HEAD:results/{study}/cells.parquet"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    return pd.read_parquet(io.BytesIO(content))
+
+
+def cell(study: str, activation: str, depth: int, **factors: str) -> pd.Series:
+    """The only cell with these factors."""
+    table = cells(study)
+    for name, value in {"activation": activation, "depth": depth, **factors}.items():
+        table = table[table[name] == value]
+    (row,) = (row for _, row in table.iterrows())
+    return row
 
 
 @cache
@@ -85,6 +104,60 @@ def test_each_statement_of_the_answer_is_of_the_report_that_it_names():
         # an estimate and its interval belong together, and may be broken over two lines
         for estimate in re.findall(ESTIMATE, " ".join(text.split())):
             assert re.search(rf"(?<![\d.]){re.escape(estimate)}", report.replace("+", "").replace("**", "")), estimate
+
+
+SGD = {"init": "critical", "norm": "none", "optimizer": "sgd"}
+BATCH = {**SGD, "norm": "batch"}
+DEFAULT = {**SGD, "init": "pytorch"}
+FP32 = {"precision": "32-true"}
+
+
+@pytest.mark.parametrize(
+    ("said", "study", "of"),
+    [
+        ("relu reaches {mean} at depth 8", "cifar10_cpu", ("relu", 8)),
+        ("and {mean} at depth 16, and all", "cifar10_cpu", ("relu", 16)),
+        ("with slope 1 ({mean})", "cifar10_mechanisms", ("rescaled_sigmoid", 8, SGD)),
+        ("or 0.25 ({mean}), where", "cifar10_mechanisms", ("centred_sigmoid", 8, SGD)),
+        ("where relu has {mean};", "cifar10_mechanisms", ("relu", 8, SGD)),
+        ("or batch normalisation ({mean}), with", "cifar10_mechanisms", ("sigmoid", 8, BATCH)),
+        ("with which relu is the best ({mean})", "cifar10_mechanisms", ("relu", 8, BATCH)),
+        (
+            "default initialisation sigmoid fails in {failures} of {n} runs",
+            "cifar10_mechanisms",
+            ("sigmoid", 8, DEFAULT),
+        ),
+        ("and relu in {failures} of {n} ([cifar10_mechanisms]", "cifar10_mechanisms", ("relu", 8, DEFAULT)),
+        ("relu fails at depth 8 in {failures} of {n} runs, too", "mechanisms", ("relu", 8, {**DEFAULT, **FP32})),
+        ("at depth 16 sigmoid fails in {failures} of {n} runs", "cifar10_cpu", ("sigmoid", 16)),
+        ("and relu in {failures} of {n} ([cifar10_cpu]", "cifar10_cpu", ("relu", 16)),
+        ("on the digits in {failures} of {n} and", "digits", ("sigmoid", 16)),
+        ("and {failures} of {n} ([digits]", "digits", ("relu", 16)),
+    ],
+)
+def test_a_number_of_the_front_page_is_of_the_cell_that_it_is_said_of(said, study, of):
+    activation, depth, *factors = of
+    row = cell(study, activation, depth, **(factors[0] if factors else {}))
+    found = said.format(mean=f"{100 * row['mean']:.1f}%", failures=row["failures"], n=row["n"])
+    assert found in " ".join(FOUND.split())
+
+
+@pytest.mark.parametrize(
+    ("said", "study", "first", "second"),
+    [
+        ("tanh is ahead of relu by {}", "cifar10_cpu", ("tanh", 16), ("relu", 16)),
+        (
+            "relu is ahead by {}",
+            "article",
+            ("relu", 4, {"given_lr": "0.001"}),
+            ("sigmoid", 4, {"given_lr": "0.001"}),
+        ),
+        ("and by {} [", "article", ("relu", 4, {"given_lr": "tuned"}), ("sigmoid", 4, {"given_lr": "tuned"})),
+    ],
+)
+def test_a_difference_of_the_front_page_is_that_of_the_cells_that_it_is_said_of(said, study, first, second):
+    means = [cell(study, side[0], side[1], **(side[2] if len(side) > 2 else {}))["mean"] for side in (first, second)]
+    assert said.format(f"{100 * (means[0] - means[1]):.1f}") in " ".join(FOUND.split())
 
 
 def test_the_headline_figure_is_there():
