@@ -74,6 +74,19 @@ def test_two_runs_without_dead_units_do_not_refute() -> None:
     assert entry("C10", tables | {"tuning": tuned(tables)})["verdict"] == "inconclusive"
 
 
+def test_of_open_depths_the_one_with_most_dead_units_is_shown() -> None:
+    # so few seeds that none at all is open, too, and more clearly so
+    def change(factors: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+        return {"dead": (0.0, 0.02, 0.1)[factors["seed"]] if factors["depth"] == 4 else 0.0}
+
+    tables = study(seeds=3, layers=change)
+    found = entry("C10", tables | {"tuning": tuned(tables)})
+    rows = ledger(tables | {"tuning": tuned(tables)}, CLAIMS["C10"]).contrasts
+    here = rows[rows["quantity"] == "dead units at the end"]
+    assert here["outcome"].tolist() == ["inconclusive"] * 2 and here["p"].iloc[0] < here["p"].iloc[1]
+    assert (found["verdict"], found["depth"]) == ("inconclusive", 4)
+
+
 def test_the_depth_that_is_open_is_shown_and_its_seeds_are_for_all_depths() -> None:
     # on both sides of the bound at depth 2, and none at depth 4
     def change(factors: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Mapping[str, Any]:

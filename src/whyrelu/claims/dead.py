@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.comparison import Values, against_bound, clearest, left_out, split, weakest
+from whyrelu.claims.comparison import Values, against_bound, left_out, split, weakest
 from whyrelu.claims.evidence import Evidence, by_depth
 from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
 from whyrelu.claims.words import each_depth, number, of_test, percent
@@ -85,9 +85,10 @@ def decide(evidence: Evidence, activation: str, appear: float, alpha: float) -> 
         elif appears and rise.outcome == "higher":
             verdict, main = SUPPORTED, rise
         else:
-            # one depth above the bound would support it, and all below would refute it: what is open stands in the way
-            verdict = INCONCLUSIVE
-            main = clearest(split(here, outcome=INCONCLUSIVE)) if rise.outcome == "higher" else rise
+            # the depth with most of them is the nearest to support, and the furthest from being refuted
+            verdict, main = INCONCLUSIVE, rise
+            if rise.outcome == "higher":
+                main = max(split(here, outcome=INCONCLUSIVE), key=lambda test: test.effect)
         sentence = (
             f"dead {name} units at the end of training, in percent: {each_depth(here)}{gone}; "
             f"over {rise.n} runs with other learning rates {_ends(rates)}the rank correlation of dead units with the "
