@@ -15,10 +15,11 @@ from whyrelu.errors import UserError
 from whyrelu.report.index.page import write_index
 from whyrelu.results.files import write_table
 
+SIZES = (("digits", 100), ("cifar10", 5000))
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), decided_in="", **further):
+def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), decided_in="", n_of="runs", **further):
     """Tables and report of a study with a verdict per claim; no verdict for those that it does not know.
 
     Args:
@@ -29,6 +30,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), dec
         seeds: all of them.
         facets: further factors of each facet.
         decided_in: the label of the one in which all claims were decided.
+        n_of: what claims were decided by, runs or blocks of times.
         further: what tables of today have in provenance.json, and tables of old have not.
     """
     claims = [
@@ -38,6 +40,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), dec
             "verdict": verdict,
             "unit": None if verdict == "not tested" else "points",
             "facet": None if verdict == "not tested" else decided_in,
+            "n_of": n_of,
             **dict.fromkeys(("effect", "low", "high"), None if verdict == "not tested" else 12.34),
         }
         for claim, verdict in verdicts.items()
@@ -50,12 +53,11 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), dec
         **further,
     }
     results, report = folder / "results" / name, folder / "reports" / name
-    (report / "figures").mkdir(parents=True)
-    results.mkdir(parents=True)
+    (report / "figures").mkdir(parents=True, exist_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
     (results / "claims.json").write_text(json.dumps(claims))
-    write_table(
-        pd.DataFrame([{"activation": "relu", "depth": 2} | facet for facet in facets]), results / "cells.parquet"
-    )
+    cell = {"activation": "relu", "depth": 2, "data": data, "n": len(seeds)}
+    write_table(pd.DataFrame([{**cell, **facet} for facet in facets]), results / "cells.parquet")
     (results / "provenance.json").write_text(json.dumps(facts))
     (report / "README.md").write_text(f"# Study {name}\n\n**{name} found it.** [C1](#c1)\n")
     (report / "figures" / "accuracy.svg").touch()
@@ -188,7 +190,7 @@ def apart(folder, claim):
 
 def test_settings_of_one_side_only_are_named_whichever_facet_has_them(tmp_path):
     adam = [{"optimizer": "sgd", "optimizer.eps": None}, {"optimizer": "adam", "optimizer.eps": 1e-8}]
-    common = {"width": 16, "batch_size": 64, "trainer.threads": 1, "optimizer": "sgd", "optimizer.eps": 1e-7}
+    common = {"width": 16, "batch_size": 64, "trainer.threads": 1, "optimizer": "sgd"}
     study(tmp_path, "one", {"C1": "supported"}, common=common)
     study(tmp_path, "two", {"C1": "supported"}, common={**common, "width": 32, "trainer.threads": 2})
     study(
@@ -215,9 +217,44 @@ def test_counts_and_rates_tell_studies_apart(tmp_path):
 
 
 def test_sides_with_the_same_settings_are_said_to_have_them(tmp_path):
-    study(tmp_path, "one", {"C1": "supported"}, common={"width": 16})
+    study(tmp_path, "one", {"C1": "supported"}, common={"width": 16, "model": "cnn"})
+    # what one of them does not record tells nothing
     study(tmp_path, "two", {"C1": "refuted"}, common={"width": 16})
-    assert apart(tmp_path, "C1") == "No single setting tells the two apart."
+    same = "no single setting that all of them record tells the two apart."
+    assert apart(tmp_path, "C1") == f"Beside depths, {same}"
+    study(tmp_path, "two", {"C1": "refuted"}, data="cifar10", common={"width": 16})
+    assert apart(tmp_path, "C1") == f"Beside data and depths, {same}"
+
+
+def test_the_facet_of_the_test_says_what_a_study_of_several_sets_and_rates_decided_with(tmp_path):
+    both = [{"data": "digits", "lr": 0.1}, {"data": "cifar10", "lr": 0.01}]
+    sets = [{"name": name, "train": train, "validation": 1, "test": 1, "shape": [8, 8, 1]} for name, train in SIZES]
+    study(tmp_path, "both", {"C1": "refuted"}, facets=both, decided_in="data=cifar10", given_lr=["0.1", "0.01"])
+    path = tmp_path / "results/both/provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": sets}))
+    study(tmp_path, "digits", {"C1": "supported"}, seeds=(0,), facets=[{"lr": 0.1}], given_lr=["0.1"])
+    found = section(index(tmp_path), "Where studies disagree")
+    assert "Here cifar10 and digits disagree. " in found
+    decided = "lr=0.1, 100 training images and 1 seed", "lr=0.01, 5,000 training images and 2 seeds"
+    assert apart(tmp_path, "C1") == f"Supported with {decided[0]}, refuted with {decided[1]}."
+
+
+def test_augmentation_and_what_an_optimizer_implies_tell_studies_apart(tmp_path):
+    arms = {"facets": [{"optimizer": "sgd"}, {"optimizer": "adam"}], "decided_in": "optimizer=sgd"}
+    common = {"data.augmentation.flip": True, "data.train_size": 100, "optimizer.fused": True}
+    implied = {"optimizer.momentum": {"sgd": 0.9}}
+    study(tmp_path, "one", {"C1": "refuted"}, "cifar10", common=common, implied=implied, **arms)
+    alone = {"optimizer": "sgd", "optimizer.momentum": 0.5, "data.augmentation.flip": False, "optimizer.fused": False}
+    study(tmp_path, "two", {"C1": "supported"}, common=alone)
+    said = "optimizer.momentum={} and data.augmentation.flip={}".format
+    decided = said(0.5, "false"), said(0.9, "true")
+    assert apart(tmp_path, "C1") == f"Supported with {decided[0]}, refuted with {decided[1]}."
+
+
+def test_a_claim_about_times_is_not_explained_by_how_nets_were_trained(tmp_path):
+    study(tmp_path, "one", {"C4": "refuted"}, n_of="blocks", common={"schedule": "cosine"})
+    study(tmp_path, "two", {"C4": "inconclusive"}, n_of="blocks", common={"schedule": "constant"})
+    assert apart(tmp_path, "C4") == "A time is of one machine, and of the nets that were timed on it."
 
 
 def test_each_study_is_described_with_data_runs_code_figure_and_what_it_says_first(tmp_path):

@@ -85,7 +85,7 @@ def decide(evidence: Evidence, activation: str, appear: float, alpha: float) -> 
         elif appears and rise.outcome == "higher":
             verdict, main = SUPPORTED, rise
         else:
-            # the depth with most of them is the nearest to support, and the furthest from being refuted
+            # the depth with most of them
             verdict, main = INCONCLUSIVE, rise
             if rise.outcome == "higher":
                 main = max(split(here, outcome=INCONCLUSIVE), key=lambda test: test.effect)

@@ -86,7 +86,7 @@ def decide(
             # where it is least clear that it is no worse; a single run has no p at all
             main = max(still_open, key=lambda test: np.nan_to_num(test.p_equality_adjusted, nan=np.inf))
         means = [percent(float(known[name]["dead_end"].mean())) for name in names]
-        bound = f"one-sided 95% bound: {percent(upper_bound_of_none(n))} of runs"
+        bound = f"upper one-sided 95% confidence bound: {percent(upper_bound_of_none(n))} of runs"
         sentence = (
             f"{dead} of {n} {first} runs end with a dead unit ({bound if not dead else _share(dead, n)}) and "
             f"{counts[second][0]} of {counts[second][1]} {second} runs (mean fraction {means[0]} and {means[1]})"

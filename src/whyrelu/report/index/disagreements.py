@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED
-from whyrelu.report.index.entries import COUNTS, DECIDED, Entry
+from whyrelu.report.index.entries import COUNTS, DECIDED, Entry, rests_on_times
 from whyrelu.report.text import listing
 
 _Side = tuple[str, list[Entry]]
@@ -32,46 +32,51 @@ def disagreement_sentences(entries: Sequence[Entry], claims: dict[str, str]) -> 
         kind = "contradicted" if by_verdict[SUPPORTED] and by_verdict[REFUTED] else "unsettled"
         opposed = [side for side in sides if side[0] in DECIDED] if kind == "contradicted" else sides
         said = ", ".join(f"{verdict} in {listing([_named(entry) for entry in those])}" for verdict, those in sides)
-        found[kind].append(
-            f"[{claim}](#{claim.lower()}) {text.rstrip('.')}: {said}. {_data_sentence(sides)} {_apart(claim, opposed)}"
-        )
+        why = f"{_data_sentence(claim, sides)} {_apart(claim, opposed)}"
+        found[kind].append(f"[{claim}](#{claim.lower()}) {text.rstrip('.')}: {said}. {why}")
     return found
 
 
-def _data_sentence(sides: Sequence[_Side]) -> str:
+def _data_sentence(claim: str, sides: Sequence[_Side]) -> str:
     """Whether the verdicts differ on the same data, or between data sets only."""
     same: set[str] = set()
     across: set[str] = set()
     for (_, left), (_, right) in combinations(sides, 2):
-        for one in left:
-            for other in right:
-                if set(one.data) & set(other.data):
-                    same |= set(one.data) & set(other.data)
-                else:
-                    across |= {listing(one.data), listing(other.data)}
+        for one, other in product(left, right):
+            shared = set(_data(claim, one)) & set(_data(claim, other))
+            same |= shared
+            across |= set() if shared else {listing(_data(claim, one)), listing(_data(claim, other))}
     if same and across:
-        return f"Studies on {listing(sorted(across))} differ, and so do studies on the same data ({_list(same)})."
+        return f"Studies on {_list(across)} differ, and so do studies on the same data ({_list(same)})."
     if across:
-        return f"Here {listing(sorted(across))} disagree."
-    return f"The data is the same ({_list(same)}): it is settings, or seeds, that differ."
+        return f"Here {_list(across)} disagree."
+    return f"The data is the same ({_list(same)})."
+
+
+def _data(claim: str, entry: Entry) -> tuple[str, ...]:
+    """The data sets of which a claim was decided."""
+    own = entry.settings.get(claim, {}).get("data")
+    return (own,) if own else entry.data
 
 
 def _apart(claim: str, sides: Sequence[_Side]) -> str:
-    """The settings in which every study of one side differs from every study of the other, beside the data.
+    """The settings in which every study of one side differs from every study of the other, beside data and depths.
 
     Args:
         claim: its id.
         sides: two.
     """
-    (left, right) = [[entry.settings[claim] for entry in those] for _, those in sides]
+    if any(rests_on_times(entry.claims[claim]) for _, those in sides for entry in those):
+        return "A time is of one machine, and of the nets that were timed on it."
+    left, right = ([entry.settings[claim] for entry in those] for _, those in sides)
     shared = [name for name in left[0] if all(name in known for known in [*left, *right])]
     names = [name for name in shared if not {known[name] for known in left} & {known[name] for known in right}]
-    # data has a sentence of its own; what belongs to another one, as an optimizer's momentum does, differs with it
-    names = [name for name in names if name != "data" and ("." not in name or name.partition(".")[0] not in names)]
-    if not names:
-        return "No single setting tells the two apart."
+    others = [name for name in names if name != "data"]
+    if not others:
+        beside = "data and depths" if names else "depths"
+        return f"Beside {beside}, no single setting that all of them record tells the two apart."
     told = [
-        f"{verdict} with {listing([_values(name, known) for name in names])}"
+        f"{verdict} with {listing([_values(name, known) for name in others])}"
         for (verdict, _), known in zip(sides, (left, right), strict=True)
     ]
     return f"{told[0][0].upper()}{told[0][1:]}, {told[1]}."
@@ -81,7 +86,7 @@ def _values(name: str, known: Sequence[dict[str, str]]) -> str:
     found = {settings[name] for settings in known}
     if name in COUNTS:
         counts = sorted(int(count) for count in found)
-        return f"{listing([f'{count:,}' for count in counts], 'or')} {name}"
+        return f"{listing([f'{count:,}' for count in counts], 'or')} {name}{'' if counts == [1] else 's'}"
     return f"{name}={listing(sorted(found), 'or')}"
 
 

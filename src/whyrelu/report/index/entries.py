@@ -21,9 +21,11 @@ DECIDED = (SUPPORTED, REFUTED)
 # The figure that stands for a report, the first of these that it has.
 _HEADLINES = ("accuracy", "throughput")
 # Of what `Entry.settings` has, these are counts.
-COUNTS = ("training images", "seeds")
-# Factors that claims themselves are about, settings that no result depends on, and what is told in another way.
-_NOT_TOLD = re.compile(r"(activation|depth|lr|given_lr|diagnostics|trainer)(\.|$)|data\.(?!augmentation\.)")
+COUNTS = ("training image", "seed")
+# Factors that each study has values of its own of, what no result depends on, and what is not told as in the tables.
+_NOT_TOLD = re.compile(
+    r"(activation|depth|lr|given_lr|diagnostics|trainer|optimizer\.fused)(\.|$)|data\.(?!augmentation\.)"
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Entry:
         name: of the study, and of its folder below reports/.
         data: names of its data sets.
         claims: entries of claims.json by their id.
-        settings: by the id of each claim that was tested, what was the same in all its runs.
+        settings: by the id of each claim that was decided by runs, what is the same in all cells of the facet of the
+            test that is shown for it.
         facts: provenance.json.
         summary: what its report says first.
         figure: path of its headline figure, relative to the index; empty if there is none.
@@ -83,7 +86,7 @@ def read_entry(results: Path, report: Path) -> Entry:
         UserError: a table is missing or damaged.
     """
     facts = read_json(results / "provenance.json")
-    cells = read_table(results / "cells.parquet", ["activation", "depth"])
+    cells = read_table(results / "cells.parquet", ["activation", "depth", "n"])
     claims = {found["id"]: found for found in read_json(results / "claims.json")}
     names = factor_columns(cells)
     facets = labelled(cells, facet_columns(cells))
@@ -92,9 +95,9 @@ def read_entry(results: Path, report: Path) -> Entry:
         data=tuple(sorted(data["name"] for data in facts["data"])),
         claims=claims,
         settings={
-            claim: _settings(_cells_of(facets, found["facet"])[names], facts)
+            claim: _settings(_cells_of(facets, found["facet"])[[*names, "n"]], facts)
             for claim, found in claims.items()
-            if found["verdict"] != NOT_TESTED
+            if found["verdict"] != NOT_TESTED and not rests_on_times(found)
         },
         facts=facts,
         summary=first_words(report),
@@ -118,30 +121,40 @@ def headline_figure(report: Path) -> str:
     return f"{report.name}/figures/{chosen}.svg" if chosen else ""
 
 
+def rests_on_times(claim: Mapping[str, Any]) -> bool:
+    """Whether an entry of claims.json was decided by times of a machine, instead of by runs."""
+    return claim.get("n_of") == "blocks"
+
+
 def _cells_of(cells: pd.DataFrame, facet: str | None) -> pd.DataFrame:
-    """The cells of a facet; all of them for a claim that is not of one, such as those about times."""
-    own = cells[cells["facet"] == facet]
-    return cells if own.empty else own
+    """The cells of a facet; all of them for what is of none, or of all together."""
+    return cells[cells["facet"] == facet] if facet else cells
 
 
 def _settings(cells: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, str]:
-    """What is the same in some cells of a study, as text, by what it is called; what runs alone depend on is left out.
+    """What is the same in some cells of a study, as text, by what it is called.
 
     Args:
-        cells: factors of cells.parquet.
+        cells: factors and `n` of cells.parquet.
         facts: provenance.json.
     """
-    same = {name: cells[name].iloc[0] for name in cells if cells[name].nunique(dropna=False) == 1}
+    same = {str(name): cells[name].iloc[0] for name in cells if cells[name].nunique(dropna=False) == 1}
     known = {**facts.get("common", {}), **same}
+    runs = known.pop("n", None)
+    for name, values in facts.get("implied", {}).items():
+        # such as the momentum of sgd: the same wherever the setting that it belongs to has this value
+        known.setdefault(name, values.get(known.get(name.partition(".")[0])))
     told = {
         name: value_text(value)
         for name, value in known.items()
         if not _NOT_TOLD.match(name) and value is not None and not pd.isna(value)
     }
-    given = [known[GIVEN_LR]] if GIVEN_LR in known else facts.get("given_lr", [])
-    if len(given) == 1:
-        told["lr"] = str(given[0])
-    images, seeds = COUNTS
-    if len(facts["data"]) == 1:
-        told[images] = str(facts["data"][0]["train"])
-    return {**told, seeds: str(len(facts["seeds"]))}
+    ways = [known[GIVEN_LR]] if GIVEN_LR in known else facts.get("given_lr", [])
+    if len(ways) == 1:
+        told["lr"] = str(ways[0])
+    elif known.get("lr") is not None:
+        told["lr"] = value_text(known["lr"])
+    sizes = {data["name"]: data["train"] for data in facts["data"]}
+    images = sizes.get(known.get("data"), next(iter(sizes.values())) if len(sizes) == 1 else None)
+    counts = dict(zip(COUNTS, (images, runs), strict=True))
+    return told | {name: str(count) for name, count in counts.items() if count is not None}

@@ -17,7 +17,7 @@ class _Cell(NamedTuple):
 
     Attributes:
         name: what it is called in the text.
-        where: what follows that where sentences are of several precisions, e.g. " with precision=64-true".
+        where: the precision, to be added to the name, e.g. " with precision=64-true"; empty if only one is compared.
         pairs: runs that share a seed.
         difference: in test accuracy within these.
         learns: whether any of its runs does not end at chance.
