@@ -48,3 +48,11 @@ def test_thresholds_that_no_run_reaches_are_named_and_not_drawn(tmp_path):
     drawn, caption = titles(records, tmp_path / "none", 0.3)
     assert drawn == ["depth 2, to 50%"]
     assert caption.endswith("at depth 2: relu 0.0%. No run reaches 80% or 90% twice in a row.")
+
+
+def test_with_a_panel_per_activation_there_is_the_lower_one_of_two_thresholds_reached(tmp_path):
+    names = ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid"]
+    records = [make_record(name, epochs=12) for name in names]
+    drawn, caption = titles(records, tmp_path, 0.85)
+    assert drawn == names
+    assert "have reached a validation accuracy of 50% on two" in caption

@@ -10,6 +10,7 @@ from whyrelu.errors import UserError
 from whyrelu.report.page import write_report
 from whyrelu.report.rates import common_rates
 from whyrelu.results.files import write_table
+from whyrelu.tuning.table import Tuned, read_tuned, write_tuned
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -68,18 +69,25 @@ def test_what_tuning_could_not_choose_is_said(tmp_path):
 
 
 def test_cells_that_fail_one_step_above_their_rate_are_named(tmp_path):
-    page_of(tmp_path, [make_record("relu"), make_record("tanh"), make_record("sigmoid")])
-    path = tmp_path / "results" / "tuning.parquet"
-    tuning = pd.read_parquet(path)
-    # of tanh one of two runs, and sigmoid below the chosen rate of 0.05
-    tuning["at_chance"] = (
-        ((tuning["activation"] == "relu") & (tuning["lr"] == 0.25))
-        | ((tuning["activation"] == "tanh") & (tuning["lr"] == 0.25) & (tuning["seed"] % 2 == 0))
-        | ((tuning["activation"] == "sigmoid") & (tuning["lr"] == 0.01))
+    records = [make_record(name) for name in ("relu", "tanh", "sigmoid", "gelu")]
+    records += [make_record("relu", 4), make_record("elu", lr=0.01)]
+    page_of(
+        tmp_path, records, accuracy=lambda f: 0.9 if f["lr"] == (0.01 if f["activation"] == "elu" else 0.05) else 0.5
     )
-    write_table(tuning, path)
+    path = tmp_path / "results" / "lr.csv"
+    runs, rates = read_tuned(path)
+    failing = {"relu": [0.25], "elu": [0.05], "sigmoid": [0.01], "gelu": [0.01, 0.05, 0.25]}
+    pairs = zip(runs["activation"], runs["lr"], strict=True)
+    # and of tanh one of the two runs above its rate
+    one = (runs["activation"] == "tanh") & (runs["lr"] == 0.25) & (runs["seed"] % 2 == 0)
+    runs["at_chance"] = one | pd.Series([rate in failing.get(name, []) for name, rate in pairs])
+    gelu = rates["cell"].isin(runs.loc[runs["activation"] == "gelu", "cell"])
+    flags = rates["flag"].where(~gelu, "none learned")
+    assert flags.tolist().count("edge") == 1
+    write_tuned(Tuned(runs, rates.assign(flag=flags)), path)
     page = write_report(tmp_path / "results", tmp_path / "report").read_text()
-    assert "At the next rate above the chosen one every tuning run fails for relu at depth 2." in page
+    said = "At the next rate tried above the chosen one all tuning runs (2 runs) fail for "
+    assert f"{said}relu at depth 2 and 4 and elu at depth 2." in page
 
 
 def test_unequal_budgets_are_told(tmp_path):

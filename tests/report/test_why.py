@@ -258,15 +258,20 @@ def test_the_end_of_float32_is_marked_where_it_is_near(tmp_path):
     )
 
 
-def test_what_training_in_a_lower_precision_loses_is_said_where_there_is_one(tmp_path):
-    def definition(**factors):
-        study = study_of([make_record("relu", 2, **factors)], tmp_path / str(factors))
-        return next(part for part in why_section(study).parts if part.title.startswith("Collapse")).definition
+def test_what_another_precision_does_to_the_collapse_ratio_is_said_where_there_is_one(tmp_path):
+    def notes(*precisions):
+        records = [make_record("relu", 2, precision=name) for name in precisions]
+        study = study_of(records, tmp_path / "-".join(precisions))
+        definition = next(part for part in why_section(study).parts if part.title.startswith("Collapse")).definition
+        return definition.partition("the outputs no longer depend on the image.")[2]
 
-    assert definition().endswith("the outputs no longer depend on the image.")
-    assert "trained in bf16, which already loses the difference between images below about 0.0078" in definition(
-        precision="bf16-mixed"
+    assert notes("32-true") == ""
+    assert "trained in bf16, which already loses the difference between images below about 0.0078" in notes(
+        "bf16-mixed"
     )
+    both = notes("32-true", "16-mixed", "64-true")
+    assert "bf16" not in both and "trained in fp16" in both
+    assert "With precision=64-true both are done in float64, which keeps it down to about 2.2e-16" in both
 
 
 def test_nothing_measured_is_said_in_one_line_with_the_setting(tmp_path):

@@ -9,11 +9,13 @@ import pandas as pd
 
 from whyrelu.report.grid import Grid
 from whyrelu.report.study import Study
-from whyrelu.report.text import MISSING, listing, number, percent, plural, points
+from whyrelu.report.text import MISSING, at_depths, listing, number, percent, plural, points
 from whyrelu.results.budgets import unequal_budgets
 from whyrelu.results.labels import value_text
 
 _KEYS = ["series", "facet", "depth"]
+# What lr.csv flags a cell with in which every rate fails.
+_NONE_LEARNED = "none learned"
 
 
 @dataclass(frozen=True)
@@ -129,16 +131,12 @@ def rates_sentences(study: Study, common: CommonRates) -> list[str]:
     ]
     for flag, what in (
         ("edge", "The best rate is the last one tried, so a better one may lie beyond, for"),
-        ("none learned", "No rate gave a run that did not fail, so the choice means little, for"),
+        (_NONE_LEARNED, "No rate gave a run that did not fail, so the choice means little, for"),
     ):
         cells = rates[rates["flag"] == flag]
         if not cells.empty:
             sentences.append(f"{what} {_named(study, cells)}.")
-    brink = rates[[_is_at_the_brink(study, cell) for _, cell in rates.iterrows()]]
-    if not brink.empty:
-        sentences.append(
-            f"At the next rate above the chosen one every tuning run fails for {_named(study, brink, '')}."
-        )
+    sentences += _brink_sentences(study)
     widths = rates.loc[rates["flag"] == "", ["series", "decades"]].groupby("series", sort=False)["decades"].mean()
     if not widths.empty:
         told = ", ".join(f"{name} {width:.1f}" for name, width in widths.sort_values(ascending=False).items())
@@ -196,23 +194,39 @@ def _change_sentences(study: Study, common: CommonRates, cells: pd.DataFrame) ->
     ]
 
 
+def _brink_sentences(study: Study) -> list[str]:
+    """In which cells the chosen rate is the largest that works: all runs at the next one tried failed."""
+    cells = study.rates[[_is_at_the_brink(study, cell) for _, cell in study.rates.iterrows()]]
+    if cells.empty:
+        return []
+    told = [
+        f"{series} {at_depths(sorted(group['depth']))}{_setting(study, str(facet))}"
+        for (series, facet), group in cells.groupby(["series", "facet"], sort=False)
+    ]
+    runs = _span([int(n) for n in cells["n"]], "run")
+    return [f"At the next rate tried above the chosen one all tuning runs ({runs}) fail for {listing(told)}."]
+
+
 def _is_at_the_brink(study: Study, cell: pd.Series) -> bool:
-    """Whether the least rate tried above the chosen one gave failed runs only, in a cell that learns."""
     own = study.tuning[(study.tuning[_KEYS] == cell[_KEYS]).all(axis=1)]
     above = own[own["lr"] > cell["lr"] * (1 + 1e-5)]
-    return cell["flag"] == "" and not above.empty and bool(above[above["lr"] == above["lr"].min()]["failed"].all())
+    failed = bool(above[above["lr"] == above["lr"].min()]["failed"].all())
+    return cell["flag"] != _NONE_LEARNED and not above.empty and failed
 
 
-def _named(study: Study, cells: pd.DataFrame, beyond: str = " (marked in the table)") -> str:
-    """Cells by name, or where they are many how many they are, and `beyond`."""
+def _setting(study: Study, label: str) -> str:
+    short = next(facet.short for facet in study.facets if facet.label == label)
+    return f" ({short})" if short else ""
+
+
+def _named(study: Study, cells: pd.DataFrame) -> str:
     if len(cells) > 8:
-        return f"{plural(len(cells), 'cell')}{beyond}"
+        return f"{plural(len(cells), 'cell')} (marked in the table)"
     return listing([_name(study, cell) for _, cell in cells.iterrows()])
 
 
 def _name(study: Study, cell: pd.Series) -> str:
-    short = next(facet.short for facet in study.facets if facet.label == cell["facet"])
-    return f"{cell['series']} at depth {cell['depth']}" + (f" ({short})" if short else "")
+    return f"{cell['series']} at depth {cell['depth']}{_setting(study, cell['facet'])}"
 
 
 def _span(counts: list[int], noun: str) -> str:

@@ -18,8 +18,14 @@ _DEFINITION = (
     f"same to the layer. Below about {short(ROUND_OFF)} (2^-23) it is lost in the round-off of float32, and "
     "the outputs no longer depend on the image."
 )
-# What training in a lower precision is done in, and minus the binary logarithm of its epsilon.
-_LOWER = {"bf16-mixed": ("bf16", 7), "16-mixed": ("fp16", 10)}
+# What a training in another precision than float32 does to this.
+_PRECISIONS = {
+    "bf16-mixed": "nets are measured in float32 too, but trained in bf16, which already loses the difference between "
+    f"images below about {short(2.0**-7)} (2^-7)",
+    "16-mixed": "nets are measured in float32 too, but trained in fp16, which already loses the difference between "
+    f"images below about {short(2.0**-10)} (2^-10)",
+    "64-true": f"both are done in float64, which keeps it down to about {short(2.0**-52)} (2^-52)",
+}
 
 
 def collapse_part(study: Study) -> Part | None:
@@ -38,14 +44,8 @@ def collapse_part(study: Study) -> Part | None:
 
 
 def _definition(study: Study) -> str:
-    """With what a lower precision of training, in which nothing is measured, loses of it."""
     trained = {str(precision) for facet in study.inspected for precision in facet.cells["precision"]}
-    notes = [
-        f"With precision={precision} nets are measured in float32 too, but trained in {name}, which already loses the "
-        f"difference between images below about {short(2.0**-bits)} (2^-{bits})."
-        for precision, (name, bits) in _LOWER.items()
-        if precision in trained
-    ]
+    notes = [f"With precision={name} {note}." for name, note in _PRECISIONS.items() if name in trained]
     return " ".join([_DEFINITION, *notes])
 
 
