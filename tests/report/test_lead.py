@@ -198,7 +198,7 @@ def test_cells_that_are_the_same_because_no_run_learns_are_named(tmp_path):
         *cell("sigmoid", [0.101, 0.099, 0.1, 0.101, 0.099, 0.1], 2, failed=6, precision="bf16-mixed"),
     ]
     text = lead_of([*in_both("relu", [0.001, -0.001, 0.0, 0.001, -0.001, 0.0]), *chance], tmp_path)
-    assert "the same within 0.5 points in 2 of 2 cells (in sigmoid at depth 2 because no run learns)" in text
+    assert "the same within 0.5 points in 2 of 2 cells (in sigmoid at depth 2 because no run learns in either)" in text
 
 
 def test_cells_whose_tuned_rates_differ_between_precisions_are_named(tmp_path):

@@ -83,7 +83,7 @@ def _outcomes(cells: list[_Cell]) -> str:
     }
     different = [f"{cell.name} by {points(cell.difference.value)} points" for cell in found[DIFFERENT]]
     idle = [cell.name for cell in found[EQUAL] if not cell.learns]
-    because = f" (in {listing(idle)} because no run learns)" if idle else ""
+    because = f" (in {listing(idle)} because no run learns in either)" if idle else ""
     same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {len(cells)} cells{because}"
     return f"{same}, different in {_counted(different)} and not settled in {_counted([c.name for c in found[OPEN]])}"
 
