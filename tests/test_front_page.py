@@ -117,6 +117,8 @@ FP32 = {"precision": "32-true"}
     [
         ("relu reaches {mean} at depth 8", "cifar10_cpu", ("relu", 8)),
         ("and {mean} at depth 16, and all", "cifar10_cpu", ("relu", 16)),
+        ("in fp32 sigmoid fails at depth 8 in {failures} of {n} runs", "cifar10_precision", ("sigmoid", 8, FP32)),
+        ("as well, where relu has {mean}", "cifar10_precision", ("relu", 8, FP32)),
         ("with slope 1 ({mean})", "cifar10_mechanisms", ("rescaled_sigmoid", 8, SGD)),
         ("or 0.25 ({mean}), where", "cifar10_mechanisms", ("centred_sigmoid", 8, SGD)),
         ("where relu has {mean};", "cifar10_mechanisms", ("relu", 8, SGD)),

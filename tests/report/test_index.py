@@ -19,7 +19,18 @@ SIZES = (("digits", 100), ("cifar10", 5000))
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), decided_in="", n_of="runs", **further):
+def study(
+    folder,
+    name,
+    verdicts,
+    data="digits",
+    seeds=(0, 1),
+    facets=({},),
+    decided_in="",
+    at=None,
+    n_of="runs",
+    **further,
+):
     """Tables and report of a study with a verdict per claim; no verdict for those that it does not know.
 
     Args:
@@ -30,6 +41,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), dec
         seeds: all of them.
         facets: further factors of each facet.
         decided_in: the label of the one in which all claims were decided.
+        at: the depth of the tests that are shown.
         n_of: what claims were decided by, runs or blocks of times.
         further: what tables of today have in provenance.json, and tables of old have not.
     """
@@ -40,6 +52,7 @@ def study(folder, name, verdicts, data="digits", seeds=(0, 1), facets=({},), dec
             "verdict": verdict,
             "unit": None if verdict == "not tested" else "points",
             "facet": None if verdict == "not tested" else decided_in,
+            "depth": at,
             "n_of": n_of,
             **dict.fromkeys(("effect", "low", "high"), None if verdict == "not tested" else 12.34),
         }
@@ -220,10 +233,10 @@ def test_sides_with_the_same_settings_are_said_to_have_them(tmp_path):
     study(tmp_path, "one", {"C1": "supported"}, common={"width": 16, "model": "cnn"})
     # what one of them does not record tells nothing
     study(tmp_path, "two", {"C1": "refuted"}, common={"width": 16})
-    same = "no single setting that all of them record tells the two apart."
-    assert apart(tmp_path, "C1") == f"Beside depths, {same}"
+    same = "single setting that all of them record tells the two apart."
+    assert apart(tmp_path, "C1") == f"No {same}"
     study(tmp_path, "two", {"C1": "refuted"}, data="cifar10", common={"width": 16})
-    assert apart(tmp_path, "C1") == f"Beside data and depths, {same}"
+    assert apart(tmp_path, "C1") == f"Beside the data, no {same}"
 
 
 def test_the_facet_of_the_test_says_what_a_study_of_several_sets_and_rates_decided_with(tmp_path):
@@ -237,6 +250,16 @@ def test_the_facet_of_the_test_says_what_a_study_of_several_sets_and_rates_decid
     assert "Here cifar10 and digits disagree. " in found
     decided = "lr=0.1, 100 training images and 1 seed", "lr=0.01, 5,000 training images and 2 seeds"
     assert apart(tmp_path, "C1") == f"Supported with {decided[0]}, refuted with {decided[1]}."
+
+
+def test_depths_that_decided_tell_studies_apart(tmp_path):
+    study(tmp_path, "one", {"C1": "supported"}, at=16)
+    study(tmp_path, "two", {"C1": "supported"}, at=8)
+    study(tmp_path, "three", {"C1": "refuted"}, at=4)
+    assert apart(tmp_path, "C1") == "Supported with depth=8 or 16, refuted with depth=4."
+    # all depths together in one of them
+    study(tmp_path, "three", {"C1": "refuted"})
+    assert apart(tmp_path, "C1") == "No single setting that all of them record tells the two apart."
 
 
 def test_augmentation_and_what_an_optimizer_implies_tell_studies_apart(tmp_path):

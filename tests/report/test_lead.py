@@ -201,6 +201,14 @@ def test_cells_that_are_the_same_because_no_run_learns_are_named(tmp_path):
     assert "the same within 0.5 points in 2 of 2 cells (in sigmoid at depth 2 because no run learns in either)" in text
 
 
+def test_an_open_cell_in_which_nothing_learns_says_so(tmp_path):
+    chance = [
+        *cell("sigmoid", [0.1] * 3, 2, failed=3),
+        *cell("sigmoid", [0.1, 0.115, 0.1], 2, failed=3, precision="bf16-mixed"),
+    ]
+    assert "not settled in 1 (sigmoid at depth 2, where no run learns in either)." in lead_of(chance, tmp_path)
+
+
 def test_cells_whose_tuned_rates_differ_between_precisions_are_named(tmp_path):
     same = [0.001, -0.001, 0.0, 0.001, -0.001, 0.0]
     records = [*in_both("relu", same), *in_both("tanh", same)]

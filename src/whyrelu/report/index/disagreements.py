@@ -60,7 +60,7 @@ def _data(claim: str, entry: Entry) -> tuple[str, ...]:
 
 
 def _apart(claim: str, sides: Sequence[_Side]) -> str:
-    """The settings in which every study of one side differs from every study of the other, beside data and depths.
+    """The settings in which every study of one side differs from every study of the other, beside the data.
 
     Args:
         claim: its id.
@@ -73,8 +73,7 @@ def _apart(claim: str, sides: Sequence[_Side]) -> str:
     names = [name for name in shared if not {known[name] for known in left} & {known[name] for known in right}]
     others = [name for name in names if name != "data"]
     if not others:
-        beside = "data and depths" if names else "depths"
-        return f"Beside {beside}, no single setting that all of them record tells the two apart."
+        return f"{'Beside the data, no' if names else 'No'} single setting that all of them record tells the two apart."
     told = [
         f"{verdict} with {listing([_values(name, known) for name in others])}"
         for (verdict, _), known in zip(sides, (left, right), strict=True)
@@ -87,7 +86,8 @@ def _values(name: str, known: Sequence[dict[str, str]]) -> str:
     if name in COUNTS:
         counts = sorted(int(count) for count in found)
         return f"{listing([f'{count:,}' for count in counts], 'or')} {name}{'' if counts == [1] else 's'}"
-    return f"{name}={listing(sorted(found), 'or')}"
+    # 8 before 16
+    return f"{name}={listing(sorted(found, key=lambda text: (len(text), text)), 'or')}"
 
 
 def _list(names: set[str]) -> str:

@@ -22,7 +22,7 @@ DECIDED = (SUPPORTED, REFUTED)
 _HEADLINES = ("accuracy", "throughput")
 # Of what `Entry.settings` has, these are counts.
 COUNTS = ("training image", "seed")
-# Factors that each study has values of its own of, what no result depends on, and what is not told as in the tables.
+# What no result depends on, and factors that are not told as they are in the tables.
 _NOT_TOLD = re.compile(
     r"(activation|depth|lr|given_lr|diagnostics|trainer|optimizer\.fused)(\.|$)|data\.(?!augmentation\.)"
 )
@@ -37,7 +37,7 @@ class Entry:
         data: names of its data sets.
         claims: entries of claims.json by their id.
         settings: by the id of each claim that was decided by runs, what is the same in all cells of the facet of the
-            test that is shown for it.
+            test that is shown for it, and its depth.
         facts: provenance.json.
         summary: what its report says first.
         figure: path of its headline figure, relative to the index; empty if there is none.
@@ -95,7 +95,7 @@ def read_entry(results: Path, report: Path) -> Entry:
         data=tuple(sorted(data["name"] for data in facts["data"])),
         claims=claims,
         settings={
-            claim: _settings(_cells_of(facets, found["facet"])[[*names, "n"]], facts)
+            claim: _settings(_cells_of(facets, found["facet"])[[*names, "n"]], found.get("depth"), facts)
             for claim, found in claims.items()
             if found["verdict"] != NOT_TESTED and not rests_on_times(found)
         },
@@ -131,11 +131,12 @@ def _cells_of(cells: pd.DataFrame, facet: str | None) -> pd.DataFrame:
     return cells[cells["facet"] == facet] if facet else cells
 
 
-def _settings(cells: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, str]:
+def _settings(cells: pd.DataFrame, depth: int | None, facts: Mapping[str, Any]) -> dict[str, str]:
     """What is the same in some cells of a study, as text, by what it is called.
 
     Args:
         cells: factors and `n` of cells.parquet.
+        depth: that is told of them; None for all depths together.
         facts: provenance.json.
     """
     same = {str(name): cells[name].iloc[0] for name in cells if cells[name].nunique(dropna=False) == 1}
@@ -149,6 +150,8 @@ def _settings(cells: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, str]:
         for name, value in known.items()
         if not _NOT_TOLD.match(name) and value is not None and not pd.isna(value)
     }
+    if depth is not None:
+        told["depth"] = str(depth)
     ways = [known[GIVEN_LR]] if GIVEN_LR in known else facts.get("given_lr", [])
     if len(ways) == 1:
         told["lr"] = str(ways[0])

@@ -85,7 +85,8 @@ def _outcomes(cells: list[_Cell]) -> str:
     idle = [cell.name for cell in found[EQUAL] if not cell.learns]
     because = f" (in {listing(idle)} because no run learns in either)" if idle else ""
     same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {len(cells)} cells{because}"
-    return f"{same}, different in {_counted(different)} and not settled in {_counted([c.name for c in found[OPEN]])}"
+    still_open = [f"{cell.name}{'' if cell.learns else ', where no run learns in either'}" for cell in found[OPEN]]
+    return f"{same}, different in {_counted(different)} and not settled in {_counted(still_open)}"
 
 
 def _counted(names: list[str]) -> str:
