@@ -87,7 +87,8 @@ def _values(name: str, known: Sequence[dict[str, str]]) -> str:
         counts = sorted(int(count) for count in found)
         return f"{listing([f'{count:,}' for count in counts], 'or')} {name}{'' if counts == [1] else 's'}"
     # 8 before 16
-    return f"{name}={listing(sorted(found, key=lambda text: (len(text), text)), 'or')}"
+    values = sorted(found, key=lambda text: (len(text), text))
+    return f"{name}={listing(values, 'or')}"
 
 
 def _list(names: set[str]) -> str:
