@@ -109,7 +109,7 @@ def test_each_statement_of_the_answer_is_of_the_report_that_it_names():
 SGD = {"init": "critical", "norm": "none", "optimizer": "sgd"}
 BATCH = {**SGD, "norm": "batch"}
 DEFAULT = {**SGD, "init": "pytorch"}
-FP32 = {"precision": "32-true"}
+FP32, BF16 = {"precision": "32-true"}, {"precision": "bf16-mixed"}
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,10 @@ FP32 = {"precision": "32-true"}
     [
         ("relu reaches {mean} at depth 8", "cifar10_cpu", ("relu", 8)),
         ("and {mean} at depth 16, and all", "cifar10_cpu", ("relu", 16)),
-        ("in fp32 sigmoid fails at depth 8 in {failures} of {n} runs", "cifar10_precision", ("sigmoid", 8, FP32)),
-        ("as well, where relu has {mean}", "cifar10_precision", ("relu", 8, FP32)),
+        ("sigmoid fails in {failures} of {n} runs in fp32 as", "cifar10_precision", ("sigmoid", 8, FP32)),
+        ("sigmoid fails in {failures} of {n} runs in fp32 as", "cifar10_precision", ("sigmoid", 8, BF16)),
+        ("and relu has {mean} and", "cifar10_precision", ("relu", 8, FP32)),
+        ("and {mean}, each at a rate", "cifar10_precision", ("relu", 8, BF16)),
         ("with slope 1 ({mean})", "cifar10_mechanisms", ("rescaled_sigmoid", 8, SGD)),
         ("or 0.25 ({mean}), where", "cifar10_mechanisms", ("centred_sigmoid", 8, SGD)),
         ("where relu has {mean};", "cifar10_mechanisms", ("relu", 8, SGD)),
@@ -129,7 +131,9 @@ FP32 = {"precision": "32-true"}
             "cifar10_mechanisms",
             ("sigmoid", 8, DEFAULT),
         ),
-        ("and relu in {failures} of {n} ([cifar10_mechanisms]", "cifar10_mechanisms", ("relu", 8, DEFAULT)),
+        ("the one with slope 0.25 in {failures} of {n},", "cifar10_mechanisms", ("centred_sigmoid", 8, DEFAULT)),
+        ("relu in {failures} of {n}, and", "cifar10_mechanisms", ("relu", 8, DEFAULT)),
+        ("the one with slope 1 in none ({mean})", "cifar10_mechanisms", ("rescaled_sigmoid", 8, DEFAULT)),
         ("relu fails at depth 8 in {failures} of {n} runs, too", "mechanisms", ("relu", 8, {**DEFAULT, **FP32})),
         ("at depth 16 sigmoid fails in {failures} of {n} runs", "cifar10_cpu", ("sigmoid", 16)),
         ("and relu in {failures} of {n} ([cifar10_cpu]", "cifar10_cpu", ("relu", 16)),

@@ -28,6 +28,7 @@ def study(
     facets=({},),
     decided_in="",
     at=None,
+    quantity="accuracy",
     n_of="runs",
     **further,
 ):
@@ -42,6 +43,7 @@ def study(
         facets: further factors of each facet.
         decided_in: the label of the one in which all claims were decided.
         at: the depth of the tests that are shown.
+        quantity: that they are of.
         n_of: what claims were decided by, runs or blocks of times.
         further: what tables of today have in provenance.json, and tables of old have not.
     """
@@ -53,6 +55,7 @@ def study(
             "unit": None if verdict == "not tested" else "points",
             "facet": None if verdict == "not tested" else decided_in,
             "depth": at,
+            "quantity": quantity,
             "n_of": n_of,
             **dict.fromkeys(("effect", "low", "high"), None if verdict == "not tested" else 12.34),
         }
@@ -260,6 +263,24 @@ def test_depths_that_decided_tell_studies_apart(tmp_path):
     # all depths together in one of them
     study(tmp_path, "three", {"C1": "refuted"})
     assert apart(tmp_path, "C1") == "No single setting that all of them record tells the two apart."
+
+
+def test_what_is_measured_at_init_is_not_explained_by_training(tmp_path):
+    trained = {"optimizer": "adam", "schedule": "constant", "batch_size": 128, "epochs": 5, "precision": "bf16-mixed"}
+    usual = {"optimizer": "sgd", "schedule": "cosine", "batch_size": 64, "epochs": 9, "precision": "32-true"}
+    for quantity, said in (("gradient norm at init", "init=xavier"), ("accuracy", "optimizer=adam, schedule=constant")):
+        study(tmp_path, "one", {"C1": "supported"}, quantity=quantity, common={**trained, "init": "xavier"})
+        study(tmp_path, "two", {"C1": "refuted"}, quantity=quantity, common={**usual, "init": "he"})
+        assert apart(tmp_path, "C1").startswith(f"Supported with {said}")
+    study(tmp_path, "one", {"C1": "supported"}, quantity="gradient norm at init", common={**trained, "init": "he"})
+    study(tmp_path, "two", {"C1": "refuted"}, quantity="gradient norm at init", common={**usual, "init": "he"})
+    assert apart(tmp_path, "C1").startswith("No single setting")
+
+
+def test_counts_that_interleave_tell_nothing(tmp_path):
+    for seeds, verdict in ((2, "supported"), (4, "refuted"), (6, "supported")):
+        study(tmp_path, f"s{seeds}", {"C1": verdict}, seeds=range(seeds))
+    assert apart(tmp_path, "C1").startswith("No single setting")
 
 
 def test_augmentation_and_what_an_optimizer_implies_tell_studies_apart(tmp_path):

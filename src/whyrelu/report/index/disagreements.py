@@ -70,7 +70,9 @@ def _apart(claim: str, sides: Sequence[_Side]) -> str:
         return "A time is of one machine, and of the nets that were timed on it."
     left, right = ([entry.settings[claim] for entry in those] for _, those in sides)
     shared = [name for name in left[0] if all(name in known for known in [*left, *right])]
-    names = [name for name in shared if not {known[name] for known in left} & {known[name] for known in right}]
+    names = [
+        name for name in shared if _differ(name, {known[name] for known in left}, {known[name] for known in right})
+    ]
     others = [name for name in names if name != "data"]
     if not others:
         return f"{'Beside the data, no' if names else 'No'} single setting that all of them record tells the two apart."
@@ -79,6 +81,14 @@ def _apart(claim: str, sides: Sequence[_Side]) -> str:
         for (verdict, _), known in zip(sides, (left, right), strict=True)
     ]
     return f"{told[0][0].upper()}{told[0][1:]}, {told[1]}."
+
+
+def _differ(name: str, left: set[str], right: set[str]) -> bool:
+    """Whether two sides have no value in common, and of a count one side has less than the other."""
+    if name not in COUNTS:
+        return not left & right
+    sides = [[int(count) for count in counts] for counts in (left, right)]
+    return max(sides[0]) < min(sides[1]) or max(sides[1]) < min(sides[0])
 
 
 def _values(name: str, known: Sequence[dict[str, str]]) -> str:

@@ -28,6 +28,11 @@ _NOT_TOLD = re.compile(
 )
 
 
+_OF_TRAINING = re.compile(
+    r"(optimizer|schedule|batch_size|epochs|lr|precision|data\.augmentation|training image)(\.|$)"
+)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One study of the index.
@@ -95,7 +100,7 @@ def read_entry(results: Path, report: Path) -> Entry:
         data=tuple(sorted(data["name"] for data in facts["data"])),
         claims=claims,
         settings={
-            claim: _settings(_cells_of(facets, found["facet"])[[*names, "n"]], found.get("depth"), facts)
+            claim: _settings(_cells_of(facets, found["facet"])[[*names, "n"]], found, facts)
             for claim, found in claims.items()
             if found["verdict"] != NOT_TESTED and not rests_on_times(found)
         },
@@ -131,12 +136,12 @@ def _cells_of(cells: pd.DataFrame, facet: str | None) -> pd.DataFrame:
     return cells[cells["facet"] == facet] if facet else cells
 
 
-def _settings(cells: pd.DataFrame, depth: int | None, facts: Mapping[str, Any]) -> dict[str, str]:
+def _settings(cells: pd.DataFrame, claim: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
     """What is the same in some cells of a study, as text, by what it is called.
 
     Args:
         cells: factors and `n` of cells.parquet.
-        depth: that is told of them; None for all depths together.
+        claim: entry of claims.json. What is measured at init does not depend on settings of training.
         facts: provenance.json.
     """
     same = {str(name): cells[name].iloc[0] for name in cells if cells[name].nunique(dropna=False) == 1}
@@ -150,8 +155,8 @@ def _settings(cells: pd.DataFrame, depth: int | None, facts: Mapping[str, Any]) 
         for name, value in known.items()
         if not _NOT_TOLD.match(name) and value is not None and not pd.isna(value)
     }
-    if depth is not None:
-        told["depth"] = str(depth)
+    if claim.get("depth") is not None:
+        told["depth"] = str(claim["depth"])
     ways = [known[GIVEN_LR]] if GIVEN_LR in known else facts.get("given_lr", [])
     if len(ways) == 1:
         told["lr"] = str(ways[0])
@@ -160,4 +165,6 @@ def _settings(cells: pd.DataFrame, depth: int | None, facts: Mapping[str, Any]) 
     sizes = {data["name"]: data["train"] for data in facts["data"]}
     images = sizes.get(known.get("data"), next(iter(sizes.values())) if len(sizes) == 1 else None)
     counts = dict(zip(COUNTS, (images, runs), strict=True))
-    return told | {name: str(count) for name, count in counts.items() if count is not None}
+    told |= {name: str(count) for name, count in counts.items() if count is not None}
+    is_untrained = "at init" in str(claim.get("quantity"))
+    return {name: value for name, value in told.items() if not (is_untrained and _OF_TRAINING.match(name))}

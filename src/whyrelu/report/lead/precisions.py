@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from whyrelu.report.study import Facet, Study
-from whyrelu.report.text import listing, points, sentence
+from whyrelu.report.text import listing, plural, points, sentence
 from whyrelu.statistics.equivalence import DIFFERENT, EQUAL, MARGIN, OPEN, PairedDifference, paired_difference
 
 # More cells than this are counted and not named.
@@ -40,7 +40,7 @@ def precision_lead(study: Study) -> str:
     for facet in others:
         cells = _cells(facet, reference, f" with {facet.label}" if len(others) > 1 else "")
         if cells:
-            clauses.append(f"with {facet.label} instead of {_value(reference)}, test accuracy is {_outcomes(cells)}")
+            clauses.append(_clause(facet.label, _value(reference), cells))
             compared += cells
     if not clauses:
         return ""
@@ -53,7 +53,10 @@ def precision_lead(study: Study) -> str:
 def _rates(cells: list[_Cell]) -> str:
     """A tuned rate is chosen in each precision anew: then precision is not all that differs."""
     others = [f"{cell.name}{cell.where}" for cell in cells if not cell.same_rate]
-    return f" The learning rate differs too in {_counted(others)} of {len(cells)} cells." if others else ""
+    if not others:
+        return ""
+    differs = f"The learning rate differs too in {_counted(others)} of {len(cells)} cells"
+    return f" {differs}: there the two cannot be told apart."
 
 
 def _value(facet: Facet) -> str:
@@ -77,16 +80,23 @@ def _cells(facet: Facet, reference: Facet, where: str) -> list[_Cell]:
     ]
 
 
+def _clause(label: str, reference: str, cells: list[_Cell]) -> str:
+    """What a precision changes; cells in which nothing learns, so that there is nothing to change, stand apart."""
+    idle = [cell.name for cell in cells if not cell.learns]
+    others = [cell for cell in cells if cell.learns]
+    if not idle:
+        return f"with {label} instead of {reference}, test accuracy is {_outcomes(others)}"
+    nothing = f"with {label} as with {reference}, no run of {listing(idle)} learns"
+    return f"{nothing}; elsewhere test accuracy is {_outcomes(others)}" if others else nothing
+
+
 def _outcomes(cells: list[_Cell]) -> str:
     found = {
         outcome: [cell for cell in cells if cell.difference.outcome == outcome] for outcome in (EQUAL, DIFFERENT, OPEN)
     }
     different = [f"{cell.name} by {points(cell.difference.value)} points" for cell in found[DIFFERENT]]
-    idle = [cell.name for cell in found[EQUAL] if not cell.learns]
-    because = f" (in {listing(idle)} because no run learns in either)" if idle else ""
-    same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {len(cells)} cells{because}"
-    still_open = [f"{cell.name}{'' if cell.learns else ', where no run learns in either'}" for cell in found[OPEN]]
-    return f"{same}, different in {_counted(different)} and not settled in {_counted(still_open)}"
+    same = f"the same within {100 * MARGIN:g} points in {len(found[EQUAL]) or 'none'} of {plural(len(cells), 'cell')}"
+    return f"{same}, different in {_counted(different)} and not settled in {_counted([c.name for c in found[OPEN]])}"
 
 
 def _counted(names: list[str]) -> str:
