@@ -117,6 +117,8 @@ def test_a_file_beside_the_others_is_an_activation(tmp_path: Path, monkeypatch: 
     (directory / "activation" / "wave.yaml").write_text("name: wave\n_target_: torch.sin\n")
     (directory / "activation" / "nameless.yaml").write_text("_target_: torch.sin\n")
     monkeypatch.setattr(composition, "CONFIG_DIRECTORY", directory)
+    # what is kept of these files would be taken for the project's own by tests that follow
+    monkeypatch.setattr(composition, "_declared_target", composition._declared_target.__wrapped__)
     assert plain(["activation=wave"])["activation"] == {"name": "wave", "_target_": "torch.sin"}
     with pytest.raises(UserError, match=r"^setting activation.name must be a name, not None$"):
         compose(["activation=nameless"])
