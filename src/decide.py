@@ -1,0 +1,42 @@
+"""Decide the claims of a study anew from its tables in results/<study>/, and say which verdicts have changed.
+
+For claims of conf/claims/ that are new or have changed, such as one with another margin. No run is needed: what is
+published can be decided anew in any checkout.
+  python src/decide.py digits && python src/report.py digits
+  python src/decide.py --all && python src/report.py --all
+"""
+
+from whyrelu.commandline import reports_errors
+from whyrelu.interruption import end_on_signals
+
+
+@reports_errors
+def main() -> None:
+    """Decide, and print a line per verdict that changed."""
+    import argparse
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
+    what.add_argument("--all", action="store_true", help="every study that has tables")
+    given = parser.parse_args()
+
+    from collections import Counter
+
+    from whyrelu.decision import decide_anew
+
+    results = Path("results")
+    every = sorted(path.parent.name for path in results.glob("*/claims.json")) if given.all else []
+    for study in [given.study] if given.study else every:
+        decided = decide_anew(results / study)
+        for change in decided.changes:
+            print(f"{study}: {change.id} is {change.after}, and was {change.before}")
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(decided.verdicts.values()).items())
+        changed = len(decided.changes) or "none"
+        print(f"{study}: of {len(decided.verdicts)} claims {counts}; {changed} decided otherwise than before")
+
+
+if __name__ == "__main__":
+    end_on_signals()
+    main()
