@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from typed import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[1]
 # In the copy networks and data are as small as they may be, so that commands can be typed as they stand.
 _SMALLER = {
@@ -102,7 +104,7 @@ def typed(folder: Path, lines: list[str], further: Mapping[str, str] | None = No
         env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

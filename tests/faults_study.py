@@ -1,9 +1,7 @@
 """A tiny study for fault injection: its commands called in this process, and what must be the same after any fault."""
 
 import copy
-import os
 import runpy
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,18 +48,6 @@ def script(name: str, *arguments: str) -> None:
         runpy.run_path(str(SOURCE / name), run_name="__main__")
     finally:
         sys.argv = before
-
-
-def python(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the scripts of src/ in a process of its own."""
-    return subprocess.run(
-        [sys.executable, str(SOURCE / name), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | environment,
-        check=False,
-    )
 
 
 def refusal(capsys: pytest.CaptureFixture[str], name: str, *arguments: str) -> str:

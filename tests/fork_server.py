@@ -11,16 +11,18 @@ import runpy
 import signal
 import sys
 
-SECONDS = 300
 
+def serve(seconds: int) -> list[str]:
+    """Fork for each command; returns in the children alone, the path of the script and its arguments.
 
-def serve() -> list[str]:
-    """Fork for each command; returns in the children alone, the path of the script and its arguments."""
+    Args:
+        seconds: after which a child is ended.
+    """
     for line in sys.stdin:
         command = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            signal.alarm(SECONDS)
+            signal.alarm(seconds)
             os.chdir(command["folder"])
             os.environ.clear()
             os.environ.update(command["environment"])
@@ -36,7 +38,7 @@ def serve() -> list[str]:
 
 
 if __name__ == "__main__":
-    source = sys.argv[1]
+    source, patience = sys.argv[1:]
     sys.path[0] = source
     import whyrelu.launch.sweep
     import whyrelu.results.aggregation
@@ -45,5 +47,5 @@ if __name__ == "__main__":
 
     # what the collector moves would be copied in every child
     gc.freeze()
-    sys.argv = serve()
+    sys.argv = serve(int(patience))
     runpy.run_path(sys.argv[0], run_name="__main__")

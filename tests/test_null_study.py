@@ -1,18 +1,15 @@
 """A study in which nothing is to be found: one activation under two names, trained and decided as any other."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from typed import python
 from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
 from whyrelu.claims.study import decide_study
 
-SOURCE = Path(__file__).resolve().parents[1] / "src"
 # The second name has seeds of its own: with the same ones it would train the same networks, bit for bit.
 GRID = [
     *("experiment=digits", "activation=relu", "depth=2,4", "seed=range(0,10)", "lr=0.1", "diagnostics=full"),
@@ -27,8 +24,7 @@ FOUND = {"better", "worse", "higher", "lower", "faster", "slower"}
 @pytest.mark.slow
 def test_one_activation_under_two_names_is_never_better_than_itself(tmp_path: Path) -> None:
     for script, *flags in (("train.py", "-m"), ("theory.py", "-m"), ("aggregate.py",)):
-        command = [sys.executable, str(SOURCE / script), *flags, *GRID]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False)
+        done = python(tmp_path, script, *flags, *GRID)
         assert done.returncode == 0, done.stderr
     results = tmp_path / "results/digits"
     runs = pd.read_parquet(results / "runs.parquet")

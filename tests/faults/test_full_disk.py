@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faults_study import GRID, python, records, refusal, run_ids, script, sweep, tables
+from faults_study import GRID, records, refusal, run_ids, script, sweep, tables
+from typed import python
 from whyrelu.configuration.composition import compose_grid
 from whyrelu.data.preparation import prepare, write_note
 from whyrelu.errors import DataError, UserError
@@ -117,7 +118,7 @@ def test_the_command_of_a_sweep_where_nothing_can_be_written(
     (disk / "tmp").mkdir()
     before = content(Path("runs") / kept)
     filler = fill(disk)
-    done = python("train.py", "-m", *GRID, "mlflow.tracking_uri=sqlite:///mlflow.db", TMPDIR=str(disk / "tmp"))
+    done = python(Path(), "train.py", "-m", *GRID, "mlflow.tracking_uri=sqlite:///mlflow.db", TMPDIR=str(disk / "tmp"))
     assert done.returncode not in (0, None)
     assert "Traceback" not in done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -125,7 +126,7 @@ def test_the_command_of_a_sweep_where_nothing_can_be_written(
     assert FULL in errors[0]
     assert content(Path("runs") / kept) == before
     filler.unlink()
-    done = python("train.py", "-m", *GRID)
+    done = python(Path(), "train.py", "-m", *GRID)
     assert done.returncode == 0, done.stderr
     assert len(records()) == 2
 
@@ -137,12 +138,12 @@ def test_mlflow_on_a_full_disk_is_one_line_and_is_completed_later(
     disk = mount("16m")
     on_disk(disk, study, monkeypatch)
     filler = fill(disk, 65536)
-    done = python("track.py")
+    done = python(Path(), "track.py")
     assert done.returncode not in (0, None)
     lines = done.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: sqlite:///mlflow.db: "), done.stderr
     filler.unlink()
-    done = python("track.py")
+    done = python(Path(), "track.py")
     assert done.returncode == 0, done.stderr
     assert "written: 2 runs, 2 cells" in done.stdout
 

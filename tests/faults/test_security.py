@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from torchvision import datasets
 
 from raw_files import cifar_pages, cifar_settings, image_set, leftovers, tar
+from typed import python
 from whyrelu.configuration.callables import bind
 from whyrelu.configuration.composition import compose
 from whyrelu.configuration.hydra_settings import check_hydra_settings
@@ -276,8 +277,7 @@ def test_values_of_the_grid_reach_the_script_as_they_are(checkout, key, value):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["grid"][key] = value
     (checkout / "params.yaml").write_text(yaml.safe_dump(params))
-    command = [sys.executable, "src/stage.py", "aggregate"]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    done = python(checkout, "stage.py", "aggregate")
     assert done.returncode == 1
     assert re.fullmatch(r"error: .*\n", done.stderr)
     assert not (checkout / "owned").exists()

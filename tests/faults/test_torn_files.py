@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faults_study import DAMAGES, GRID, python, records, refusal, run_ids, script, sweep, tables
+from faults_study import DAMAGES, GRID, records, refusal, run_ids, script, sweep, tables
+from typed import python
 from whyrelu.configuration.composition import compose_grid
 from whyrelu.errors import UserError
 from whyrelu.results.files import csv_text, read_part, read_table
@@ -201,7 +202,7 @@ def test_a_damaged_mlflow_database_is_moved_aside_and_made_anew(
     hurt(path, damage)
     damaged = path.read_bytes()
     # another process, because MLflow keeps connections to the old file
-    said = python("track.py", f"mlflow.tracking_uri={uri}")
+    said = python(Path(), "track.py", f"mlflow.tracking_uri={uri}")
     assert said.returncode == 0
     assert "written: 2 runs, 2 cells" in said.stdout
     assert said.stderr.splitlines() == [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from typed import SOURCE, python
+from typed import PATIENCE, SOURCE, python
 
 TINY = ["depth=1", "width=2", "init=he", "trainer.max_epochs=2", "data.train_size=64"]
 OFF = "mlflow.tracking_uri=null"
@@ -106,7 +106,7 @@ def at_once(folder: Path, *commands: list[str]) -> list[str]:
     printed = []
     try:
         for process in processes:
-            output, errors = process.communicate(timeout=300)
+            output, errors = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, (output, errors)
             assert "Traceback" not in errors
             printed.append(output)
@@ -118,9 +118,10 @@ def at_once(folder: Path, *commands: list[str]) -> list[str]:
 
 
 def ten(folder: Path, code: str, *arguments: str) -> str:
+    path = os.pathsep.join([str(SOURCE), str(Path(__file__).parents[1])])
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), str(Path(__file__).parents[1])])},
+        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=False,
+        timeout=PATIENCE, env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from typed import PATIENCE, SOURCE
 from whyrelu.results.aggregation import aggregate, finished_records
 from whyrelu.results.files import write_table
 from whyrelu.runs.plan import plan
@@ -22,7 +23,6 @@ from whyrelu.runs.store import RunStore
 from whyrelu.theory.configured import Theory
 from whyrelu.theory.tables import predicted_cells
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 LAUNCHERS = ("joblib", "ray", "submitit_local")
 GRID = ["activation._target_=spy.relu,spy.sigmoid", "depth=1,2", "seed=range(0,3)"]
 TINY = ["trainer.max_epochs=2", "data.train_size=64", "width=2"]
@@ -99,7 +99,7 @@ def sweep(launcher: str, folder: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, (launcher, done.stdout, done.stderr)
@@ -149,7 +149,7 @@ def test_a_run_that_kills_its_worker_does_not_take_the_others_with_it(tmp_path, 
     (tmp_path / "spy.py").write_text(SPY)
     grid = ["activation._target_=spy.deadly,spy.relu", "depth=1,2", "init=he", *TINY, OFF]
     done = subprocess.run(
-        command(launcher, *grid), cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=400,
+        command(launcher, *grid), cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=PATIENCE,
         check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
