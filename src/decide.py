@@ -25,9 +25,12 @@ def main() -> None:
     from collections import Counter
 
     from whyrelu.decision import decide_anew
+    from whyrelu.errors import UserError
 
     results = Path("results")
     every = sorted(path.parent.name for path in results.glob("*/claims.json")) if given.all else []
+    if given.all and not every:
+        raise UserError("no folder in results/ has a claims.json: python src/aggregate.py writes it")
     for study in [given.study] if given.study else every:
         decided = decide_anew(results / study)
         for change in decided.changes:

@@ -96,3 +96,4 @@ def test_a_study_without_tables_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert "results/nothing" in refusal(capsys, "decide.py", "nothing")
+    assert "no folder in results/" in refusal(capsys, "decide.py", "--all")

@@ -49,7 +49,7 @@ def decide_anew(directory: Path, claims: Sequence[Claim] | None = None) -> Decid
     after = {entry["id"]: str(entry["verdict"]) for entry in decide_study(declared, directory)}
     changes = [
         Change(claim, before.get(claim, ABSENT), after.get(claim, ABSENT))
-        for claim in [*after, *(before.keys() - after.keys())]
+        for claim in dict.fromkeys([*after, *before])
         if before.get(claim) != after.get(claim)
     ]
     return Decided(after, changes)
