@@ -51,7 +51,7 @@ def forked(folder: Path, script: str, *arguments: str) -> subprocess.CompletedPr
     assert server.stdin is not None and server.stdout is not None
     with tempfile.NamedTemporaryFile() as stdout, tempfile.NamedTemporaryFile() as stderr:
         typed = [str(SOURCE / script), *arguments]
-        command = {"folder": str(folder), "arguments": typed, "environment": dict(os.environ)}
+        command = {"folder": str(folder.resolve()), "arguments": typed, "environment": dict(os.environ)}
         line = json.dumps(command | {"stdout": stdout.name, "stderr": stderr.name})
         server.stdin.write(f"{line}\n")
         server.stdin.flush()

@@ -41,7 +41,7 @@ def decide_anew(directory: Path, claims: Sequence[Claim] | None = None) -> Decid
 
     Raises:
         UserError: a table is missing or damaged, or a claim asks for a threshold of validation accuracy of which the
-            tables do not say when runs reach it; nothing is written.
+            tables do not say when runs reach it.
     """
     declared = read_claims() if claims is None else claims
     before = {entry["id"]: str(entry["verdict"]) for entry in read_json(directory / "claims.json")}
