@@ -6,7 +6,7 @@ published can be decided anew in any checkout.
   python src/decide.py --all && python src/report.py --all
 """
 
-from whyrelu.commandline import reports_errors
+from whyrelu.commandline import add_studies, named_studies, reports_errors
 from whyrelu.interruption import end_on_signals
 
 
@@ -17,9 +17,7 @@ def main() -> None:
     from pathlib import Path
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
-    what.add_argument("--all", action="store_true", help="every study that has tables")
+    add_studies(parser)
     given = parser.parse_args()
 
     from collections import Counter
@@ -28,10 +26,10 @@ def main() -> None:
     from whyrelu.errors import UserError
 
     results = Path("results")
-    every = sorted(path.parent.name for path in results.glob("*/claims.json")) if given.all else []
-    if given.all and not every:
+    studies = named_studies(given, results)
+    if given.all and not studies:
         raise UserError("no folder in results/ has a claims.json: python src/aggregate.py writes it")
-    for study in [given.study] if given.study else every:
+    for study in studies:
         decided = decide_anew(results / study)
         for change in decided.changes:
             print(f"{study}: {change.id} is {change.after}, and was {change.before}")

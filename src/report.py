@@ -5,7 +5,7 @@ python src/report.py --all      # of every study that has tables
 python src/report.py --index    # the index alone, reports/README.md
 """
 
-from whyrelu.commandline import reports_errors
+from whyrelu.commandline import add_studies, named_studies, reports_errors
 from whyrelu.interruption import end_on_signals
 
 
@@ -16,9 +16,7 @@ def main() -> None:
     from pathlib import Path
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
-    what.add_argument("--all", action="store_true", help="every study that has tables")
+    what = add_studies(parser)
     what.add_argument("--index", action="store_true", help="no report, only reports/README.md")
     given = parser.parse_args()
 
@@ -26,8 +24,7 @@ def main() -> None:
     from whyrelu.report.page import write_report
 
     results, reports = Path("results"), Path("reports")
-    every = sorted(path.parent.name for path in results.glob("*/claims.json")) if given.all else []
-    for study in [given.study] if given.study else every:
+    for study in named_studies(given, results):
         print(f"report: {write_report(results / study, reports / study)}")
     # DVC does not know of the index: it is of all studies, and a pipeline is of one
     print(f"index: {write_index(results, reports)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ParamSpec
 
 from whyrelu.errors import UserError
@@ -69,6 +71,21 @@ def fail(message: str, code: int = 1) -> None:
     """Print `error: message` and leave with an exit code."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
     raise SystemExit(code)
+
+
+def add_studies(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Let a command line name a study, or all; return the group of what excludes that."""
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
+    group.add_argument("--all", action="store_true", help="every study that has tables")
+    return group
+
+
+def named_studies(given: argparse.Namespace, results: Path) -> list[str]:
+    """Return the studies that a command line names, in alphabetical order; see `add_studies`."""
+    if given.all:
+        return sorted(path.parent.name for path in results.glob("*/claims.json"))
+    return [given.study] if given.study else []
 
 
 def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:
