@@ -11,7 +11,7 @@ from typed import python
 from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
 from whyrelu.decision import ABSENT, Change, decide_anew
 from whyrelu.errors import UserError
-from whyrelu.results.files import read_json, write_json
+from whyrelu.results.files import read_json, write_json, write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 # decided quickly
@@ -28,8 +28,13 @@ def study(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "results" / STUDY, tmp_path / "results" / STUDY))
 
 
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """The files of a study, and when they were written."""
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
 def with_claim(folder: Path, name: str, before: str, after: str) -> Path:
-    """The claims of the project, of which one is another."""
+    """The claims of the project, one of them changed."""
     shutil.copytree(CLAIMS_DIRECTORY, folder)
     text = (folder / name).read_text()
     assert before in text
@@ -90,11 +95,47 @@ def test_a_threshold_of_which_the_tables_know_nothing_is_refused_and_nothing_wri
     study: Path, tmp_path: Path
 ) -> None:
     claims = read_claims(with_claim(tmp_path / "claims", "C18.yaml", "cifar10: [", "cifar10: [0.123, "))
-    (study / "claims.json").touch()
-    before = {path.name: path.read_bytes() for path in study.iterdir()}
+    before = state(study)
     with pytest.raises(UserError, match=r"validation accuracy of 0\.123, .*python src/aggregate\.py"):
         decide_anew(study, claims)
-    assert {path.name: path.read_bytes() for path in study.iterdir()} == before
+    assert state(study) == before
+
+
+def test_each_data_set_has_thresholds_of_its_own(study: Path) -> None:
+    # of one run the tables say that it is of the digits, whose thresholds they do not have
+    runs = pd.read_parquet(study / "runs.parquet")
+    runs.loc[0, "data"] = "digits"
+    write_table(runs, study / "runs.parquet")
+    with pytest.raises(UserError, match=r"validation accuracy of 0\.5, 0\.8, 0\.9, "):
+        decide_anew(study)
+
+
+@pytest.mark.parametrize("content", [None, "[1, 2]", "{"])
+def test_metrics_that_cannot_be_completed_are_refused_and_nothing_is_written(study: Path, content: str | None) -> None:
+    metrics = study / "metrics.json"
+    metrics.unlink()
+    if content is not None:
+        metrics.write_text(content)
+    before = state(study)
+    with pytest.raises(UserError, match=r"metrics\.json .*python src/aggregate\.py writes it"):
+        decide_anew(study)
+    assert state(study) == before
+
+
+def test_a_ledger_that_is_missing_is_made(study: Path) -> None:
+    published = (study / "claims.json").read_bytes()
+    (study / "claims.json").unlink()
+    decided = decide_anew(study)
+    assert [change.before for change in decided.changes] == [ABSENT] * len(decided.verdicts)
+    assert (study / "claims.json").read_bytes() == published
+
+
+@pytest.mark.parametrize("content", ["[1]", '[{"id": "C1"}]', "null", "{", '{"C1": {}}'])
+def test_what_is_no_ledger_is_one_line(study: Path, content: str) -> None:
+    (study / "claims.json").write_text(content)
+    with pytest.raises(UserError, match=r"claims\.json is (no list of claims|damaged)") as caught:
+        decide_anew(study)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_study_without_tables_is_one_line(

@@ -48,7 +48,7 @@ def can_be_composed(command: str, folder: Path) -> None:
 # What a test cannot do, why, and what it does instead
 EXCUSED = {
     "git clone <this repository> && cd whyrelu": ("the address is where the reader found it", None),
-    "make reproduce": ("ten minutes; CI does it after the tests", is_in_ci),
+    "make reproduce": ("12 to 25 minutes; CI does it after the tests", is_in_ci),
     "make test": ("it is what runs this test", is_in_ci),
     "make bench": ("twenty minutes with nothing else running; its parts: tests/benchmarks", is_target),
     "make notebook": ("minutes; the notebook itself: tests/test_notebook.py", is_target),

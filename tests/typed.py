@@ -1,4 +1,4 @@
-"""The commands of src/ as a person types them: processes of their own, in some folder."""
+"""The commands of src/ as a person types them: processes of their own, started or forked, in some folder."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-# Seconds after which a command hangs: many times what any takes, since other tests and machines share the cores.
+# Seconds after which a command is taken to hang: many times what any takes, since others share the cores.
 PATIENCE = 900
 
 
 # What starts no workers, so that a copy of a process can do it; a run alone, too.
-_WITHOUT_WORKERS = "aggregate.py", "decide.py", "report.py", "stage.py", "status.py", "theory.py"
+_WITHOUT_WORKERS = "aggregate.py", "decide.py", "report.py", "status.py", "theory.py"
 
 
 def python(folder: Path, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a script of src/ in a folder, and wait for its end.
 
-    Where nothing can tell the difference in a copy of a process in which it is imported, which saves seconds.
+    It is forked from a process that has imported it, which saves seconds, unless that could make a difference.
 
     Args:
         folder: the working directory.

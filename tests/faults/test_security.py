@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from torchvision import datasets
 
 from raw_files import cifar_pages, cifar_settings, image_set, leftovers, tar
-from typed import python
+from typed import forked
 from whyrelu.configuration.callables import bind
 from whyrelu.configuration.composition import compose
 from whyrelu.configuration.hydra_settings import check_hydra_settings
@@ -277,7 +277,7 @@ def test_values_of_the_grid_reach_the_script_as_they_are(checkout, key, value):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["grid"][key] = value
     (checkout / "params.yaml").write_text(yaml.safe_dump(params))
-    done = python(checkout, "stage.py", "aggregate")
+    done = forked(checkout, "stage.py", "aggregate")
     assert done.returncode == 1
     assert re.fullmatch(r"error: .*\n", done.stderr)
     assert not (checkout / "owned").exists()
