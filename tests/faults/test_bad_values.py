@@ -99,12 +99,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("aggregate.py depth=0", "depth must be at least 1"),
         ("report.py ../..", "there is no results"),
         ("status.py depth=", "depth must be a whole number"),
-        ("track.py mlflow.tracking_uri=nope://x", "nope://x"),
         ("timing.py timing.sizes=[]", "timing.sizes must have at least one size"),
         ("compare.py a b", "there is no results/a"),
     ],
 )
 def test_a_command_ends_in_one_line(folder: Path, command: str, message: str) -> None:
+    ends_in_one_line(folder, command, message)
+
+
+@pytest.mark.slow
+def test_an_address_of_no_known_kind_is_one_line(folder: Path) -> None:
+    assert forked(folder, "train.py", *TINY, "run_root=tracked").returncode == 0
+    ends_in_one_line(folder, "track.py run_root=tracked mlflow.tracking_uri=nope://x", "nope://x")
+
+
+def ends_in_one_line(folder: Path, command: str, message: str) -> None:
     script, *arguments = command.split(" ")
     done = forked(folder, script, *arguments)
     assert done.returncode == 1, done.stdout
