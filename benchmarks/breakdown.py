@@ -20,7 +20,7 @@ from benchmarks import ours
 from benchmarks.breakdown_kinds import ALL, OF_DATA, OPTIMIZER, REST, UPDATES, kind_of
 from benchmarks.setting import BATCH_SIZE, DEPTHS, PRECISIONS, Setting
 from benchmarks.synthetic import SyntheticSet, find
-from whyrelu.data.module import ImageDataModule
+from whyrelu.data.batches import ImageDataModule
 
 DATA = "bench::data"
 # Steps that are profiled, after two that are not.

@@ -44,7 +44,7 @@ def overrides(setting: Setting, data: SyntheticSet, run_root: Path, *more: str) 
 
 def run(setting: Setting, data: SyntheticSet, *more: str) -> dict[str, Any]:
     """Train a setting anew and return its record, the content of run.json."""
-    from whyrelu.configuration.composition import compose_grid
+    from whyrelu.config.composition import compose_grid
 
     with tempfile.TemporaryDirectory() as folder:
         (job,) = compose_grid(overrides(setting, data, Path(folder), *more))

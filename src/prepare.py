@@ -20,8 +20,8 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.configuration.composition import compose
-    from whyrelu.data.preparation import prepare, write_note
+    from whyrelu.config.composition import compose
+    from whyrelu.data.prepare import prepare, write_note
 
     config = compose(overrides, look_up=False)
     root = Path(config.prepared_root)

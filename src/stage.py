@@ -17,7 +17,7 @@ def main() -> None:
     import sys
     from pathlib import Path
 
-    from whyrelu.configuration.study import STAGES, stage_arguments
+    from whyrelu.config.study import STAGES, stage_arguments
 
     if "DVC_STAGE" in os.environ:
         # told to end, DVC would leave its stage alone

@@ -15,7 +15,7 @@ def main() -> None:
     """Print a table of activations by depth, the failures, and the command that does what is missing."""
     overrides = overrides_from_arguments(__doc__)
     if not overrides:
-        from whyrelu.configuration.study import study_overrides
+        from whyrelu.config.study import study_overrides
 
         overrides = study_overrides()
 

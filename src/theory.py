@@ -21,9 +21,9 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.configuration.composition import compose_grid
-    from whyrelu.configuration.settings import one_per_cell
-    from whyrelu.data.preparation import prepare
+    from whyrelu.config.composition import compose_grid
+    from whyrelu.config.settings import one_per_cell
+    from whyrelu.data.prepare import prepare
     from whyrelu.errors import UserError
 
     jobs = compose_grid(overrides)

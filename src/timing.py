@@ -16,8 +16,8 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.configuration.composition import compose_grid
-    from whyrelu.data.preparation import prepare
+    from whyrelu.config.composition import compose_grid
+    from whyrelu.data.prepare import prepare
     from whyrelu.errors import UserError
     from whyrelu.results.files import write_json
 

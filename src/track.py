@@ -16,7 +16,7 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.configuration.composition import compose
+    from whyrelu.config.composition import compose
     from whyrelu.errors import UserError
     from whyrelu.tracking.synchronisation import synchronise, ui_command
 

@@ -12,7 +12,7 @@ import hydra
 from omegaconf import DictConfig
 
 from whyrelu.commandline import reports_errors
-from whyrelu.configuration.schema import register
+from whyrelu.config.schema import register
 
 register()
 
@@ -26,7 +26,7 @@ def main(config: DictConfig) -> object:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from whyrelu.configuration.composition import resolve
+    from whyrelu.config.composition import resolve
     from whyrelu.launch.single import run_alone
     from whyrelu.launch.sweep import job
 

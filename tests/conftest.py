@@ -29,8 +29,8 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the digits are prepared."""
-    from whyrelu.configuration.composition import compose_grid
-    from whyrelu.data.preparation import prepare
+    from whyrelu.config.composition import compose_grid
+    from whyrelu.data.prepare import prepare
 
     folder = tmp_path_factory.mktemp("data")
     prepare(compose_grid([])[0].config["data"], folder)

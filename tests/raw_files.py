@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 
 CLASSES = ["cat", "dog", "frog"]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config.composition import compose_grid
 from whyrelu.network.building import build_network
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.config.composition import CONFIG_DIRECTORY
 
 # Allocates and frees what a step of training does, and says how many pages the system handed out for it.
 FAULTS = """

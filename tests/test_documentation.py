@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from documented import ROOT, checkout, commands, section, typed
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.study import study_overrides
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.study import study_overrides
 
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 

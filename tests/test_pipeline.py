@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.study import STAGES as NAMES
-from whyrelu.configuration.study import stage_arguments, study_overrides
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.study import STAGES as NAMES
+from whyrelu.config.study import stage_arguments, study_overrides
 from whyrelu.runs.code_version import TRAINING_MODULES, import_closure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +18,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Modules that a stage imports but that cannot change what it writes: how things are said, watched and refused.
 SAYS_ONLY = {
     "whyrelu.commandline",
-    "whyrelu.configuration.explanation",
+    "whyrelu.config.explanation",
     "whyrelu.errors",
     "whyrelu.interruption",
     "whyrelu.launch.events",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from whyrelu.seeds import stream_seed
+from whyrelu.config.streams import stream_seed
 
 STREAMS = ("init", "split", "order", "augmentation")
 

@@ -17,16 +17,18 @@ from omegaconf import DictConfig
 
 @dataclass
 class GridSweeperConfig:
-    """The sweeper has no settings."""
+    """Grid."""
 
     _target_: str = "hydra_plugins.whyrelu_sweeper.GridSweeper"
+    params: dict[str, str] | None = None
 
 
 @dataclass
 class TuningSweeperConfig:
-    """The sweeper has no settings: see the group tuning."""
+    """Tuning."""
 
     _target_: str = "hydra_plugins.whyrelu_sweeper.TuningSweeper"
+    params: dict[str, str] | None = None
 
 
 # No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot

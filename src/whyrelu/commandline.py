@@ -48,7 +48,7 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
             known = of_hydra or isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
             if _WANTS_TRACEBACK or not known:
                 raise
-            from whyrelu.configuration.explanation import explain
+            from whyrelu.config.explanation import explain
 
             # Hydra's error about a missing file is an OSError too
             is_plain = isinstance(error, OSError) and not isinstance(error, HydraException)
@@ -103,7 +103,7 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
     for override in overrides:
         is_setting = "=" in override and not override.startswith("-")
         if not is_setting and not override.startswith("~"):
-            from whyrelu.configuration.explanation import not_a_setting
+            from whyrelu.config.explanation import not_a_setting
 
             raise not_a_setting(override)
     return overrides

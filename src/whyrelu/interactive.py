@@ -11,9 +11,9 @@ import pandas as pd
 from IPython.display import Image, Markdown, display
 
 from whyrelu.claims.study import decide_study
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.settings import one_per_cell
-from whyrelu.data.preparation import prepare
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.settings import one_per_cell
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.launch.sweep import describe
 from whyrelu.report.grid import Grid

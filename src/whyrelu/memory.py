@@ -12,7 +12,7 @@ from whyrelu.errors import DataError, UserError
 MEBIBYTE = 2**20
 # A worker with Python, PyTorch and Lightning, before its first network.
 PROCESS_BYTES = 900 * MEBIBYTE
-# Images that are evaluated at once: `whyrelu.data.module.EVALUATION_BATCH`, which takes seconds to import.
+# Images that are evaluated at once: `whyrelu.data.batches.EVALUATION_BATCH`, which takes seconds to import.
 EVALUATION_IMAGES = 1000
 # How often the maps of all layers are held for these (by diagnostics), and the largest map; those of a batch; and the
 # weights, with gradients of single images. Chosen so that nothing that was measured took more: docs/launchers.md.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from whyrelu.data.preparation import prepare
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError
 from whyrelu.results.columns import LAYER_COLUMNS, SPECTRA_COLUMNS
 from whyrelu.results.files import read_json, read_part, read_table
@@ -73,7 +73,7 @@ def _spread(known: Sequence[str], count: int) -> list[str]:
 def _planned(results: Path) -> dict[str, PlannedRun]:
     """The runs that the settings of the study mean today, by their ids."""
     # composing takes Hydra, which whoever misspells a name should not wait for
-    from whyrelu.configuration.composition import compose_grid
+    from whyrelu.config.composition import compose_grid
 
     jobs = compose_grid(read_json(results / "provenance.json")["overrides"])
     for config in {str(config["data"]): config for config in (job.config for job in jobs)}.values():

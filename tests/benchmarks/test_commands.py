@@ -7,7 +7,7 @@ from benchmarks import sweep
 from benchmarks.options import Options
 from benchmarks.processes import ROOT, environment
 from benchmarks.setting import Setting
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config.composition import compose_grid
 from whyrelu.errors import UserError
 
 

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from benchmarks import bare, synthetic
 from benchmarks.setting import PADDING
-from whyrelu.configuration.schema import Data
-from whyrelu.data.augmentation import augment
-from whyrelu.data.preparation import prepare
+from whyrelu.config.schema import Data
+from whyrelu.data.augment import augment
+from whyrelu.data.prepare import prepare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DRAWS = 162 * 60

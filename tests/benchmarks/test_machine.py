@@ -6,7 +6,7 @@ from benchmarks import breakdown, peak
 from benchmarks.breakdown_kinds import ALL, REST, kind_of
 from benchmarks.machine import moment
 from benchmarks.parts import same_machine
-from whyrelu.data.module import ImageDataModule
+from whyrelu.data.batches import ImageDataModule
 from whyrelu.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -209,7 +209,7 @@ def test_other_types_are_refused(tmp_path):
 
 
 def test_facts_are_read_without_torch():
-    code = "import sys, whyrelu.data.arrays, whyrelu.data.preparation; print({'torch', 'sklearn'} & set(sys.modules))"
+    code = "import sys, whyrelu.data.arrays, whyrelu.data.prepare; print({'torch', 'sklearn'} & set(sys.modules))"
     source = str(Path(arrays.__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": source}

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from whyrelu.data.augmentation import augment
+from whyrelu.data.augment import augment
 
 
 def stream(seed=0):

@@ -6,10 +6,10 @@ import pytest
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from raw_files import CLASSES, cifar_archive, cifar_pages, image_set, leftovers, md5, tar
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data.arrays import load
 from whyrelu.data.cifar import read
-from whyrelu.data.preparation import prepare
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import DataError
 
 

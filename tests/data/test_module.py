@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from whyrelu.data.arrays import Arrays
-from whyrelu.data.module import ImageDataModule, Images, TrainingBatches
-from whyrelu.seeds import stream_seed
+from whyrelu.data.batches import ImageDataModule, Images, TrainingBatches
+from whyrelu.config.streams import stream_seed
 
 CPU = torch.device("cpu")
 PLAIN = {"padding": 0, "flip": False}

@@ -10,9 +10,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from raw_files import cifar_archive, image_set, md5
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data import arrays
-from whyrelu.data.preparation import prepare, write_note
+from whyrelu.data.prepare import prepare, write_note
 from whyrelu.errors import DataError, UserError
 
 PROJECT = Path(__file__).parents[2]
@@ -93,8 +93,8 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path):
 def test_processes_that_start_at_once_prepare_once(tmp_path):
     code = f"""
 from pathlib import Path
-from whyrelu.configuration.schema import Data
-from whyrelu.data.preparation import prepare
+from whyrelu.config.schema import Data
+from whyrelu.data.prepare import prepare
 data = Data(name="mine", _target_="readers.mine_slowly", validation_size=3)
 print(prepare(data, Path({str(tmp_path / "prepared")!r}))["fingerprint"])
 """
@@ -121,7 +121,7 @@ def test_nothing_heavy_is_imported_when_all_is_there(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from whyrelu.data.preparation import prepare
+from whyrelu.data.prepare import prepare
 prepare({data!r}, Path({str(tmp_path / "prepared")!r}))
 print({{"torch", "torchvision", "sklearn", "scipy", "PIL"}} & set(sys.modules))
 """

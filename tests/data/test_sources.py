@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from whyrelu.configuration.schema import Data
-from whyrelu.data.preparation import prepare
+from whyrelu.config.schema import Data
+from whyrelu.data.prepare import prepare
 from whyrelu.data.sources import digits, image_folder
 from whyrelu.errors import DataError
 

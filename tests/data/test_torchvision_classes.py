@@ -9,8 +9,8 @@ from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
 from raw_files import image_set, leftovers, md5, tar
-from whyrelu.configuration.schema import Data
-from whyrelu.data.preparation import prepare
+from whyrelu.config.schema import Data
+from whyrelu.data.prepare import prepare
 from whyrelu.data.torchvision_sets import read
 from whyrelu.errors import DataError
 

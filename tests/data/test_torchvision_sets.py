@@ -6,7 +6,7 @@ from scipy.io import savemat
 from torchvision import datasets
 
 from raw_files import idx, image_set, leftovers, md5, mnist_files
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data.torchvision_sets import read
 from whyrelu.errors import DataError
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from typed import forked, python
-from whyrelu.configuration.composition import MOST_POINTS, compose, compose_grid
-from whyrelu.configuration.schema import LARGEST, LARGEST_WHOLE
-from whyrelu.data.preparation import prepare
+from whyrelu.config.composition import MOST_POINTS, compose, compose_grid
+from whyrelu.config.schema import LARGEST, LARGEST_WHOLE
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError
 from whyrelu.memory import refuse_too_large_a_set, refuse_what_cannot_fit
 from whyrelu.runs.execution import execute

@@ -9,8 +9,8 @@ import pytest
 
 from faults_study import GRID, records, refusal, run_ids, script, sweep, tables
 from typed import python
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.data.preparation import prepare, write_note
+from whyrelu.config.composition import compose_grid
+from whyrelu.data.prepare import prepare, write_note
 from whyrelu.errors import DataError, UserError
 
 FULL = "No space left on device"

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from typed import forked
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.schema import validate
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.schema import validate
 from whyrelu.errors import UserError
 from whyrelu.runs.execution import execute
 

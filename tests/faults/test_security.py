@@ -20,12 +20,12 @@ from torchvision import datasets
 
 from raw_files import cifar_pages, cifar_settings, image_set, leftovers, tar
 from typed import forked
-from whyrelu.configuration.callables import bind
-from whyrelu.configuration.composition import compose
-from whyrelu.configuration.hydra_settings import check_hydra_settings
-from whyrelu.configuration.schema import Data
-from whyrelu.configuration.study import STAGES
-from whyrelu.data.preparation import prepare
+from whyrelu.config.targets import bind
+from whyrelu.config.composition import compose
+from whyrelu.config.hydra_settings import check_hydra_settings
+from whyrelu.config.schema import Data
+from whyrelu.config.study import STAGES
+from whyrelu.data.prepare import prepare
 from whyrelu.data.torchvision_sets import read
 from whyrelu.errors import DataError, UserError
 from whyrelu.launch.on_submitit import SubmititJobs

@@ -12,7 +12,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import extract_archive
 
 from raw_files import cifar_archive, cifar_settings, md5, mnist_files
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data import archives
 from whyrelu.data.archives import safe_extraction
 from whyrelu.data.images import read_image

@@ -12,7 +12,7 @@ import pytest
 
 from faults_study import DAMAGES, GRID, records, refusal, run_ids, script, sweep, tables
 from typed import python
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config.composition import compose_grid
 from whyrelu.errors import UserError
 from whyrelu.results.files import csv_text, read_part, read_table
 from whyrelu.results.seal import with_checks

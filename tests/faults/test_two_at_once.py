@@ -45,7 +45,7 @@ def patient(x):
 TEN_TRAIN = """
 import os, random, sys
 import whyrelu.training.fit
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config.composition import compose_grid
 from whyrelu.runs.execution import execute
 
 configs = [job.config for job in compose_grid(sys.argv[1:])]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config.composition import compose_grid
 from whyrelu.launch.workers import Needs, Sized, needs_of, workers
 from whyrelu.memory import available_bytes, run_bytes
 from whyrelu.runs.identity import run_id

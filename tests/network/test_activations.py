@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from formulas import FORMULAS
-from whyrelu.configuration.composition import CONFIG_DIRECTORY, compose
+from whyrelu.config.composition import CONFIG_DIRECTORY, compose
 from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.network.activations import activation_factory
 

@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from torch import Tensor, nn
 
 from formulas import FORMULAS, KINKS
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import Elementwise, activation_factory
 from whyrelu.network.initialisation import (

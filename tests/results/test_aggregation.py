@@ -152,8 +152,8 @@ def test_damaged_diagnostics_are_named_and_nothing_is_written(tmp_path):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A folder with prepared digits to run the script in."""
-    from whyrelu.configuration.composition import compose
-    from whyrelu.data.preparation import prepare
+    from whyrelu.config.composition import compose
+    from whyrelu.data.prepare import prepare
 
     monkeypatch.chdir(tmp_path)
     prepare(compose([])["data"], tmp_path / "data")

@@ -10,31 +10,31 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.runs import code_version as subject
 from whyrelu.runs.code_version import SOURCE, TRAINING_MODULES, code_version, import_closure, source_version
 
 # What makes a result, and what only starts, watches or reports it.
 MAKES_RESULTS = {
-    "whyrelu.data.augmentation",
-    "whyrelu.data.module",
+    "whyrelu.data.augment",
+    "whyrelu.data.batches",
     "whyrelu.data.normalisation",
     "whyrelu.data.split",
     "whyrelu.network.activations",
     "whyrelu.network.initialisation",
     "whyrelu.network.model",
     "whyrelu.diagnostics.inspection",
-    "whyrelu.theory.quadrature",
-    "whyrelu.theory.scalar",
+    "whyrelu.network.quadrature",
+    "whyrelu.network.scalar",
     "whyrelu.training.fit",
-    "whyrelu.seeds",
+    "whyrelu.config.streams",
 }
 MAKES_NONE = {
     "whyrelu.commandline",
-    "whyrelu.configuration.composition",
-    "whyrelu.configuration.explanation",
-    "whyrelu.configuration.schema",
-    "whyrelu.configuration.study",
+    "whyrelu.config.composition",
+    "whyrelu.config.explanation",
+    "whyrelu.config.schema",
+    "whyrelu.config.study",
     "whyrelu.launch.events",
     "whyrelu.launch.progress",
     "whyrelu.launch.single",
@@ -139,7 +139,7 @@ def test_no_other_module_counts(tree: Path) -> None:
 def test_a_module_that_moves_counts(tree: Path) -> None:
     (tree / "whyrelu" / "seeds.py").rename(tree / "whyrelu" / "streams.py")
     for user in (("training", "fit.py"), ("network", "building.py")):
-        replace(tree.joinpath("whyrelu", *user), "whyrelu.seeds", "whyrelu.streams")
+        replace(tree.joinpath("whyrelu", *user), "whyrelu.config.streams", "whyrelu.streams")
     assert version() != code_version()
 
 

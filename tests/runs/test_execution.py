@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.data.preparation import prepare
+from whyrelu.config.composition import compose_grid
+from whyrelu.data.prepare import prepare
 from whyrelu.runs.execution import execute
 from whyrelu.runs.store import RunStore
 

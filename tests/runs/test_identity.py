@@ -10,8 +10,8 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.schema import NAMED_GROUPS, Config
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.schema import NAMED_GROUPS, Config
 from whyrelu.runs import identity
 from whyrelu.runs.identity import IRRELEVANT, Identifier, factors, relevant, run_id
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from whyrelu.network.activations import centred_sigmoid, rescaled_sigmoid
 from whyrelu.theory.active import active_set
-from whyrelu.theory.scalar import scalar_function, sensitive_width, slope_scale
+from whyrelu.network.scalar import scalar_function, sensitive_width, slope_scale
 
 
 def found(activation):

@@ -11,10 +11,10 @@ from scipy.integrate import dblquad, quad
 from torch import nn
 
 from formulas import FORMULAS, KINKS
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.network.activations import activation_factory
 from whyrelu.theory import mean_field as theory
-from whyrelu.theory.scalar import ScalarFunction, scalar_function
+from whyrelu.network.scalar import ScalarFunction, scalar_function
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

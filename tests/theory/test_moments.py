@@ -7,7 +7,7 @@ from torch import nn
 
 from whyrelu.theory.mean_field import correlation_map, second_moment, slope_second_moment
 from whyrelu.theory.moments import Moments
-from whyrelu.theory.scalar import scalar_function
+from whyrelu.network.scalar import scalar_function
 
 # between the points of the table
 Q = np.array([3.3e-9, 0.0123, 0.77, 1.0, 5.1, 333.0, 2.2e7])

@@ -7,7 +7,7 @@ from scipy.stats import multivariate_normal
 from torch import nn
 
 from whyrelu.theory.pooling import max_pooling
-from whyrelu.theory.scalar import scalar_function
+from whyrelu.network.scalar import scalar_function
 
 INDEPENDENT = np.zeros((3, 3))
 INDEPENDENT[1, 1] = 1

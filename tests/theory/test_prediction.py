@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from configured import configured
-from whyrelu.configuration.schema import PRECISIONS
+from whyrelu.config.schema import PRECISIONS
 from whyrelu.data.arrays import load, write
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
@@ -18,7 +18,7 @@ from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.pooling import MaxPooling
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, predict
-from whyrelu.theory.scalar import scalar_function
+from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.tables import drawn_functions, predicted_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")

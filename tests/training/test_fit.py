@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config.composition import compose_grid
 from whyrelu.data.arrays import Arrays, load
-from whyrelu.data.preparation import prepare
+from whyrelu.data.prepare import prepare
 from whyrelu.diagnostics.callback import COLUMNS
 from whyrelu.errors import UserError
 from whyrelu.network.building import build_network

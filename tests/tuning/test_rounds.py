@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from synthetic import make_record
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.settings import Job
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.tuning.rounds import grid_of, run_rounds, waiting_cells

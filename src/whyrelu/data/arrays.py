@@ -57,7 +57,7 @@ def read_facts(directory: Path) -> dict[str, Any] | None:
     """Return what is known of a prepared set without opening its arrays, or None if there is none.
 
     The facts are: format, name, fingerprint, classes, shape ([H, W, C]), train and test (numbers of images), source
-    (where the images came from, see `whyrelu.data.preparation`), files (bytes of every array file) and checksum.
+    (where the images came from, see `whyrelu.data.prepare`), files (bytes of every array file) and checksum.
 
     Raises:
         DataError: the facts cannot be read.

@@ -1,6 +1,6 @@
 """Readers of data sets that are not torchvision's: `data._target_` names one, or a function of your own like them.
 
-A reader takes the settings (`whyrelu.configuration.schema.Data`) and returns `RawData`.
+A reader takes the settings (`whyrelu.config.schema.Data`) and returns `RawData`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data.raw_data import RawData
 from whyrelu.errors import DataError
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data.archives import safe_extraction
 from whyrelu.data.downloads import exclusive_folder, local_path, timeout
 from whyrelu.data.images import stack, to_array

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whyrelu.configuration.schema import Data
+from whyrelu.config.schema import Data
 from whyrelu.data import cifar, torchvision_classes
 from whyrelu.data.archives import decompressed
 from whyrelu.data.downloads import RawFile, obtain

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from whyrelu.data.module import Batch, ImageDataModule
+from whyrelu.data.batches import Batch, ImageDataModule
 from whyrelu.diagnostics.inspection import QUANTITIES, Inspector, Marks, Spectra
 from whyrelu.diagnostics.probe import layers_of
 from whyrelu.diagnostics.quantities import norm
@@ -46,7 +46,7 @@ class Diagnostics(pl.Callback):
     run ends with the whole record.
 
     Args:
-        settings: `whyrelu.configuration.schema.Diagnostics` as a mapping.
+        settings: `whyrelu.config.schema.Diagnostics` as a mapping.
         stream: maps the name of a random stream and an epoch to its seed.
     """
 

@@ -20,7 +20,7 @@ from whyrelu.diagnostics.probe import (
     look,
 )
 from whyrelu.diagnostics.spectra import hessian_largest_eigenvalue, jacobian_spectrum
-from whyrelu.theory.scalar import slope, slope_scale
+from whyrelu.network.scalar import slope, slope_scale
 
 # What `Inspector.inspect` gives for each layer, in this order; their definitions are in whyrelu.results.columns.
 QUANTITIES = (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from whyrelu.interruption import block
 
-IMPORTED = ["whyrelu.configuration.composition", "whyrelu.launch.sweep", "whyrelu.training.fit"]
+IMPORTED = ["whyrelu.config.composition", "whyrelu.launch.sweep", "whyrelu.training.fit"]
 # Of the server and its copies, for which it would be too late once those are imported.
 ENVIRONMENT = {
     # workers share the cores; what a run computes with is set by the run

@@ -17,7 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from whyrelu.configuration.explanation import explain
+from whyrelu.config.explanation import explain
 from whyrelu.errors import UserError, one_line
 from whyrelu.launch.trials import Trial, TrialLauncher
 from whyrelu.launch.workers import closing

@@ -13,9 +13,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.settings import Job
-from whyrelu.data.preparation import prepare
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.settings import Job
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.interruption import at_end
 from whyrelu.launch.deaths import how_it_died

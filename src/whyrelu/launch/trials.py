@@ -13,8 +13,8 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from whyrelu.configuration.composition import compose
-from whyrelu.data.preparation import prepare
+from whyrelu.config.composition import compose
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError
 from whyrelu.launch.deaths import how_it_died
 from whyrelu.launch.workers import size

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from whyrelu.configuration.callables import bind
+from whyrelu.config.targets import bind
 from whyrelu.errors import UserError
 
 

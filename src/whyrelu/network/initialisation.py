@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from whyrelu.errors import UserError
-from whyrelu.theory.quadrature import gaussian_expectation
-from whyrelu.theory.scalar import scalar_function
+from whyrelu.network.quadrature import gaussian_expectation
+from whyrelu.network.scalar import scalar_function
 
 
 class Variances(NamedTuple):

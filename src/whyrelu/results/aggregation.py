@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from whyrelu.configuration.schema import NAMED_GROUPS, check_text
+from whyrelu.config.schema import NAMED_GROUPS, check_text
 from whyrelu.errors import UserError
 from whyrelu.results.cells import cells_table, curves_table, learns
 from whyrelu.results.columns import THEORY_COLUMNS

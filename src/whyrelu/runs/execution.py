@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whyrelu.data.preparation import prepare
+from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError, notice, one_line
 from whyrelu.memory import refuse_what_cannot_fit
 from whyrelu.runs.identity import factors, run_id

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from whyrelu.configuration.composition import CONFIG_DIRECTORY, compose_grid
-from whyrelu.configuration.settings import Job, Settings
+from whyrelu.config.composition import CONFIG_DIRECTORY, compose_grid
+from whyrelu.config.settings import Job, Settings
 from whyrelu.data.arrays import read_facts
 from whyrelu.errors import DataError
 from whyrelu.runs.identity import Identifier

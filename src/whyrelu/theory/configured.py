@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from whyrelu.configuration.callables import bind
+from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.activations import activation_factory
@@ -20,7 +20,7 @@ from whyrelu.theory.mean_field import roundoff_depth
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.plan import Plan, read_plan
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, Prediction, predict
-from whyrelu.theory.scalar import scalar_function
+from whyrelu.network.scalar import scalar_function
 
 # In what convolutions are computed.
 _ARITHMETIC = {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from whyrelu.theory.mean_field import hermite_energies, second_moment, slope_second_moment
-from whyrelu.theory.scalar import ScalarFunction
+from whyrelu.network.scalar import ScalarFunction
 
 Array = NDArray[np.float64]
 Moment = Callable[[Array], Array]

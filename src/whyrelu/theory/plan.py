@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from whyrelu.configuration.callables import bind
+from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
 
 

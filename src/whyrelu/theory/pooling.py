@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch.quasirandom import SobolEngine
 
-from whyrelu.theory.quadrature import evaluate
-from whyrelu.theory.scalar import ScalarFunction
+from whyrelu.network.quadrature import evaluate
+from whyrelu.network.scalar import ScalarFunction
 
 Array = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from whyrelu.theory.mean_field import (
     matched_weight_variance,
 )
 from whyrelu.theory.prediction import PlannedLayer
-from whyrelu.theory.scalar import ScalarFunction, sensitive_width, slope_scale
+from whyrelu.network.scalar import ScalarFunction, sensitive_width, slope_scale
 
 _COLUMNS = {
     "q": "q",

@@ -17,7 +17,7 @@ from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
 from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
-from whyrelu.theory.scalar import slope_scale
+from whyrelu.network.scalar import slope_scale
 
 # Where activations are drawn.
 _DRAWN = np.round(np.arange(-6, 6.01, 0.05), 2)

@@ -36,7 +36,7 @@ import torch
 
 from whyrelu.allocation import keep_freed_memory
 from whyrelu.data.arrays import Arrays, load
-from whyrelu.data.module import Images
+from whyrelu.data.batches import Images
 from whyrelu.data.normalisation import channel_statistics
 from whyrelu.network.activations import activation_factory
 from whyrelu.results.files import write_bytes

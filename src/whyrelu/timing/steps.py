@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from whyrelu.configuration.callables import bind
+from whyrelu.config.targets import bind
 from whyrelu.network.building import build_network
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.device import casting, device_of, parameter_type

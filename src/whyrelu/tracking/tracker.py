@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Self
 
-from whyrelu.configuration.schema import Config, MLflow
+from whyrelu.config.schema import Config, MLflow
 
 _SOURCE = Path(__file__).resolve().parents[2]
 _PROGRAM = "from whyrelu.tracking.process import main; main()"

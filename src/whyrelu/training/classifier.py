@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 
-from whyrelu.data.module import Batch
+from whyrelu.data.batches import Batch
 
 History = dict[str, list[float]]
 Stream = Callable[[str, int | None], int]

@@ -15,14 +15,14 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from whyrelu.allocation import keep_freed_memory
-from whyrelu.configuration.callables import bind
+from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
-from whyrelu.data.module import ImageDataModule
+from whyrelu.data.batches import ImageDataModule
 from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.building import build_network
-from whyrelu.seeds import stream_seed
+from whyrelu.config.streams import stream_seed
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History
 
@@ -74,7 +74,7 @@ def fit(
     sweep, in one go or resumed.
 
     Args:
-        config: a resolved configuration (see `whyrelu.configuration.schema.Config`).
+        config: a resolved configuration (see `whyrelu.config.schema.Config`).
         arrays: the prepared data.
         checkpoint: file that is written while training and read to resume; it is left for the caller to remove.
         on_start: called with the number of epochs already done when training starts.

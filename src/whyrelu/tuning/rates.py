@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from whyrelu.config.grid import Run, compose, compose_grid
+from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
-from whyrelu.results.seal import check_rows
 from whyrelu.runs.identity import tuning_cell
 
 # Significant digits of a rate, so that it can be typed: 0.0316 for 10 ** -1.5.
@@ -32,17 +33,38 @@ def step_of(rate: float) -> int:
     return round(2 * math.log10(rate))
 
 
-def tuned_rate(config: Mapping[str, Any]) -> float:
+def compose_tuned(overrides: Sequence[str]) -> dict[str, Any]:
+    """Compose one run, its learning rate looked up if it is given as "tuned".
+
+    Raises:
+        UserError: it cannot be composed, or no rate was chosen for its cell.
+    """
+    config = compose(overrides)
+    return {**config, "lr": tuned_rate(config)} if config["lr"] == TUNED else config
+
+
+def compose_tuned_grid(overrides: Sequence[str]) -> list[Run]:
+    """Compose a grid, learning rates looked up where they are given as "tuned".
+
+    Raises:
+        UserError: as for `compose_tuned`.
+    """
+    chosen = cache(chosen_rates)
+    return compose_grid(overrides, lambda config: tuned_rate(config, chosen(rates_file(config["study"]))))
+
+
+def tuned_rate(config: Mapping[str, Any], chosen: Mapping[str, float] | None = None) -> float:
     """The rate that was chosen for the cell of a configuration.
 
     Args:
         config: resolved, all but its learning rate.
+        chosen: the rates of its study by cell; read from its file by default.
 
     Raises:
         UserError: none was chosen; the message says how to choose one.
     """
     path = rates_file(config["study"])
-    found = chosen_rates(path).get(tuning_cell(config))
+    found = (chosen_rates(path) if chosen is None else chosen).get(tuning_cell(config))
     if found is None:
         typed = f"activation={config['activation']['name']} depth={config['depth']}"
         where = f"{path} has none for {typed} with these settings" if path.is_file() else f"there is no {path}"
@@ -54,25 +76,17 @@ def tuned_rate(config: Mapping[str, Any]) -> float:
     return found
 
 
-def chosen_rates(path: Path) -> Mapping[str, float]:
+def chosen_rates(path: Path) -> dict[str, float]:
     """The rates in a file by the id of their cell; empty if there is none.
 
     Raises:
         UserError: the file is damaged.
     """
     try:
-        state = path.stat()
-    except OSError:
+        with path.open(encoding="utf-8", newline="") as file:
+            rates = {row["cell"]: float(row["lr"]) for row in csv.DictReader(file)}
+    except FileNotFoundError:
         return {}
-    return _read(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, _modified: int, _size: int) -> Mapping[str, float]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        check_rows(text)
-        rates = {row["cell"]: float(row["lr"]) for row in csv.DictReader(text.splitlines())}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(f"{path} is damaged ({error}): python src/tune.py writes it again") from None
     if not all(math.isfinite(rate) and rate > 0 for rate in rates.values()):

@@ -11,9 +11,9 @@ import pandas as pd
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
-from whyrelu.configuration.composition import compose_grid
-from whyrelu.configuration.schema import LARGEST, TUNED
-from whyrelu.configuration.settings import Job
+from whyrelu.config.composition import compose_grid
+from whyrelu.config.schema import LARGEST, TUNED
+from whyrelu.config.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.launch.sweep import run_jobs
 from whyrelu.results.files import write_json

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from whyrelu.configuration.settings import Job
+from whyrelu.config.settings import Job
 from whyrelu.errors import UserError
 from whyrelu.results.columns import LR_COLUMNS, SUMMARY_COLUMNS, TUNING_COLUMNS
 from whyrelu.results.files import csv_text, read_table, write_bytes, write_table

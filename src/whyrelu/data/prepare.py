@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from whyrelu.configuration.schema import Data
-from whyrelu.configuration.targets import check_callable, check_path
+from whyrelu.config.schema import Data
+from whyrelu.config.targets import check_callable, check_path
 from whyrelu.data import arrays
 from whyrelu.errors import DataError, UnknownNameError, notice, one_line
 

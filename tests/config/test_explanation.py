@@ -6,7 +6,7 @@ import pytest
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import MISSING, OmegaConf
 
-from whyrelu.configuration.explanation import explain
+from whyrelu.config.explanation import explain
 from whyrelu.errors import DataError, UnknownNameError, UserError
 
 

@@ -10,9 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from composing import plain
-from whyrelu.configuration import composition
-from whyrelu.configuration.composition import CONFIG_DIRECTORY, compose, compose_grid
-from whyrelu.configuration.schema import register
+from whyrelu.config import composition
+from whyrelu.config.composition import CONFIG_DIRECTORY, compose, compose_grid
+from whyrelu.config.schema import register
 from whyrelu.errors import UnknownNameError, UserError
 
 

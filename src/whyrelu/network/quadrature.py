@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from whyrelu.theory.scalar import Function
+from whyrelu.network.scalar import Function
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from composing import plain
-from whyrelu.configuration import composition
-from whyrelu.configuration.composition import compose_grid
+from whyrelu.config import composition
+from whyrelu.config.composition import compose_grid
 from whyrelu.errors import UserError
 
 # What varies together, what refers to what varies, and what is not as simple as it looks.

@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional
 
 from formulas import FORMULAS
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
+from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import activation_factory
-from whyrelu.theory.scalar import scalar_function, sensitive_width, slope, slope_scale
+from whyrelu.network.scalar import scalar_function, sensitive_width, slope, slope_scale
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

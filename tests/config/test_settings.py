@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from whyrelu.configuration.settings import Job, Settings, one_per_cell
+from whyrelu.config.settings import Job, Settings, one_per_cell
 
 SHARED = {"depth": 2, "lr": 0.1, "data": {"name": "digits", "sizes": [1, 2]}, "seed": 0}
 

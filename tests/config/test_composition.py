@@ -5,8 +5,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from composing import names, plain
-from whyrelu.configuration.composition import CONFIG_DIRECTORY, compose, compose_grid, resolve
-from whyrelu.configuration.schema import NAMED_GROUPS
+from whyrelu.config.composition import CONFIG_DIRECTORY, compose, compose_grid, resolve
+from whyrelu.config.schema import NAMED_GROUPS
 from whyrelu.errors import UnknownNameError, UserError
 
 # the files of conf/

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from whyrelu.configuration.targets import own_source
+from whyrelu.config.targets import own_source
 
 SOURCE = Path(__file__).resolve().parents[2]
 

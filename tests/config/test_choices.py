@@ -7,8 +7,8 @@ import hydra
 import pytest
 
 from composing import plain
-from whyrelu.configuration.choices import plain_choices
-from whyrelu.configuration.composition import CONFIG_DIRECTORY, compose_grid
+from whyrelu.config.choices import plain_choices
+from whyrelu.config.composition import CONFIG_DIRECTORY, compose_grid
 
 RELU, TANH = ({"name": name, "_target_": f"torch.nn.{target}"} for name, target in (("relu", "ReLU"), ("tanh", "Tanh")))
 TEXTS = ["activation=relu", "activation=leaky_relu", "activation=tanh"]

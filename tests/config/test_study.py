@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
-from whyrelu.configuration.study import study_overrides
+from whyrelu.config.composition import CONFIG_DIRECTORY
+from whyrelu.config.study import study_overrides
 from whyrelu.errors import UserError
 
 PARAMS = """

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from whyrelu.data.arrays import Arrays
-from whyrelu.data.augmentation import augment
+from whyrelu.data.augment import augment
 from whyrelu.data.normalisation import channel_statistics
 from whyrelu.data.split import split
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from whyrelu.configuration.composition import CONFIG_DIRECTORY
-from whyrelu.configuration.schema import (
+from whyrelu.config.composition import CONFIG_DIRECTORY
+from whyrelu.config.schema import (
     ACCELERATORS,
     NAMED_GROUPS,
     PRECISIONS,

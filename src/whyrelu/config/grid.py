@@ -1,0 +1,243 @@
+"""From what a person types to resolved configurations: one, or all runs of a grid."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from whyrelu.config.explanation import explain
+from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, register, validate
+from whyrelu.errors import UserError
+
+CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
+CONFIG_NAME = "train"
+# A larger grid is a slip of typing that would fill the memory.
+MOST_RUNS = 100_000
+
+# Gives the learning rate of a configuration whose lr is "tuned".
+RateOf = Callable[[Mapping[str, Any]], float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a grid.
+
+    Attributes:
+        config: its resolved configuration.
+        overrides: how it is started.
+        label: what tells it from the others of its grid.
+        given_lr: what its learning rate was given as: "tuned", a number as text, or both if the tuned rate happens to
+            be that number.
+        run_id: its identity, once `whyrelu.runs.plan` has found it.
+    """
+
+    config: dict[str, Any]
+    overrides: tuple[str, ...]
+    label: str
+    given_lr: tuple[str, ...]
+    run_id: str = ""
+
+
+class _Axis(NamedTuple):
+    """The values of one key, each as an override; `is_set` if they are set in what is composed without them."""
+
+    key: str
+    texts: list[str]
+    is_set: bool = False
+
+
+def compose(overrides: Sequence[str]) -> dict[str, Any]:
+    """Compose conf/train.yaml with overrides in Hydra's syntax, resolved and checked; lr may be "tuned".
+
+    Raises:
+        UserError: one line about what cannot be composed.
+    """
+    with _hydra():
+        return resolve(_compose(overrides))
+
+
+def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: Sequence[str] = ()) -> list[Run]:
+    """Compose every combination of the values that the overrides sweep over, in the order in which Hydra runs them.
+
+    What an experiment declares as `hydra.sweeper.params` is swept too, unless it was typed otherwise. The grids of the
+    study's `arms` follow: the same with some of its overrides replaced.
+
+    Hydra composes each combination of config groups once, a tenth of a second; values are set in copies of that.
+
+    Args:
+        overrides: as typed behind `python src/train.py -m`.
+        rate_of: looks up learning rates that are given as "tuned"; without it they stay so.
+        last: overrides that hold in arms too, whatever they say.
+
+    Raises:
+        UserError: one line about what cannot be composed.
+    """
+    with _hydra():
+        declared = _declared(overrides)
+        runs = _product([*declared, *overrides, *last], rate_of)
+        for arm in runs[0].config["arms"]:
+            changes = _split(arm)
+            keys = {change.partition("=")[0] for change in changes}
+            # what an arm says tells its runs from the rest of the grid
+            runs += _product([*declared, *overrides, *changes, *last], rate_of, keys)
+        return runs
+
+
+def one_per_cell(runs: Iterable[Run]) -> list[Run]:
+    """The first of all runs that differ in the seed only."""
+    cells: dict[str, Run] = {}
+    for run in runs:
+        cells.setdefault(repr((run.given_lr, {**run.config, "seed": None})), run)
+    return list(cells.values())
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """Return a composed configuration as plain values, interpolations resolved, and checked.
+
+    Raises:
+        UserError: one line about a value that is missing, cannot be resolved or is not valid.
+    """
+    try:
+        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except Exception as error:
+        raise explain(error, []) from error
+    assert isinstance(resolved, dict)
+    values = {str(key): value for key, value in resolved.items() if key != "hydra"}
+    for key in Config.__dataclass_fields__:
+        if key not in values:
+            raise UserError(f"setting {key} was removed; a run needs it")
+    for group in NAMED_GROUPS:
+        _rename_after_target(group, values[group])
+    validate(values)
+    return values
+
+
+def _rename_after_target(group: str, named: dict[str, Any]) -> None:
+    """Give a new name to what a person made from a file of conf/ by typing another `_target_`."""
+    declared = _declared_target(group, str(named.get("name")))
+    target = named.get("_target_")
+    if declared is not None and isinstance(target, str) and target != declared:
+        named["name"] = target.rpartition(".")[2] if target.startswith("torch.") else target
+
+
+@cache
+def _declared_target(group: str, name: str) -> str | None:
+    path = CONFIG_DIRECTORY / group / f"{name}.yaml"
+    if not path.is_file():
+        return None
+    declared = OmegaConf.select(OmegaConf.load(path), "_target_")
+    return None if declared is None else str(declared)
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    """Hydra with this project's conf/, or the one that is running this process already."""
+    if GlobalHydra.instance().is_initialized():
+        yield
+        return
+    register()
+    with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
+        yield
+
+
+def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
+    try:
+        return hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=return_hydra_config)
+    except Exception as error:
+        raise explain(error, overrides) from error
+
+
+def _declared(overrides: Sequence[str]) -> list[str]:
+    """The grid that the chosen experiment declares."""
+    first = [axis.texts[0] for axis in _axes(overrides)]
+    params = OmegaConf.select(_compose(first, return_hydra_config=True), "hydra.sweeper.params")
+    return [f"{key}={value}" for key, value in (params or {}).items()]
+
+
+def _split(arm: str) -> list[str]:
+    try:
+        return shlex.split(arm)
+    except ValueError as error:
+        raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
+
+
+def _product(overrides: Sequence[str], rate_of: RateOf | None, varied_keys: Iterable[str] = ()) -> list[Run]:
+    axes = _axes(overrides)
+    if math.prod(len(axis.texts) for axis in axes) > MOST_RUNS:
+        raise UserError(f"these settings make a grid of more than {MOST_RUNS:,} runs: sweep over fewer values")
+    named = {axis.key for axis in axes if len(axis.texts) > 1} | {key.lstrip("+~") for key in varied_keys}
+    composed = cache(lambda *texts: _compose(texts))
+    seedless = cache(lambda base, texts: _resolved_with(composed(*base), texts, rate_of))
+    runs = []
+    for texts in itertools.product(*(axis.texts for axis in axes)):
+        pairs = list(zip(axes, texts, strict=True))
+        base = tuple(text for axis, text in pairs if not axis.is_set)
+        values = tuple(text for axis, text in pairs if axis.is_set and axis.key != "seed")
+        run = seedless(base, values)
+        config = copy.deepcopy(run.config)
+        seed = [text for axis, text in pairs if axis.is_set and axis.key == "seed"]
+        if seed:
+            config["seed"] = _value(seed[0])
+            validate(config)
+        typed = (*(text for text in texts if not text.startswith("lr=")), *run.overrides)
+        label = " ".join(text for axis, text in pairs if axis.key in named) or " ".join(texts) or "defaults"
+        runs.append(replace(run, config=config, overrides=typed, label=label))
+    return runs
+
+
+def _resolved_with(composed: DictConfig, texts: Sequence[str], rate_of: RateOf | None) -> Run:
+    """A run with some values set in what was composed without them; of its overrides only that of lr."""
+    config = composed.copy()
+    for text in texts:
+        try:
+            OmegaConf.update(config, text.partition("=")[0], _value(text))
+        except Exception as error:
+            raise explain(error, [text]) from error
+    values = resolve(config)
+    lr = values["lr"]
+    given = TUNED if lr == TUNED else f"{float(lr):.12g}"
+    if lr == TUNED and rate_of is not None:
+        values["lr"] = rate_of(values)
+    return Run(values, (f"lr={values['lr']}",), "", (given,))
+
+
+@cache
+def _value(text: str) -> Any:
+    return OverridesParser.create().parse_override(text).value()
+
+
+def _axes(overrides: Sequence[str]) -> list[_Axis]:
+    loader = GlobalHydra.instance().config_loader()
+    try:
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+        # the last one counts where a key is given twice, as in Hydra
+        last = {override.get_key_element().lstrip("+"): override for override in parsed}
+        return [_axis(override, bool(loader.get_group_options(override.key_or_group))) for override in last.values()]
+    except Exception as error:
+        raise explain(error, overrides) from error
+
+
+def _axis(override: Override, is_group: bool) -> _Axis:
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return _Axis(key.lstrip("+~"), [override.input_line or ""])
+    if not override.is_discrete_sweep():
+        raise UserError(f"{override.input_line}: a grid needs a list or range of values, such as lr=0.01,0.1")
+    texts = [f"{key}={value}" for value in itertools.islice(override.sweep_string_iterator(), MOST_RUNS + 1)]
+    if not texts:
+        raise UserError(f"{override.input_line} names no value")
+    return _Axis(key.lstrip("+~"), texts, is_set=not is_group and key == override.key_or_group)

@@ -1,0 +1,279 @@
+"""The typed schema behind conf/: every key a person can type, with its type, default and valid values.
+
+A run is identified by the values that differ from these defaults (`whyrelu.runs.identity`), so a default is a promise:
+changing one would give an old name to a new experiment. Add a field instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from whyrelu.errors import UnknownNameError, UserError
+
+# Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables and figures.
+NAMED_GROUPS = ("activation", "model", "init", "norm", "optimizer")
+# The value of lr that stands for the rate which tuning chose for the cell.
+TUNED = "tuned"
+
+# What texts that end up in tables, figures and pages must not hold: Markdown's and HTML's marks, and line ends.
+_ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
+# Tables count in 64 bits.
+_LARGEST_WHOLE = 2**63 - 1
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse a text that would be more than a text in a table, a figure or a page.
+
+    Raises:
+        UserError: it holds marks of HTML or Markdown, or control characters.
+    """
+    if found := _ODD.search(text):
+        raise UserError(f"{what} must not hold {found[0]!r}, which means something in pages and tables")
+
+
+def _name(value: str) -> str:
+    """A study's name, which becomes that of folders."""
+    if not re.fullmatch(r"\w[\w.-]*", value):
+        raise UserError(f"setting study becomes the name of folders: letters, digits, _, - and . only, not {value!r}")
+    return value
+
+
+def _one_of(key: str, *options: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in options:
+            raise UnknownNameError(f"value of {key}", value, options)
+        return value
+
+    return AfterValidator(check)
+
+
+def _rate(value: Any) -> Any:
+    if value == TUNED:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"setting lr must be a number or {TUNED}, not {value!r}")
+    if not (math.isfinite(value) and 0 < value <= 1e30):
+        raise UserError(f"setting lr must be a finite number above 0, not {value}")
+    return value
+
+
+# Beyond these largest values a number is a slip of typing: no machine could do it, and some would die of trying.
+_Count = Annotated[int, Field(ge=1, le=1_000_000)]
+_Depth = Annotated[int, Field(ge=1, le=10_000)]
+_Pixels = Annotated[int, Field(ge=1, le=4096)]
+_Seconds = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class _Strict:
+    """Pydantic refuses keys that are no fields."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+@dataclass
+class Augmentation(_Strict):
+    """Random changes of training images: crop after padding by `padding` pixels, horizontal flip."""
+
+    padding: Annotated[int, Field(ge=0, le=256)] = 0
+    flip: bool = False
+
+
+@dataclass
+class Data(_Strict):
+    """A data set and how it is split; see `whyrelu.data`."""
+
+    name: str = MISSING
+    _target_: str = MISSING
+    # Where raw files are kept (torchvision's folder layout), or the directory of class folders.
+    root: str | None = None
+    # A mirror or local archive that replaces the official address, and its checksum.
+    url: str | None = None
+    md5: str | None = None
+    # What a reader of the report must know of the images, such as how an archive differs from the official one.
+    note: str | None = None
+    # Images of the validation split, taken from the training images.
+    validation_size: _Count = MISSING
+    # Training images to use, None for all that are left.
+    train_size: _Count | None = None
+    # Images of the test split, for sets that come without one.
+    test_size: _Count | None = None
+    # Side length in pixels to which images are resized, for image_folder.
+    image_size: _Pixels | None = None
+    # Further arguments of a torchvision class: +data.options.split=letters for EMNIST.
+    options: dict[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass
+class Trainer(_Strict):
+    """Where and how long a run trains."""
+
+    accelerator: Annotated[str, _one_of("trainer.accelerator", "auto", "cpu", "cuda", "gpu", "mps")] = "cpu"
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    max_epochs: _Count = 15
+    # Seconds between checkpoints (the first is written after the first epoch), for resuming.
+    checkpoint_seconds: _Seconds = 2.0
+
+
+@dataclass
+class Diagnostics(_Strict):
+    """What is measured inside the networks, and when; see `whyrelu.diagnostics`."""
+
+    name: str = "off"
+    # after which epochs: none, ends (init and the last), all (init and every epoch)
+    epochs: Annotated[str, _one_of("diagnostics.epochs", "none", "ends", "all")] = "none"
+    # Validation images for gradients, saturation and collapse.
+    probe_images: Annotated[int, Field(ge=2, le=1_000_000)] = 64
+    # Validation images that tell which units are dead, as far as there are so many.
+    dead_images: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
+    # Jacobian, Hessian and effective rank at init, in the middle and at the end.
+    spectra: bool = False
+
+
+@dataclass
+class Tuning(_Strict):
+    """How learning rates are chosen; see `whyrelu.tuning`."""
+
+    # Runs per cell and rate; their seeds count from `first_seed`, and no run of the study has one of them.
+    seeds: Annotated[int, Field(ge=1, le=10_000)] = 3
+    first_seed: Annotated[int, Field(le=2**62)] = 1_000_000
+    # By how many rates a grid is extended at most, at each end, while the best rate is the last one there.
+    extensions: Annotated[int, Field(ge=0, le=100)] = 2
+
+
+@dataclass
+class Timing(_Strict):
+    """How src/timing.py spends its time; see `whyrelu.timing`."""
+
+    name: str = "full"
+    # Seconds of measuring, shared out among its parts; more of them give narrower intervals.
+    seconds: _Seconds = 80.0
+    # Blocks of each measurement, whatever they take; further ones as time allows. An interval takes two.
+    blocks: Annotated[int, Field(ge=2, le=1_000_000)] = 6
+    # Seconds of one sample: one alternative in one block.
+    sample: _Seconds = 0.02
+    # Elements of the tensors that activations are applied to.
+    sizes: Annotated[list[Annotated[int, Field(ge=1, le=2**32)]], Field(min_length=1)] = field(
+        default_factory=lambda: [2**power for power in range(12, 25, 2)]
+    )
+    # Whether to time all of conf/activation elementwise, beside those of the study.
+    every_activation: bool = True
+    # Widths at which the activation's share of a step is measured, and the depth there (None: the study's smallest).
+    widths: list[_Count] = field(default_factory=lambda: [16, 32, 64, 128, 256])
+    width_depth: _Depth | None = None
+    # Depths of nets whose gradients vanish, for what subnormal numbers cost.
+    vanishing_depths: list[_Depth] = field(default_factory=lambda: [16, 64])
+    # Seconds to wait at most until other processes leave the machine alone.
+    wait: _Seconds = 10.0
+
+
+@dataclass
+class MLflow(_Strict):
+    """Tracking; None for no tracking."""
+
+    tracking_uri: str | None = "sqlite:///mlflow.db"
+
+
+@dataclass
+class Config(_Strict):
+    """One training run."""
+
+    study: Annotated[str, AfterValidator(_name)] = MISSING
+    # What the study is to answer: the title of its report.
+    question: str | None = None
+    activation: dict[str, Any] = field(default_factory=dict)
+    depth: _Depth = 4
+    width: _Count = 16
+    seed: Annotated[int, Field(ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE)] = 0
+    model: dict[str, Any] = field(default_factory=dict)
+    init: dict[str, Any] = field(default_factory=dict)
+    norm: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    # A number, or "tuned".
+    lr: Annotated[Any, AfterValidator(_rate)] = MISSING
+    schedule: Annotated[str, _one_of("schedule", "constant", "cosine")] = "cosine"
+    batch_size: _Count = 64
+    precision: Annotated[str, _one_of("precision", "32-true", "bf16-mixed", "16-mixed", "64-true")] = "32-true"
+    data: Data = field(default_factory=Data)
+    trainer: Trainer = field(default_factory=Trainer)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    # Where prepared arrays and the folders of runs are kept.
+    prepared_root: str = "data"
+    run_root: str = "runs"
+    mlflow: MLflow = field(default_factory=MLflow)
+    tuning: Tuning = field(default_factory=Tuning)
+    timing: Timing = field(default_factory=Timing)
+    # Further grids of a study: overrides that replace those of the grid that is typed.
+    arms: list[str] = field(default_factory=list)
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name `schema`."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def validate(config: Mapping[str, Any]) -> None:
+    """Check the values of a resolved configuration.
+
+    Raises:
+        UserError: one line that names the setting, its value and what would be right.
+    """
+    _check_names(config)
+    try:
+        _adapter().validate_python(config)
+    except ValidationError as error:
+        raise _explained(error) from None
+    for group in NAMED_GROUPS:
+        for key in ("name", "_target_"):
+            value = config[group].get(key)
+            if not (isinstance(value, str) and value) or "/" in value or value.startswith("."):
+                raise UserError(f"setting {group}.{key} must be a name, not {value!r}")
+        _check_arguments(config[group], f"{group}.")
+    _check_arguments(config["data"]["options"], "data.options.")
+    for key, text in (("question", config["question"]), ("data.note", config["data"]["note"])):
+        check_text(f"setting {key}", text or "")
+
+
+@cache
+def _adapter() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
+
+
+def _explained(error: ValidationError) -> UserError:
+    """The first of pydantic's errors, in our words."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    what = str(first["msg"]).removeprefix("Input should be ").removeprefix("a valid number, ")
+    return UserError(f"setting {key} must be {what}, not {first['input']!r}")
+
+
+def _check_names(config: Mapping[str, Any], schema: type = Config, prefix: str = "") -> None:
+    """Name the nearest setting where `+key=value` made one that nothing reads."""
+    types = get_type_hints(schema)
+    for key, value in config.items():
+        if key not in types:
+            raise UnknownNameError("setting", prefix + key, [prefix + field.name for field in fields(schema)])
+        if is_dataclass(types[key]) and isinstance(value, Mapping):
+            _check_names(value, types[key], f"{prefix}{key}.")
+
+
+def _check_arguments(values: Mapping[str, Any], prefix: str) -> None:
+    """Check the free arguments of a group, which end up in tables and pages."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            _check_arguments(value, f"{prefix}{key}.")
+        elif isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+            raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
+        elif isinstance(value, str):
+            check_text(f"setting {prefix}{key}", value)

@@ -1,0 +1,78 @@
+"""Writing a file so that it is whole or not there, and reading plain values back."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from whyrelu.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside another one, whose file takes the place of that one if all goes well, even in a power cut.
+
+    Raises:
+        UserError: the disk is full or read-only; what was there before is still there.
+    """
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        partial = Path(name)
+        partial.chmod(0o644)
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; nothing finished is lost") from error
+    finally:
+        # a part of a file would take what space there is
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file through a temporary one beside it, so that nobody ever sees half of it.
+
+    Raises:
+        UserError: the disk is full or read-only.
+    """
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write plain values as JSON, in the order they have.
+
+    Raises:
+        ValueError: a number that is not finite.
+        UserError: the disk is full or read-only.
+    """
+    write_bytes((json.dumps(value, indent=2, allow_nan=False) + "\n").encode(), path)
+
+
+def read_json(path: Path, writer: str) -> Any:
+    """Read what `write_json` wrote.
+
+    Args:
+        path: the file.
+        writer: the command that writes it, for messages.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {writer} writes it") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): {writer} writes it again") from None
