@@ -111,7 +111,7 @@ def test_the_answer_comes_first_and_counts_every_claim_once(tmp_path):
     ids = {
         re.search(r"\*\*(.+)\*\*", line)[1]: re.findall(r"\[(C\d)\]", line)
         for line in answer.splitlines()
-        if "**" in line
+        if line.startswith("- ")
     }
     assert ids == {
         "supported, and refuted by no study": ["C1"],
@@ -125,15 +125,6 @@ def columns(page):
     """The heads of the table, without the links."""
     (line,) = re.findall(r"^\| claim \|(.*)\|$", page, re.MULTILINE)
     return [re.sub(r"\[(\w+)\]\([^)]*\)", r"\1", cell.strip()) for cell in line.split("|")]
-
-
-def test_the_article_is_introduced_by_title_and_author(tmp_path):
-    study(tmp_path, "one", {"C1": "supported", "C2": "refuted"})
-    first = index(tmp_path).split("\n\n")[1]
-    assert first.startswith(
-        'What 1 study says of the 2 claims of the article "ReLU vs. Sigmoid Function in Deep Neural'
-    )
-    assert "(A. Thakur, " in first
 
 
 def test_columns_stand_by_data_and_the_plainest_grid_first(tmp_path):

@@ -1,1 +1,1 @@
-"""The ledger of claims: each one a rule, declared in conf/claims before the data, and what the data make of it."""
+"""The ledger of claims: each one a rule, declared in conf/claims, and what the data make of it."""
