@@ -4,12 +4,9 @@ from torch import nn
 from torch.nn import functional
 
 from small_nets import batch, network
-from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.diagnostics.probe import Variation, as_training, images_are_independent, layers_of, look
 from whyrelu.diagnostics.quantities import gradient_norm, is_constant
 from whyrelu.errors import UserError
-
-ACTIVATIONS = sorted(path.stem for path in (CONFIG_DIRECTORY / "activation").glob("*.yaml"))
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -60,7 +57,7 @@ def test_weight_gradients_are_of_the_mean_loss():
         assert torch.allclose(state.weight_gradient, layer.weight.grad, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "prelu", "gelu"])
 def test_states_are_preactivations_and_outputs(activation):
     net, (images, labels) = network(f"activation={activation}"), batch(4)
     layers = layers_of(net)

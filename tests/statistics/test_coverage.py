@@ -16,7 +16,7 @@ SCORES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", SCORES)
 def test_interval_of_a_mean(name):
     draw, truth = SCORES[name]
@@ -28,7 +28,7 @@ def test_interval_of_a_mean(name):
     assert 0.92 <= coverage <= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("truth", [0.5, 0.75, 0.9, 0.97])
 @pytest.mark.parametrize("spread", [1, 10])
 def test_interval_of_superiority(truth, spread):

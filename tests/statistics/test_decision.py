@@ -55,7 +55,7 @@ NULLS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NULLS)
 def test_false_positives_of_a_whole_study(name):
     rng = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def test_false_positives_of_a_whole_study(name):
     assert wrong <= 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_power_for_a_difference_of_one_and_a_half_standard_deviations():
     rng = np.random.default_rng(0)
     size = (500 * DEPTHS, SEEDS)

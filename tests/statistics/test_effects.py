@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from whyrelu.statistics.contrasts import contrast, hedges_g
+from whyrelu.statistics.contrasts import contrast
 from whyrelu.statistics.pooling import pooled_difference, pooled_permutation_p, pooled_superiority
 
 RNG = np.random.default_rng(0)
@@ -64,18 +64,6 @@ def test_single_runs():
     assert found.superiority.value == 1
 
 
-def test_hedges_g_with_equal_spreads_is_that_of_hedges():
-    first, second = np.array([1.0, 2, 3, 4, 5]), np.array([2.0, 3, 4, 5, 6])
-    # the usual approximation of the correction is 1 - 3 / (4 * 8 - 1)
-    assert hedges_g(first, second) == pytest.approx(-1 / np.sqrt(2.5) * (1 - 3 / 31), rel=2e-3)
-
-
-def test_hedges_g_of_one_degree_of_freedom_is_unknown():
-    # there is no correction for it, and nothing to tell the spread from
-    assert np.isnan(hedges_g([1.0, 1.0], [2.0, 4.0]))
-    assert np.isfinite(hedges_g([1.0, 1.1], [2.0, 4.0]))
-
-
 def test_pooling_one_stratum_changes_nothing():
     single = contrast(FIRST, SECOND, seed=0)
     assert pooled_difference([(FIRST, SECOND)]) == pytest.approx(single.difference)
@@ -96,6 +84,7 @@ def test_pooling_keeps_strata_apart():
     assert pooled_difference(flat) == (0, 0, 0)
 
 
+@pytest.mark.soak
 def test_pooled_p_keeps_its_level():
     rng = np.random.default_rng(1)
     ps = [

@@ -30,6 +30,7 @@ def test_runs_that_are_all_the_same_are_equal_only_if_they_are_many(n, p):
     assert tost([0.1] * n, [0.2] * n, 0.005).p == 1
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("n", [5, 10])
 @pytest.mark.parametrize("spread", [1, 10])
 def test_equality_is_seldom_shown_of_what_differs_by_the_margin(n, spread):

@@ -28,6 +28,7 @@ def test_shares_of_a_two_way_table_are_sums_of_squares():
     assert ((found["low"] <= found["share"]) & (found["share"] <= found["high"])).all()
 
 
+@pytest.mark.soak
 def test_intervals_of_shares_cover_what_studies_give_on_average():
     rng = np.random.default_rng(0)
     found = [

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,8 +5,6 @@ from scipy import stats
 from whyrelu.statistics.proportions import (
     barnard_p,
     difference_of_proportions,
-    half_position,
-    seeds_to_tell,
     upper_bound_of_none,
     wilson_interval,
 )
@@ -37,41 +33,6 @@ def test_difference_of_proportions_is_newcombes():
     # Newcombe 1998, table II, method 10: 56/70 - 48/80 is 0.2000 with [0.0524, 0.3339]
     assert difference_of_proportions(56, 70, 48, 80) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
     assert difference_of_proportions(10, 10, 0, 20) == pytest.approx((1, 0.6791, 1), abs=1e-4)
-
-
-def test_seeds_to_tell_a_proportion_from_a_bound():
-    # four of four is the first whose interval [51%, 100%] is above one half
-    assert seeds_to_tell(1.0, 0.5, 1000) == 4
-    assert seeds_to_tell(0.0, 0.5, 1000) == 4
-    assert seeds_to_tell(0.5, 0.5, 1000) is None
-    assert seeds_to_tell(0.49, 0.5, 1000) is None
-
-
-@pytest.mark.parametrize(("fraction", "bound"), [(0.4, 0.5), (0.7, 0.5), (0.3, 0.15)])
-def test_seeds_to_tell_have_the_power(fraction, bound):
-    needed = seeds_to_tell(fraction, bound, 1000)
-    intervals = [wilson_interval(k, needed) for k in range(needed + 1)]
-    told = [(low > bound) if fraction > bound else (high < bound) for low, high in intervals]
-    assert 0.8 <= stats.binom.pmf(np.arange(needed + 1), needed, fraction)[told].sum() < 0.85
-
-
-def half_of(*failures, depths=(2, 4, 8, 16)):
-    return half_position(failures, [10] * len(failures), depths[: len(failures)])
-
-
-def test_half_position():
-    assert half_of(0, 0, 10).position == pytest.approx(math.sqrt(32))
-    assert half_of(0, 0, 10)[1:] == (4, 8)
-    assert half_of(7, 9) == (2, None, 2)
-    assert half_of(0, 4) == (math.inf, 4, None)
-    # shares that fall by chance are pooled with their neighbours
-    assert half_of(0, 8, 4, 10).position == pytest.approx(2 * 2 ** (5 / 6))
-
-
-@pytest.mark.parametrize("depth", [3, 9, 10, 11, 24])
-def test_exactly_one_half_is_at_its_position(depth):
-    # exp(ln d) is above d for these
-    assert half_of(0, 5, depths=(2, depth)) == (depth, 2, depth)
 
 
 @pytest.mark.parametrize("n", [5, 10])

@@ -40,7 +40,7 @@ def test_what_is_drawn_is_ranked_as_scipy_does():
     assert found[3] == pytest.approx(np.mean(np.abs(permuted) >= abs(found[0]) - 1e-12), abs=0.06)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_stratified_spearman_keeps_its_level():
     rng = np.random.default_rng(3)
     rates = np.repeat([0.01, 0.1, 1.0], 2)

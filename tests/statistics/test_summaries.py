@@ -5,21 +5,12 @@ from scipy import stats
 from whyrelu.statistics.summaries import (
     bootstrap_interval,
     expanded_level,
-    interquartile_mean,
     mean_interval,
     seed_of,
     summarise,
     t_half_width,
     t_interval,
 )
-
-
-def test_interquartile_mean_ignores_the_outer_quarters():
-    assert interquartile_mean([-100, 1, 2, 3, 4, 5, 6, 1000]) == pytest.approx((2 + 3 + 4 + 5) / 4)
-
-
-def test_interquartile_mean_of_a_few_values_is_their_mean():
-    assert interquartile_mean([1, 2, 6]) == pytest.approx(3)
 
 
 def test_t_interval_agrees_with_scipy():

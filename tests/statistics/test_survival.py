@@ -84,7 +84,7 @@ def test_unusable_times(times, reached):
         Censored(np.array(times), np.array(reached))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_censored_estimates_are_unbiased_and_their_intervals_cover():
     # exponential times with means of 20 and 10, some censored at random before the end at 25
     rng = np.random.default_rng(0)
@@ -118,6 +118,7 @@ def arms_of(rng, n, scales, end=25.0):
 
 
 # Monte Carlo errors are 0.7%
+@pytest.mark.soak
 @pytest.mark.parametrize(("n", "most"), [(5, 0.08), (10, 0.065)])
 def test_level_of_the_logrank_test(n, most):
     """An asymptotic test: somewhat above its level with few runs, which the interval beside it has to make up for."""
@@ -128,7 +129,7 @@ def test_level_of_the_logrank_test(n, most):
     assert 0.02 <= level <= most
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("n", [5, 10])
 def test_level_of_the_logrank_test_with_the_interval_of_the_restricted_mean(n):
     rng, found = np.random.default_rng(0), 0
@@ -142,7 +143,7 @@ def test_level_of_the_logrank_test_with_the_interval_of_the_restricted_mean(n):
     assert found / 600 <= 0.064
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("n", [5, 10])
 def test_ratios_of_restricted_means_cover(n):
     rng, hits = np.random.default_rng(0), 0

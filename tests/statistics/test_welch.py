@@ -18,6 +18,7 @@ def test_trend_of_two_groups_is_welchs_test():
     assert (slope.low, slope.high) == pytest.approx((interval.low / 2, interval.high / 2))
 
 
+@pytest.mark.soak
 def test_trend_covers_the_truth_with_unequal_spreads():
     rng = np.random.default_rng(1)
     positions = np.array([1.0, 2.0, 3.0, 4.0])
