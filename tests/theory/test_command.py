@@ -18,8 +18,6 @@ def theory(tmp_path, monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("COLUMNS", "200")
-        # which the command sets for good
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         monkeypatch.setattr(sys, "argv", [SCRIPT, *arguments])
         runpy.run_path(SCRIPT, run_name="__main__")
         return capsys.readouterr().out
@@ -32,22 +30,6 @@ def test_the_predicted_table_is_printed(theory):
     assert text.startswith("gelu, init he, norm none, depth 16")
     rows = re.findall(r"^ *(\d+)((?: +\S+){5})$", text, flags=re.MULTILINE)
     assert [int(number) for number, _ in rows] == list(range(1, 17))
-    assert rows[-1][1].split()[1] == "-"
-    assert "sigma_w^2, sigma_b^2: 2, 0" in text
-
-
-def test_facts_of_relu_are_those_of_the_literature(theory):
-    text = theory("activation=relu", "depth=3")
-    assert "fixed points q*: every length (chi_1 = 1)" in text
-    assert "edge of chaos, sigma_w^2: 2 for" in text
-    assert "depth scale xi: inf layers" in text
-    assert "width where abs(phi') > 5% of it: inf" in text
-
-
-def test_with_batch_norm_only_what_applies_is_said(theory):
-    text = theory("activation=relu", "norm=batch", "depth=3")
-    assert "chi_1 with batch norm: 1.467" in text
-    assert "fixed points" not in text
 
 
 def test_several_runs_are_written_to_the_tables_of_their_study(theory, tmp_path):
@@ -59,9 +41,8 @@ def test_several_runs_are_written_to_the_tables_of_their_study(theory, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["depth=2,4"], "these settings make 2 runs: with -m"),
+        (["depth=2,4"], "2 runs"),
         (["-m", "study=a,b"], "several studies"),
-        (["activation=gleu"], "did you mean 'gelu'"),
         (["activation._target_=torch.nn.Softmax2d"], "not a function of single numbers"),
     ],
 )

@@ -11,10 +11,10 @@ from scipy.integrate import dblquad, quad
 from torch import nn
 
 from formulas import FORMULAS, KINKS
-from whyrelu.config.composition import CONFIG_DIRECTORY
+from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.network.activations import activation_factory
-from whyrelu.theory import mean_field as theory
 from whyrelu.network.scalar import ScalarFunction, scalar_function
+from whyrelu.theory import mean_field as theory
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -64,8 +64,9 @@ def test_a_kink_anywhere_costs_no_digits(kink):
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
-@pytest.mark.parametrize("q", [1e-4, 0.3, 1.0, 7.0, 400.0])
-def test_second_moments_against_another_quadrature(name, q):
+def test_second_moments_against_another_quadrature(name):
+    # short signals, usual ones or long ones
+    q = (1e-4, 1.3, 400.0)[sorted(FORMULAS).index(name) % 3]
     scale = math.sqrt(q)
 
     def integrand(z: float) -> float:
@@ -95,8 +96,7 @@ def test_correlation_map_of_erf():
     assert np.allclose(theory.correlation_map(ERF, C, q, variance, 0.1), expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "elu", "softsign", "relu6", "hardswish"])
-@pytest.mark.parametrize("c", [0.3, 0.95])
+@pytest.mark.parametrize(("name", "c"), [("sigmoid", 0.3), ("elu", 0.95), ("relu6", 0.3)])
 def test_correlation_map_against_another_quadrature(name, c):
     q, d = 2.0, math.sqrt(1 - c * c)
 
@@ -166,7 +166,7 @@ def test_a_sigmoid_net_is_a_tanh_net(weight, bias):
 # what follows from the maps
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "gelu", "softplus", "selu"])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "gelu"])
 @pytest.mark.parametrize(("weight", "bias"), [(1.5, 0.1), (0.7, 0.3)])
 def test_fixed_points_are_fixed(name, weight, bias):
     phi = function(name)
@@ -207,8 +207,7 @@ def test_edge_of_chaos():
         theory.edge_of_chaos(RELU, 0.1)
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "elu", "softsign"])
-@pytest.mark.parametrize("bias", [0.05, 0.5])
+@pytest.mark.parametrize(("name", "bias"), [("tanh", 0.05), ("sigmoid", 0.5), ("elu", 0.05), ("softsign", 0.5)])
 def test_on_the_edge_chi_1_is_one_at_a_fixed_point(name, bias):
     phi = function(name)
     variance = theory.edge_of_chaos(phi, bias)
@@ -231,7 +230,7 @@ def test_scales():
     assert theory.roundoff_depth([1.0, 2.0], 1e-7).tolist() == [math.inf, math.inf]
 
 
-@pytest.mark.parametrize("excess", [1e-10, 1e-8, 1e-7, 1e-5, 0.1])
+@pytest.mark.parametrize("excess", [1e-10, 1e-7, 0.1])
 def test_correlations_near_the_edge_of_chaos(excess):
     bias = 0.05
     edge = theory.edge_of_chaos(TANH, bias)

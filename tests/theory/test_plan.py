@@ -29,7 +29,6 @@ def test_a_norm_that_the_theory_does_not_know_gives_no_prediction(root):
         lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 5, padding=2)),
         lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 3, padding=1, stride=2)),
         lambda block: setattr(block, "convolution", nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular")),
-        lambda block: setattr(block, "pool", nn.MaxPool2d(3, 2)),
         lambda block: setattr(block, "pool", nn.AvgPool2d(2)),
     ],
 )

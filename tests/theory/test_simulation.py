@@ -11,19 +11,21 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn import functional
 
-from whyrelu.config.composition import CONFIG_DIRECTORY
+from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.network.activations import activation_factory
+from whyrelu.network.scalar import ScalarFunction, scalar_function
 from whyrelu.theory.convolution import zero_padding_factor
 from whyrelu.theory.mean_field import chi_1, length_map, matched_weight_variance
-from whyrelu.network.scalar import ScalarFunction, scalar_function
 
+SOAK = pytest.mark.soak
 ACTIVATIONS = (
     *("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu", "softplus", "softsign", "identity"),
     *("rescaled_sigmoid", "hardtanh"),
 )
 INITS = {"pytorch": 1 / 3, "xavier": 1.0, "he": 2.0, "critical": None}
 WIDTH, LAYERS, SEEDS, BATCH = 512, 12, 6, 4
-Net = Callable[[int, Tensor], Tensor]
+# Each init once; all pairs are for `make soak`.
+USUAL = {("relu", "he"), ("sigmoid", "critical"), ("tanh", "xavier"), ("gelu", "pytorch")}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -105,8 +107,12 @@ def within(found: np.ndarray, expected: np.ndarray, tolerance: float = 0.05) -> 
     return bool(np.abs(np.exp(np.log(found.mean(0) / expected).mean()) - 1) < tolerance)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("init", ["xavier", "he", "critical"])
+def pairs(*inits: str):
+    names = [(name, init) for init in inits for name in ACTIVATIONS]
+    return [pytest.param(*pair, marks=() if pair in USUAL else SOAK) for pair in names]
+
+
+@pytest.mark.parametrize(("name", "init"), pairs("xavier", "he", "critical"))
 def test_gradients_of_wide_nets_follow_chi_1(name, init):
     variance = sigma_w2(name, init)
     runs = [fully_connected(name, variance, [WIDTH] * (LAYERS + 1), seed) for seed in range(SEEDS)]
@@ -120,8 +126,7 @@ def test_gradients_of_wide_nets_follow_chi_1(name, init):
     assert within(lengths[:, 1:] / lengths[:, :-1], q[1:] / q[:-1])
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("init", ["pytorch", "he", "critical"])
+@pytest.mark.parametrize(("name", "init"), pairs("pytorch", "he", "critical"))
 def test_gradients_of_circular_convolutions_follow_chi_1(name, init):
     variance = sigma_w2(name, init)
     runs = [convolutional(name, variance, "circular", seed) for seed in range(4)]
@@ -129,7 +134,7 @@ def test_gradients_of_circular_convolutions_follow_chi_1(name, init):
     assert within(np.array([ratios(gradients) for _, gradients, _ in runs]), chi)
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "identity"])
+@pytest.mark.parametrize("name", ["relu", pytest.param("leaky_relu", marks=SOAK), pytest.param("identity", marks=SOAK)])
 def test_zero_padding_lowers_chi_1_by_its_factor(name):
     # whose chi_1 does not depend on the length, which varies over the map
     runs = [convolutional(name, 2.0, "zeros", seed, channels=64, count=9) for seed in range(4)]
@@ -151,7 +156,7 @@ def test_means_over_elements_do_not_follow_chi_1_when_widths_vary():
     assert not within(means[:, :-1] / means[:, 1:], np.ones(7))
 
 
-@pytest.mark.parametrize("name", ["tanh", "gelu"])
+@pytest.mark.parametrize("name", ["tanh", pytest.param("gelu", marks=SOAK)])
 def test_gradients_after_the_activation_do_not_follow_chi_1(name):
     # lengths change from layer to layer, and the slope belongs to the layer before
     runs = [fully_connected(name, 1.0, [WIDTH] * 7, seed) for seed in range(SEEDS)]
