@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from whyrelu.errors import UserError
 from whyrelu.timing.plan import plan_timing, shipped_activations
 from whyrelu.timing.steps import BASELINE
 
@@ -29,8 +28,6 @@ def test_only_the_reference_facet_is_timed(configs) -> None:
     assert {(config["init"]["name"], config["norm"]["name"]) for config in place.configs.values()} == {
         ("critical", "none")
     }
-    # the first, where there is none
-    assert plan_timing(configs("activation=relu", "depth=2", "norm=batch", "init=he,xavier")).facet == "init=he"
 
 
 def test_a_study_with_arms_is_timed_where_its_arms_are_as_the_reference(configs) -> None:
@@ -40,7 +37,7 @@ def test_a_study_with_arms_is_timed_where_its_arms_are_as_the_reference(configs)
     assert names(plan.depths) == {2: ["relu", BASELINE], 4: ["relu", "sigmoid", BASELINE]}
 
 
-@pytest.mark.parametrize("rates", ["tuned,0.05", "0.01,0.05"])
+@pytest.mark.parametrize("rates", ["tuned,0.05"])
 def test_learning_rates_are_no_facets(configs, rates: str) -> None:
     plan = plan_timing(configs("activation=relu,sigmoid", "depth=2,4", f"lr={rates}"))
     assert plan.facet == ""
@@ -91,29 +88,3 @@ def test_gradients_vanish_in_nets_of_their_own(configs) -> None:
                 1,
             )
             assert (config["optimizer"]["name"], config["optimizer"]["momentum"]) == ("sgd", 0.9)
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("timing.blocks=1", "timing.blocks must be at least 2"),
-        ("timing.seconds=-1", "timing.seconds must be at least 0"),
-        ("timing.sizes=[]", "timing.sizes must have at least one size"),
-        ("timing.widths=[0,4]", "timing.widths must be whole numbers from 1 on"),
-        ("timing.vanishing_depths=[4,4]", "each once, not [4, 4]"),
-        ("timing=long", "did you mean"),
-        ("timing.second=3", "did you mean 'timing.seconds'"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(configs, setting: str, message: str) -> None:
-    with pytest.raises(UserError) as error:
-        configs("activation=relu", setting)
-    if message != "did you mean":
-        assert message in str(error.value).replace("\n", " ")
-
-
-def test_settings_of_timing_are_no_part_of_a_run(configs) -> None:
-    from whyrelu.runs.identity import factors
-
-    (one,), (other,) = configs("timing=quick"), configs("timing=full", "timing.sizes=[16]", "timing.wait=0")
-    assert factors(one) == factors(other)

@@ -63,7 +63,7 @@ def test_widths_that_do_not_fit_are_left_out_with_all_wider_ones(plan, monkeypat
     entries, left_out = time_steps(steps(), plan.widths, lambda: 0.1, may_leave_out=True)
     assert entries == []
     assert left_out == ["width 4 at depth 1"]
-    entries, left_out = time_steps(steps(), plan.widths, lambda: 10.0, may_leave_out=True)
+    entries, left_out = time_steps(steps(), plan.widths, lambda: 0.5, may_leave_out=True)
     assert {entry["width"] for entry in entries} == {4}
     assert left_out == []
 
@@ -121,31 +121,27 @@ def threads_of_calls(least: float, about: float) -> list[int]:
     return seen
 
 
-def test_calls_are_timed_with_as_many_threads_as_asked_for() -> None:
+@pytest.mark.parametrize(
+    ("least", "about", "calls"),
+    [
+        # those that fit, and first one that is not timed
+        (0.02, 0.005, 1 + 4),
+        # a millisecond at a time
+        (0.02, 0.0005, 2 + 40),
+        # three to take the median of
+        (0.002, 0.004, 1 + 3),
+        (0.0, 1e-6, 1 + 3),
+        # a long call is made once
+        (0.02, 0.05, 1),
+        (1.0, 3.0, 1),
+    ],
+)
+def test_a_sample_makes_calls_with_as_many_threads_as_asked_for(least: float, about: float, calls: int) -> None:
     before = torch.get_num_threads()
-    assert set(threads_of_calls(least=0.02, about=0.005)) == {3}
+    assert threads_of_calls(least, about) == [3] * calls
     assert torch.get_num_threads() == before
-
-
-def test_a_sample_makes_the_calls_that_fit_and_first_one_that_is_not_timed() -> None:
-    assert len(threads_of_calls(least=0.02, about=0.005)) == 1 + 4
-    # a millisecond at a time
-    assert len(threads_of_calls(least=0.02, about=0.0005)) == 2 + 40
-
-
-def test_short_samples_have_three_calls_to_take_the_median_of() -> None:
-    assert len(threads_of_calls(least=0.002, about=0.004)) == 1 + 3
-    assert len(threads_of_calls(least=0.0, about=1e-6)) == 1 + 3
-
-
-def test_a_long_call_is_made_once() -> None:
-    assert len(threads_of_calls(least=0.02, about=0.05)) == 1
-    assert len(threads_of_calls(least=1.0, about=3.0)) == 1
-
-
-@pytest.mark.parametrize(("least", "about"), [(0.02, 0.0005), (0.02, 0.005), (0.002, 0.004), (0.02, 3.0)])
-def test_what_a_sample_takes_is_known_before(least: float, about: float) -> None:
-    assert sample_seconds(least, about) == pytest.approx(about * len(threads_of_calls(least, about)))
+    # which is known before
+    assert least == 0 or sample_seconds(least, about) == pytest.approx(about * calls)
 
 
 def test_warming_up_makes_as_many_calls_as_asked_for_and_tells_what_one_takes() -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ import torch
 
 from timed_nets import batches
 from whyrelu.timing.plan import plan_timing
-from whyrelu.timing.stage import write_timing
 from whyrelu.timing.steps import Steps
 from whyrelu.timing.subnormal import can_flush, flushed_share, flushing, subnormal_share, time_subnormal
 
@@ -68,42 +65,35 @@ def test_momentum_without_gradient_ends_among_subnormal_numbers_and_stays(flush:
 
 @needs_switch
 def test_gradients_that_vanish_are_subnormal_unless_they_are_flushed(configs) -> None:
-    plan = plan_timing(configs("activation=relu", "depth=1", "timing.vanishing_depths=[2,64]"))
+    plan = plan_timing(configs("activation=relu", "depth=1", "timing.vanishing_depths=[2,48]"))
     steps = Steps(batches(), 10, 2, 0.0, np.random.default_rng(0))
     # for planning there is time enough, and no block is done beyond the fewest
     left = iter([1000.0, 0.0])
     entries, left_out = time_subnormal(steps, plan.vanishing, lambda: next(left))
     assert left_out == []
     found = {(entry["activation"], entry["depth"], entry["flush"]): entry for entry in entries}
-    assert set(found) == {(a, d, f) for a in ("relu", "sigmoid") for d in (2, 64) for f in (False, True)}
+    assert set(found) == {(a, d, f) for a in ("relu", "sigmoid") for d in (2, 48) for f in (False, True)}
     assert all(len(entry["seconds"]) >= 2 for entry in entries)
-    assert found["sigmoid", 64, False]["gradients"] > 0
-    assert found["sigmoid", 64, False]["state"] > 0
+    assert found["sigmoid", 48, False]["gradients"] > 0
+    assert found["sigmoid", 48, False]["state"] > 0
     for name in ("relu", "sigmoid"):
         assert found[name, 2, False]["gradients"] == 0
-        assert found[name, 64, True]["gradients"] == found[name, 64, True]["state"] == 0
+        assert found[name, 48, True]["gradients"] == found[name, 48, True]["state"] == 0
     assert halves_to_subnormal()
 
 
 @needs_switch
-def test_depths_for_which_no_time_is_left_are_told(configs) -> None:
-    plan = plan_timing(configs("activation=relu", "depth=1", "timing.vanishing_depths=[2,3]"))
-    steps = Steps(batches(), 10, 2, 0.0, np.random.default_rng(0))
-    entries, left_out = time_subnormal(steps, plan.vanishing, lambda: 0.0)
+def test_depths_for_which_no_time_is_left_are_told_and_without_state_there_is_no_share(configs) -> None:
+    grid = ("activation=relu", "depth=1", "timing.vanishing_depths=[2,3]")
+    plain = [
+        dataclasses.replace(place, configs={name: without_momentum(config) for name, config in place.configs.items()})
+        for place in plan_timing(configs(*grid)).vanishing
+    ]
+    entries, left_out = time_subnormal(Steps(batches(), 10, 2, 0.0, np.random.default_rng(0)), plain, lambda: 0.0)
     assert {entry["depth"] for entry in entries} == {2}
     assert left_out == ["depth 3 with gradients that vanish"]
+    assert [(entry["gradients"], entry["state"]) for entry in entries] == [(0.0, None)] * 4
 
 
-@needs_switch
-def test_an_optimizer_without_state_has_no_share(configs, tmp_path: Path) -> None:
-    (place,) = plan_timing(configs("activation=relu", "depth=1", "timing.vanishing_depths=[2]")).vanishing
-    plain = {
-        name: {**config, "optimizer": {**config["optimizer"], "momentum": 0.0}}
-        for name, config in place.configs.items()
-    }
-    steps = Steps(batches(), 10, 2, 0.0, np.random.default_rng(0))
-    entries, _ = time_subnormal(steps, [dataclasses.replace(place, configs=plain)], lambda: 0.0)
-    write_timing({"subnormal": entries}, tmp_path / "timing.json")
-    written = json.loads((tmp_path / "timing.json").read_text())["subnormal"]
-    assert [entry["state"] for entry in written] == [None] * 4
-    assert [entry["gradients"] for entry in written] == [0.0] * 4
+def without_momentum(config: dict) -> dict:
+    return {**config, "optimizer": {**config["optimizer"], "momentum": 0.0}}
