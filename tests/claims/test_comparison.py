@@ -50,17 +50,7 @@ def test_two_runs_at_exactly_the_same_are_no_equality(seeds: int, verdict: str) 
     assert found["effect"] == 0
 
 
-def test_a_refuting_depth_is_shown_and_not_all_together() -> None:
-    def accuracy(factors: Mapping[str, Any]) -> float:
-        better = 0.3 if factors["depth"] == 2 else -0.1
-        return 0.5 + better * (factors["activation"] == "relu") + 0.001 * factors["seed"]
-
-    found = entry("C17", study(level="off", accuracy=accuracy))
-    assert (found["verdict"], found["depth"]) == ("refuted", 4)
-    assert found["effect"] == pytest.approx(-10)
-    assert (found["n"], found["runs"]) == (20, 40)
-
-
+@pytest.mark.soak
 @pytest.mark.parametrize("spread", [0.0005, 0.005])
 def test_a_difference_of_the_margin_is_seldom_called_equal_at_any_depth(spread: float) -> None:
     """Simulated studies of four depths, Holm over them, as the ledger does."""

@@ -34,31 +34,16 @@ def test_all_claims_are_declared_in_order() -> None:
         assert "\n" not in claim.rule + claim.claim + claim.hypothesis
 
 
-def test_file_names_are_ids() -> None:
-    for path in CLAIMS_DIRECTORY.glob("*.yaml"):
-        assert read_claim(path).id == f"C{int(path.stem[1:])}"
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"rule": None}, "rule must be a text, not None"),
-        ({"id": 17}, "id must be a text, not 17"),
-        ({"figure": 3}, "figure must be a text or null, not 3"),
         ({"alpha": None}, "alpha is missing; decide needs it"),
         ({"alpha": "small"}, "alpha must be a number, not 'small'"),
-        ({"alpha": True}, "alpha must be a number, not True"),
-        ({"activation": ["relu"]}, "activation must be a text, not ['relu']"),
         ({"supremacy": 0.75}, "did you mean 'superiority'?"),
         ({"rule": "above {boundary}"}, "rule names in braces what is no number among the settings ('boundary')"),
-        ({"rule": "better than {reference}"}, "rule names in braces what is no number"),
-        ({"rule": "above {margin:.0%}"}, "write {bound}, {bound:percent} or {bound:points}"),
         ({"hypothesis": "above {margin"}, "hypothesis names in braces"),
         ({"_target_": "whyrelu.claims.accuracy.decides"}, "did you mean whyrelu.claims.accuracy.decide?"),
-        (
-            {"_target_": "whyrelu.claims.convergence.decide", "thresholds": [0.5]},
-            "thresholds must be a mapping to a list",
-        ),
         ({"_target_": "whyrelu.claims.convergence.decide", "thresholds": {"digits": [0.5]}}, "an entry default"),
     ],
 )
@@ -70,12 +55,6 @@ def test_bad_files_are_told_in_one_line(tmp_path: Path, changed: dict[str, objec
     assert "\n" not in str(error.value)
 
 
-def test_texts_have_the_numbers_of_the_settings(tmp_path: Path) -> None:
-    rule = "{superiority}, {difference:percent}, {margin:points} points, p < {alpha}"
-    claim = read_claim(written(tmp_path, rule=rule, superiority=0.8, difference=0.07, margin=0.003))
-    assert claim.rule == "0.8, 7%, 0.3 points, p < 0.05"
-
-
 @pytest.mark.parametrize("claim", [claim for claim in CLAIMS if claim not in ("C3", "C4", "C5", "C6")])
 def test_thresholds_are_told_in_the_texts(claim: str) -> None:
     text = (CLAIMS_DIRECTORY / f"C{int(claim[1:]):02}.yaml").read_text()
@@ -83,14 +62,6 @@ def test_thresholds_are_told_in_the_texts(claim: str) -> None:
     # at what level is told where it is not the usual one or decides beside something else
     for name in thresholds - {"alpha", "kink"}:
         assert f"{{{name}" in text, name
-
-
-@pytest.mark.parametrize("content", ["- a list", "a: [", ""])
-def test_what_is_no_mapping(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "C01.yaml"
-    path.write_text(content)
-    with pytest.raises(UserError, match=r"C01\.yaml"):
-        read_claim(path)
 
 
 def test_ids_are_unique_and_folders_not_empty(tmp_path: Path) -> None:

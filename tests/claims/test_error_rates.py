@@ -23,7 +23,8 @@ SCORES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] 
 }
 
 
-@pytest.mark.parametrize("n", [5, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.soak
+@pytest.mark.parametrize("n", [5, 10])
 @pytest.mark.parametrize("scores", SCORES)
 def test_level_of_a_mean_against_a_bound(scores: str, n: int) -> None:
     """From 8 runs on the interval is bootstrapped, which takes longer."""
@@ -48,7 +49,7 @@ def failing(tables: Tables, shares: dict[tuple[str, int], float], rng: np.random
     return str(decide([CLAIMS["C1"]], make_evidence(**tables | {"runs": runs})).entries[0]["verdict"])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_false_positives_of_the_rule_of_trainability() -> None:
     """Sigmoid fails as relu does, at every depth."""
     tables, rng = study(depths=(2, 4), seeds=10, level="off"), np.random.default_rng(0)
@@ -58,7 +59,7 @@ def test_false_positives_of_the_rule_of_trainability() -> None:
     assert supported <= 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_power_of_the_rule_of_trainability() -> None:
     tables, rng = study(depths=(2, 4), seeds=10, level="off"), np.random.default_rng(0)
     shares = {("relu", 2): 0.0, ("relu", 4): 0.0, ("sigmoid", 2): 0.0, ("sigmoid", 4): 0.95}
@@ -81,7 +82,7 @@ def converging(tables: Tables, rng: np.random.Generator) -> dict[str, Any]:
     return decide([CLAIMS["C18"]], evidence).entries[0]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_false_positives_of_the_rule_of_convergence() -> None:
     tables = study(depths=(2,), seeds=5, level="off", axes=[{"epochs": 20}])
     rng, studies = np.random.default_rng(0), 40

@@ -10,27 +10,17 @@ import pandas as pd
 import pytest
 
 from claims.studies import study
-from whyrelu.claims import words
-from whyrelu.claims.comparison import against_bound, least_seeds
+from whyrelu.claims.comparison import against_bound
 from whyrelu.claims.evidence import make_evidence
 from whyrelu.claims.factorial import crossed_factors
 from whyrelu.claims.gradients import line_fits
 from whyrelu.claims.proportions import counted, difference_of
-from whyrelu.claims.verdict import Test, Verdict
 
 
 def test_difference_of_proportions_decides_by_adjusted_p() -> None:
     found = difference_of(counted(9, 10), counted(1, 10), 0.05, comparison="a - b", quantity="failures")
     assert found.decide is not None
     assert [found.decide(p, math.nan) for p in (0.01, 0.05, math.nan)] == ["higher", "inconclusive", "inconclusive"]
-
-
-def test_least_seeds() -> None:
-    # with four runs P(first > second) could still be 0.05^(1/4) = 0.473, though 2 / C(8, 4) = 0.029
-    assert least_seeds(0.05) == 5
-    # 2 / C(10, 5) = 0.0079 and 2 / C(12, 6) = 0.0022
-    assert least_seeds(0.05 / 4) == 5
-    assert least_seeds(0.05 / 8) == 6
 
 
 @pytest.mark.parametrize(
@@ -42,7 +32,6 @@ def test_bound_without_spread(value: float, n: int, outcome: str) -> None:
     assert found.decide is not None
     # five that are the same have p = 2 / 2^5, and six would do
     assert found.decide(found.p, math.nan) == outcome
-    assert found.seeds_needed == (None if value == 1.0 else 6)
 
 
 def test_single_run_is_on_no_side() -> None:
@@ -72,12 +61,6 @@ def test_lines_are_fitted_to_what_did_not_underflow() -> None:
     assert len(fits) == 5
     assert fits["slope"].to_numpy() == pytest.approx(2.0)
     assert fits["linearity"].to_numpy() == pytest.approx(1.0)
-
-
-def test_a_flat_line_explains_nothing() -> None:
-    evidence = make_evidence(**study(("sigmoid",), depths=(4,), seeds=2, layers=lambda f, found: {"gradient": 0.5}))
-    fits = line_fits(evidence.layers, 4)
-    assert fits["slope"].to_numpy() == pytest.approx(0) and (fits["linearity"] == 0).all()
 
 
 def grid(**axes: list[object]) -> pd.DataFrame:
@@ -120,21 +103,3 @@ def test_further_settings_of_a_crossed_factor_are_left_out() -> None:
     assert found[1] == [*FACTORS, "optimizer"]
     assert len(found[0]) == 32
     assert set(found[0]["optimizer.eps"].dropna()) == {1e-8}
-
-
-def test_exponential_verdict_turns_its_ends_with_the_sign() -> None:
-    test = Test("a", "b", effect=1.0, unit="ln", low=0.5, high=2.0, n_first=3)
-    shrunk = Verdict.of("supported", "", test).exponential("factor", sign=-1)
-    assert (shrunk.low, shrunk.effect, shrunk.high) == pytest.approx((math.exp(-2), math.exp(-1), math.exp(-0.5)))
-
-
-def test_words() -> None:
-    assert [words.number(x) for x in (0.0, 1.0, 0.0123456, 52.78, 1234.5, 5.9e-11, -0.5, math.inf)] == [
-        *("0", "1", "0.0123", "52.8", "1234", "5.9e-11", "-0.5", "infinity"),
-    ]
-    assert [words.percent(x) for x in (0.0, 1.0, 0.0042, 0.0001, 0.0996, 0.5)] == [
-        *("0%", "100%", "0.4%", "below 0.1%", "10%", "50%"),
-    ]
-    assert words.signed(2.0) == "+2" and words.signed(-2.0) == "-2"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert words.depths([4]) == "depth 4" and words.depths([4, 8]) == "depths 4 and 8"

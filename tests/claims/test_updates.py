@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +16,11 @@ from whyrelu.training.classifier import Classifier
 
 # Of synthetic runs.
 STEPS_PER_EPOCH, EPOCHS = 19, 4
-SGD, ADAM = {"optimizer": "sgd"}, {"optimizer": "adam"}
 
 
 def updates(
     rates: Mapping[int, float],
-    change: float | Callable[[Mapping[str, Any]], float],
+    change: float,
     schedule: str = "cosine",
     spread: float = 0.02,
     **changed: Any,
@@ -42,7 +41,7 @@ def updates(
         if len(epoch) == 2 and factors["epochs"] > 1:
             step[1] = (factors["epochs"] - 1) * STEPS_PER_EPOCH + STEPS_PER_EPOCH // 2
         factor = (1 + np.cos(np.pi * step / steps)) / 2 if schedule == "cosine" else np.ones(len(epoch))
-        per_unit = (change(factors) if callable(change) else change) ** np.log2(factors["depth"])
+        per_unit = change ** np.log2(factors["depth"])
         noise = np.exp(spread * rng_of(factors).standard_normal())
         value = 0.01 * rates[factors["depth"]] * factor * per_unit * noise
         return {"update": np.where(np.isnan(found["update"]), np.nan, value[:, None])}
@@ -56,19 +55,10 @@ def test_a_fall_that_is_all_of_the_learning_rate_refutes() -> None:
     found = entry("C14", updates({2: 0.3, 4: 0.03}, 1.0))
     assert found["verdict"] == "refuted"
     assert found["effect"] == pytest.approx(1.0, abs=0.03)
-    assert found["comparison"] == "sigmoid, optimizer=sgd"
     # as it is, it falls by the learning rate
     raw = ledger(updates({2: 0.3, 4: 0.03}, 1.0), CLAIMS["C14"]).contrasts
     raw = raw[raw["quantity"].str.contains("as it is") & raw["comparison"].str.startswith("sigmoid")]
     assert np.exp(raw["effect"].item()) == pytest.approx(0.1, rel=0.03)
-
-
-def test_a_rise_per_unit_that_a_smaller_rate_hides_refutes() -> None:
-    # the adam arm of a study: 0.7 per doubling as it is, and 2.2 per unit of a rate that was tuned ten times smaller
-    found = entry("C14", updates({2: 0.0316, 8: 0.00316}, 2.2))
-    assert found["verdict"] == "refuted"
-    assert found["effect"] == pytest.approx(2.2, rel=0.03)
-    assert "as it is, tuned rates and all, by 0.69" in found["evidence"]
 
 
 def test_a_fall_beyond_the_learning_rate_supports() -> None:
@@ -77,21 +67,6 @@ def test_a_fall_beyond_the_learning_rate_supports() -> None:
     assert found["effect"] == pytest.approx(0.5, rel=0.03)
     assert found["low"] < found["effect"] < found["high"] < 1
     assert found["n"] == 20
-
-
-def test_the_last_epoch_alone_is_told() -> None:
-    rates = {2: 0.3, 4: 0.03}
-    found = entry("C14", updates(rates, 0.5, level="summary"))
-    assert found["effect"] == pytest.approx(0.5, rel=0.03)
-    assert "in the middle of the last epoch" in found["evidence"]
-    assert f"in the middle of {EPOCHS} epochs" in entry("C14", updates(rates, 0.5))["evidence"]
-
-
-def test_a_constant_rate_is_not_taken_for_a_cosine() -> None:
-    tables = updates({2: 0.3, 4: 0.03}, 1.0, schedule="constant", spread=0.0)
-    per_unit = {"2": "0.01", "4": "0.01"}
-    said = " and ".join(f"{value} at depth {depth}" for depth, value in per_unit.items())
-    assert f"({said}; in the middle of" in entry("C14", tables)["evidence"]
 
 
 def test_a_run_that_stopped_early_has_the_rate_of_the_step_it_reached() -> None:
@@ -110,7 +85,6 @@ def test_a_run_that_stopped_early_has_the_rate_of_the_step_it_reached() -> None:
 def test_runs_without_a_step_are_counted() -> None:
     tables = updates({2: 0.3, 4: 0.3}, 0.5, outcome=lambda f: "diverged" if f["seed"] < 3 else "learned")
     found = entry("C14", tables)
-    assert "6 of 20 runs have no such step" in found["evidence"]
     assert found["n"] == 14
 
 
@@ -121,27 +95,6 @@ def test_where_steps_change_nothing_only_a_fall_is_concluded(change: float, verd
     layers.loc[(layers["epoch"] == EPOCHS) & layers["update"].notna(), "update"] = 0.0
     found = entry("C14", tables)
     assert found["verdict"] == verdict
-    assert "25% of these steps change no weight" in found["evidence"]
-
-
-def test_the_optimizer_that_refutes_is_the_one_shown() -> None:
-    tables = updates({2: 0.3, 4: 0.3}, lambda factors: 0.1 if factors["optimizer"] == "sgd" else 1.0, axes=[SGD, ADAM])
-    found = entry("C14", tables)
-    assert found["verdict"] == "refuted"
-    assert found["comparison"] == "sigmoid, optimizer=adam"
-    # and the first to be told
-    assert found["evidence"].startswith("with adam ") and "; with sgd " in found["evidence"]
-    assert found["effect"] == pytest.approx(1.0, abs=0.03)
-    # of the test of equality: that of no difference is not small
-    assert found["p_adjusted"] < 0.001
-    assert (found["n"], found["runs"]) == (20, 40)
-
-
-def test_of_two_falls_the_less_certain_is_shown() -> None:
-    tables = updates({2: 0.3, 4: 0.3}, lambda factors: 0.1 if factors["optimizer"] == "adam" else 0.7, axes=[SGD, ADAM])
-    found = entry("C14", tables)
-    assert found["verdict"] == "supported"
-    assert found["comparison"] == "sigmoid, optimizer=sgd"
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])

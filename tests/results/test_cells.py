@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from synthetic import make_record, make_records
-from whyrelu.results.cells import cells_table, curves_table, learns
+from whyrelu.results.cells import cells_table, curves_table
 from whyrelu.results.tables import CELL_STATISTICS, build_tables
 from whyrelu.statistics.summaries import t_interval
 
@@ -61,11 +61,6 @@ def test_adding_cells_or_an_axis_changes_no_other_cell():
     pd.testing.assert_frame_equal(same, alone)
 
 
-def test_half_of_the_runs_is_enough_to_learn():
-    cells = pd.DataFrame({"n": [10, 10, 3, 1], "failures": [5, 6, 2, 0]})
-    assert learns(cells).tolist() == [True, False, False, True]
-
-
 def test_curves_are_means_per_epoch_over_all_runs():
     records = make_records(["relu"], depths=[2], seeds=3, epochs=4)
     tables = build_tables(records)
@@ -91,9 +86,3 @@ def test_a_run_without_history_counts_with_its_final_value():
     tables = build_tables([record])
     curves = curves_table(tables.runs, tables.history)
     assert curves["val_accuracy"].tolist() == [record["metrics"]["val_accuracy"]] * 3
-
-
-def test_cells_are_named_after_what_varies():
-    tables = build_tables(make_records(["relu"], axes={"norm": ["none", "batch"]}))
-    names = curves_table(tables.runs, tables.history)["cell"].unique()
-    assert "depth=4, norm=batch" in names

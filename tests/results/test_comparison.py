@@ -66,10 +66,6 @@ def test_anything_else_does(pair: tuple[Path, Path], tmp_path: Path) -> None:
     ]
 
 
-def test_a_study_that_was_not_timed_is_the_same_too(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    assert differences(pair[0], results_in(tmp_path, None)) == []
-
-
 def test_a_folder_that_is_missing_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no .*nowhere"):
         differences(pair[0], tmp_path / "nowhere")

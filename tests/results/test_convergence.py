@@ -35,16 +35,6 @@ def test_threshold_has_to_be_reached_twice_in_a_row(accuracy, expected):
     assert first_reached(accuracy, STEPS, 0.5) == expected
 
 
-def test_one_evaluation_reaches_nothing():
-    assert first_reached([0.9], [10], 0.5) == (10, False)
-
-
-@pytest.mark.parametrize(("accuracy", "steps"), [([], []), ([0.1], [1, 2]), ([[0.1]], [1]), (0.1, 1)])
-def test_unusable_curves(accuracy, steps):
-    with pytest.raises(ValueError, match="as many steps as evaluations"):
-        first_reached(accuracy, steps, 0.5)
-
-
 def test_a_run_that_diverged_is_followed_to_the_end():
     # half stop at step 10, and half reach it later: half never do
     rows = pd.DataFrame({"step": [10, 10, 30, 40], "reached": [False, False, True, True]})
@@ -69,10 +59,6 @@ def test_many_runs_at_once_are_as_each_alone():
     ]
 
 
-def test_area_is_the_mean():
-    assert area_under_curve([0.1, 0.5, 0.9]) == pytest.approx(0.5)
-
-
 def test_plateau_counts_steps_at_chance():
     chance = np.log(10)
     assert plateau_length([chance, chance - 0.01, chance - 0.03, chance], STEPS, 10) == 30
@@ -81,16 +67,12 @@ def test_plateau_counts_steps_at_chance():
     assert plateau_length([chance, 0.1], [7, 20], 10) == 7
 
 
-def tables_of(*records):
-    return build_tables(records)
-
-
 def test_tables():
     learned = make_record(seed=0, epochs=3)
     learned["history"]["val_accuracy"] = [0.1, 0.85, 0.9]
     stopped = make_record(seed=1, epochs=3, outcome="diverged")
     stopped["history"]["val_accuracy"] = [0.4]
-    tables = tables_of(learned, stopped)
+    tables = build_tables([learned, stopped])
     found = convergence_table(tables.runs, tables.history, {"digits": [0.8, 0.5]})
     assert {name: str(kind) for name, kind in found.dtypes.items()} == CONVERGENCE_COLUMNS
     assert found["threshold"].tolist() == [0.5, 0.8, 0.5, 0.8]
@@ -107,7 +89,7 @@ def test_run_without_history():
     record = make_record(epochs=3, outcome="diverged")
     record["history"] = {}
     record["metrics"] |= {"steps": 0, "val_accuracy": 0.1}
-    tables = tables_of(record, make_record(seed=1, epochs=3))
+    tables = build_tables([record, make_record(seed=1, epochs=3)])
     found = convergence_table(tables.runs, tables.history, {"digits": [0.5]})
     assert not found["reached"].iloc[0]
     runs = run_convergence_table(tables.runs, tables.history, {"digits": 10})

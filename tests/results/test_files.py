@@ -10,9 +10,7 @@ from whyrelu.results.files import (
     read_part,
     read_table,
     write_batches,
-    write_bytes,
     write_csv,
-    write_json,
     write_table,
 )
 from whyrelu.results.tables import build_tables
@@ -25,12 +23,6 @@ def test_a_table_is_read_back_as_it_was(tmp_path):
         pd.testing.assert_frame_equal(read_table(tmp_path / "new" / name, table.columns), table)
 
 
-def test_the_same_table_gives_the_same_bytes(tmp_path):
-    for name in ("one", "two"):
-        write_table(build_tables(make_records()).runs, tmp_path / name)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-
-
 def parts(table, rows):
     return [table.iloc[i : i + rows] for i in range(0, max(len(table), 1), rows)]
 
@@ -41,14 +33,10 @@ def parts(table, rows):
         (build_tables(make_records()).history, 7),
         (build_tables(make_records(axes={"data.train_size": [None, 100]})).runs, 10),
         (build_tables(make_records()).history.iloc[:0], 7),
-        # more than one row group, and one that is just full
-        (
-            pd.DataFrame({"x": np.arange(2_500_000) % 1000, "y": pd.array(["a", None] * 1_250_000, dtype="str")}),
-            300_000,
-        ),
-        (pd.DataFrame({"x": np.arange(1 << 20)}), 1 << 18),
+        # more than one row group
+        (pd.DataFrame({"x": np.arange(1_200_000) % 1000}), 300_000),
     ],
-    ids=["numbers", "missing", "empty", "groups", "full"],
+    ids=["numbers", "missing", "empty", "groups"],
 )
 def test_batches_give_the_bytes_of_the_whole(tmp_path, table, rows):
     write_table(table, tmp_path / "whole")
@@ -92,52 +80,20 @@ def test_a_part_that_cannot_be_read_is_one_clear_line(tmp_path):
         read_part(path, ["a"])
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:4] + b"x" * len(b)])
-def test_a_damaged_table_is_one_clear_line(tmp_path, damage):
-    path = tmp_path / "runs.parquet"
-    write_table(build_tables(make_records()).runs, path)
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=r"runs\.parquet is damaged .*aggregate\.py") as caught:
-        read_table(path, [])
-    assert "\n" not in str(caught.value)
-
-
-def test_missing_files_say_what_writes_them(tmp_path):
-    with pytest.raises(UserError, match=r"missing: python src/aggregate\.py"):
-        read_table(tmp_path / "cells.parquet", [])
-    with pytest.raises(UserError, match=r"missing: python src/aggregate\.py"):
-        read_json(tmp_path / "metrics.json")
-
-
-def test_a_table_without_a_column_is_refused(tmp_path):
-    write_table(pd.DataFrame({"a": [1]}), tmp_path / "t")
-    with pytest.raises(UserError, match="no column b, c"):
-        read_table(tmp_path / "t", ["a", "b", "c"])
-
-
-def test_damaged_json_is_one_clear_line(tmp_path):
-    (tmp_path / "m.json").write_text('{"a": ')
-    with pytest.raises(UserError, match=r"m\.json is damaged"):
-        read_json(tmp_path / "m.json")
-
-
-def test_json_keeps_order_and_refuses_nan(tmp_path):
-    write_json({"b": 1, "a": [2.5, None]}, tmp_path / "m.json")
-    assert list(read_json(tmp_path / "m.json")) == ["b", "a"]
-    with pytest.raises(ValueError, match="nan"):
-        write_json({"a": float("nan")}, tmp_path / "m.json")
-    assert list(read_json(tmp_path / "m.json")) == ["b", "a"]
-
-
 def test_csv_has_six_digits_and_empty_gaps(tmp_path):
     write_csv(pd.DataFrame({"x": [1 / 3, float("nan")], "y": [1, 2]}), tmp_path / "c.csv")
     assert (tmp_path / "c.csv").read_text() == "x,y\n0.333333,1\n,2\n"
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "file"
-    write_bytes(b"old", path)
-    with pytest.raises(TypeError):
-        write_bytes("text", path)
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b""])
+def test_unreadable_files_are_one_line(tmp_path, damage):
+    table, values = tmp_path / "runs.parquet", tmp_path / "metrics.json"
+    for read, path in ((lambda path: read_table(path, []), table), (read_json, values)):
+        with pytest.raises(UserError, match=r"missing: python src/aggregate\.py"):
+            read(path)
+    write_table(build_tables(make_records()).runs, table)
+    values.write_bytes(b'{"a": 1}')
+    for read, path in ((lambda path: read_table(path, []), table), (read_json, values)):
+        path.write_bytes(damage(path.read_bytes()))
+        with pytest.raises(UserError, match=rf"^.*{path.name} is damaged.*$"):
+            read(path)

@@ -68,13 +68,22 @@ def test_runs_that_were_not_looked_into_have_no_rows():
     assert set(PROFILE_COLUMNS) < set(profiles.columns)
 
 
-def test_a_profile_has_the_geometric_mean_of_magnitudes_and_the_mean_of_fractions():
-    records = make_records(["relu"], depths=[2], seeds=2)
-    profiles = inside(records, setting("q", [1e-6, 1e-2]))[3]
-    assert np.allclose(profiles["q"], 1e-4)
-    assert (profiles["n"] == 2).all()
-    profiles = inside(records, setting("dead", [0.1, 0.4]))[3]
-    assert np.allclose(profiles["dead"], 0.25)
+@pytest.mark.parametrize(
+    ("name", "values", "mean", "n"),
+    [
+        # the geometric mean of magnitudes, and the mean of fractions
+        ("q", [1e-6, 1e-2], 1e-4, 2),
+        ("q", [1e-60, 1e60], 1, 2),
+        ("dead", [0.1, 0.4], 0.25, 2),
+        # one that underflowed, and one that is none
+        ("gradient", [0.0, 1.0], 0, 2),
+        ("gradient", [np.nan, 0.5], 0.5, 1),
+    ],
+)
+def test_means_of_a_profile(name, values, mean, n):
+    profiles = inside(make_records(["relu"], depths=[2], seeds=2), setting(name, values))[3]
+    assert np.allclose(profiles[name], mean)
+    assert (profiles["n"] == n).all()
 
 
 def test_gradients_are_relative_to_the_last_layer_of_the_same_run():
@@ -92,18 +101,6 @@ def test_gradients_are_relative_to_the_last_layer_of_the_same_run():
     assert np.allclose(profiles[profiles["layer"] == 3]["gradient_relative"], 1)
 
 
-def test_a_gradient_that_underflowed_in_one_run_is_zero_in_the_mean():
-    profiles = inside(make_records(["relu"], depths=[2], seeds=2), setting("gradient", [0.0, 1.0]))[3]
-    assert (profiles["gradient"] == 0).all()
-    assert (profiles["n"] == 2).all()
-
-
-def test_runs_without_numbers_are_left_out_and_counted():
-    profiles = inside(make_records(["relu"], depths=[2], seeds=2), setting("gradient", [np.nan, 0.5]))[3]
-    assert (profiles["n"] == 1).all()
-    assert np.allclose(profiles["gradient"], 0.5)
-
-
 def test_predictions_stand_beside_what_was_measured_at_init_only():
     records = make_records(["relu", "tanh"], depths=[4], seeds=2)
     profiles = inside(records)[3]
@@ -112,20 +109,6 @@ def test_predictions_stand_beside_what_was_measured_at_init_only():
     assert profiles.loc[~at_init, "predicted_q"].isna().all()
     tanh = profiles[at_init & (profiles["activation"] == "tanh")]
     assert np.allclose(tanh["predicted_gradient_relative"], 0.9 ** ((4 - tanh["layer"]) / 2))
-
-
-def test_numbers_of_any_size_are_kept_and_those_that_are_none_are_missing():
-    records = make_records(["relu"], depths=[2], seeds=3)
-    _, layers, spectra, profiles = inside(records, setting("q", [1e-60, 1e60, np.inf]))
-    assert layers.groupby("run_id", sort=False)["q"].max().tolist()[:2] == [1e-60, 1e60]
-    assert layers["q"].isna().sum() == len(layers) / 3
-    assert np.allclose(profiles["q"], 1)
-    assert spectra["exact"].all()
-
-
-def test_norms_are_exact_only_if_they_are_in_all_runs():
-    profiles = inside(make_records(["relu"], depths=[2], axes={"norm": ["none", "batch"]}))[3]
-    assert profiles.groupby("norm")["exact"].all().to_dict() == {"none": True, "batch": False}
 
 
 def test_runs_without_a_prediction_are_refused():
