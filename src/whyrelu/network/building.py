@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from whyrelu.config.streams import stream_seed
 from whyrelu.config.targets import bind
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.initialisation import initialise
-from whyrelu.config.streams import stream_seed
 
 
 def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int) -> nn.Module:

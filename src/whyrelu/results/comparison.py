@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from whyrelu.errors import UserError
+from whyrelu.files import read_json
 from whyrelu.results.columns import CONTRAST_COLUMNS
-from whyrelu.results.files import read_json, read_table
+from whyrelu.results.files import read_table
 
 TIMING = "timing.json"
 

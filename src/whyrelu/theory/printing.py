@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from whyrelu.network.activations import activation_factory
+from whyrelu.network.scalar import ScalarFunction, sensitive_width, slope_scale
 from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.mean_field import (
     chi_1,
@@ -20,7 +21,6 @@ from whyrelu.theory.mean_field import (
     matched_weight_variance,
 )
 from whyrelu.theory.prediction import PlannedLayer
-from whyrelu.network.scalar import ScalarFunction, sensitive_width, slope_scale
 
 _COLUMNS = {
     "q": "q",
