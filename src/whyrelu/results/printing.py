@@ -24,8 +24,8 @@ def print_cells(runs: Sequence[Run]) -> None:
     records = [record for run in runs if (record := store.record(run.run_id)) is not None]
     cells = cells_table(build_tables(records).runs)
     table = Table("cell", "n", "failed", "mean test accuracy", "95% interval", box=None, pad_edge=False)
-    for name in table.columns[1:]:
-        name.justify = "right"
+    for column in table.columns[1:]:
+        column.justify = "right"
     names = series_labels(cells) + " depth=" + cells["depth"].astype("str")
     for name, facet, (_, cell) in zip(names, facet_labels(cells, facet_columns(cells)), cells.iterrows(), strict=True):
         interval = f"{cell['low']:.3f} to {cell['high']:.3f}" if cell["n"] > 1 else ""

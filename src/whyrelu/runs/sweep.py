@@ -123,7 +123,7 @@ def job(config: DictConfig) -> str | None:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        values: dict[str, Any] = resolve(OmegaConf.masked_copy(config, [key for key in config if key != "run_id"]))
+        values: dict[str, Any] = resolve(OmegaConf.masked_copy(config, [str(key) for key in config if key != "run_id"]))
         record, _ = execute(values, OmegaConf.select(config, "run_id"), wait=False)
     except Exception as error:
         return one_line(error)
