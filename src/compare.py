@@ -3,7 +3,7 @@
 python src/compare.py digits ../other-checkout
 
 On the same kind of processor all must be the same. On another kind verdicts must be, and so must predictions within a
-millionth; what was trained there is another sample, because learning rates may fall out otherwise.
+thousandth; what was trained there is another sample, because learning rates may fall out otherwise.
 """
 
 from whyrelu.commandline import reports_errors

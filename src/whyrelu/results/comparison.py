@@ -4,7 +4,7 @@ timing.json holds times. What depends on it is marked: entries of claims.json an
 `timed`, and what metrics.json says of those claims. All else is the same byte for byte on the same kind of processor.
 
 On another kind the last digits differ; a learning rate may then be chosen otherwise, and what is trained with it is
-another sample. There the verdicts must be the same, and so must predictions within a millionth.
+another sample. There the verdicts must be the same, and so must predictions within a thousandth.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from whyrelu.results.columns import CONTRAST_COLUMNS, LR_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.files import read_table
 
 TIMING = "timing.json"
-# Of predictions, which are of float64 and have no learning in them.
-_TOLERANCE = 1e-6
+# Of predictions, which have no learning in them, but some iterate to a tolerance: 2e-4 was seen.
+_TOLERANCE = 1e-3
 
 
 class Comparison(NamedTuple):
@@ -76,8 +76,8 @@ def _unlike_elsewhere(first: Path, second: Path, facts: list[dict[str, Any]]) ->
     found += [f"{claim} is {left[claim]} and {right.get(claim)}" for claim in claims]
     tables = [read_table(folder / "theory.parquet", THEORY_COLUMNS) for folder in (first, second)]
     for name in THEORY_COLUMNS:
-        columns = [table[name].to_numpy("float64") for table in tables]
-        if len(columns[0]) != len(columns[1]) or not np.allclose(*columns, rtol=_TOLERANCE, atol=0, equal_nan=True):
+        one, other = (table[name].to_numpy("float64") for table in tables)
+        if len(one) != len(other) or not np.allclose(one, other, rtol=_TOLERANCE, atol=0, equal_nan=True):
             found.append(f"{name} of theory.parquet differs")
     return found
 
