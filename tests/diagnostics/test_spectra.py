@@ -11,7 +11,7 @@ from configured import configured
 from small_nets import batch, network
 from whyrelu.data.arrays import load
 from whyrelu.diagnostics.spectra import hessian_largest_eigenvalue, jacobian_spectrum
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

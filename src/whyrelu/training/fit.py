@@ -21,7 +21,7 @@ from whyrelu.data.batches import ImageDataModule
 from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History
 from whyrelu.training.freed_memory import keep_freed_memory
