@@ -6,33 +6,22 @@ export DVC_NO_ANALYTICS := 1
 # nothing here talks to anyone
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: reproduce study test check lock audit bench bench-scale notebook mlflow clean
+.PHONY: reproduce test soak check lock audit bench notebook mlflow clean
 .DEFAULT_GOAL := reproduce
 
-# what `make study` leaves if it is killed
-RESTORE := if [ -f .params.kept ]; then mv -f .params.kept params.yaml; mv -f .lock.kept dvc.lock; fi
-
 reproduce: $(VENV)/installed
-	@$(RESTORE)
 	dvc repro
 	@echo "The report: reports/$$(sed -n 's/^study: //p' params.yaml)/README.md"
 
-# make study STUDY=mechanisms: the pipeline with studies/mechanisms.yaml for a params.yaml, and a lock of its own. Both
-# files of the headline study are put back at the end, however that comes.
-study: $(VENV)/installed
-	@test -f "studies/$(STUDY).yaml" || { echo "error: there is no studies/$(STUDY).yaml: make study STUDY=name, with one of:" \
-	  $$(cd studies && ls *.yaml | sed 's/.yaml$$//') >&2; exit 1; }
-	@$(RESTORE)
-	@cp params.yaml .params.new && cp dvc.lock .lock.new && mv -f .lock.new .lock.kept && mv -f .params.new .params.kept \
-	  || { rm -f .params.new .lock.new .lock.kept; echo "error: cannot keep params.yaml and dvc.lock; nothing has changed" >&2; exit 1; }; \
-	trap 'cp dvc.lock studies/.lock.new && mv -f studies/.lock.new studies/$(STUDY).lock; $(RESTORE)' EXIT; trap 'exit 130' INT TERM HUP; \
-	cp studies/$(STUDY).yaml params.yaml; \
-	if [ -f studies/$(STUDY).lock ]; then cp studies/$(STUDY).lock dvc.lock; fi; \
-	dvc repro
-	@echo "The report: reports/$$(sed -n 's/^study: //p' studies/$(STUDY).yaml)/README.md"
-
 test: check
-	pytest -n auto --dist worksteal
+	pytest -n auto --dist loadgroup -m "not soak"
+
+# The long tests: kills, real launchers, a live MLflow server, simulations, every documented command; about an hour.
+# SOAK_SECONDS=300 does what starts within that time, in an order drawn from SOAK_SEED.
+SOAK_SECONDS ?= 0
+SOAK_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
+soak: $(VENV)/installed
+	pytest -n 0 -m soak --timeout 1800 --soak-seconds $(SOAK_SECONDS) --soak-seed "$(SOAK_SEED)"
 
 check: $(VENV)/installed
 	ruff check .
@@ -42,6 +31,7 @@ check: $(VENV)/installed
 # uv installs the lock in half a minute; it is used if it is there, and else put into .venv. One that is in .venv already
 # does not count: it would be removed with it. Compiled at once, because where PYTHONDONTWRITEBYTECODE is set, as in many
 # containers, every process would compile torch, Lightning, MLflow or DVC anew, which more than doubles its start.
+# The .pth file lets workers import whyrelu and its plugins, wherever a launcher starts them.
 $(VENV)/installed: requirements.lock
 	@uv=$$(command -v uv); \
 	case "$$uv" in ""|"$(CURDIR)/$(VENV)/"*) \
@@ -51,6 +41,7 @@ $(VENV)/installed: requirements.lock
 	esac
 	@echo "installing requirements.lock into $(VENV)"
 	@uv pip install --quiet --compile-bytecode --require-hashes --python $(VENV)/bin/python -r requirements.lock
+	@echo "$(CURDIR)/src" > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/whyrelu.pth"
 	@touch $@
 
 lock: $(VENV)/installed
@@ -60,20 +51,16 @@ lock: $(VENV)/installed
 audit: $(VENV)/installed
 	uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
-# whyrelu's speed beside the common template way and a bare loop: about twenty minutes, with nothing else running
+# whyrelu's speed beside the common Lightning way and a bare loop: about twenty minutes, with nothing else running
 bench: $(VENV)/installed
 	python benchmarks/run.py
 
 # Answers this machine alone, and a browser only if it asks for this machine by name: a page of the web that makes its
-# own name point here gets nothing. Its home page knows nothing of studies: review.py says where they are.
+# own name point here gets nothing.
 MLFLOW_PORT ?= 5000
 mlflow: $(VENV)/installed
-	@python src/review.py http://127.0.0.1:$(MLFLOW_PORT) & trap "kill $$! 2>/dev/null" EXIT; MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
+	MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
 	  --host 127.0.0.1 --port $(MLFLOW_PORT) --allowed-hosts "127.0.0.1:$(MLFLOW_PORT),localhost:$(MLFLOW_PORT)"
-
-# What a hundred thousand runs cost: simulates them below the folder for temporary files, and writes into docs/scale.md
-bench-scale: $(VENV)/installed
-	python benchmarks/scale.py
 
 # The outputs of the notebook, as they are committed: a few minutes; what is trained is kept in notebooks/relu_vs_sigmoid/
 notebook: $(VENV)/installed
@@ -81,5 +68,5 @@ notebook: $(VENV)/installed
 
 # What can be made again: not the runs, which cost hours
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,12 @@
 """Compare the results of a study in this checkout with those in another, times aside.
 
 python src/compare.py digits ../other-checkout
+
+On the same kind of processor all must be the same. On another kind verdicts must be, and so must predictions within a
+thousandth; what was trained there is another sample, because learning rates may fall out otherwise.
 """
 
 from whyrelu.commandline import reports_errors
-from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -19,14 +21,13 @@ def main() -> None:
     given = parser.parse_args()
 
     from whyrelu.errors import UserError
-    from whyrelu.results.comparison import differences
+    from whyrelu.results.comparison import compare
 
-    found = differences(Path("results") / given.study, given.other / "results" / given.study)
-    if found:
-        raise UserError("; ".join(found))
-    print("the same, times aside")
+    found = compare(Path("results") / given.study, given.other / "results" / given.study)
+    if found.differences:
+        raise UserError("; ".join(found.differences))
+    print(found.verdict)
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

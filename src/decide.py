@@ -7,7 +7,6 @@ published can be decided anew in any checkout.
 """
 
 from whyrelu.commandline import add_studies, named_studies, reports_errors
-from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -22,7 +21,7 @@ def main() -> None:
 
     from collections import Counter
 
-    from whyrelu.decision import decide_anew
+    from whyrelu.claims.decide import decide_anew
     from whyrelu.errors import UserError
 
     results = Path("results")
@@ -39,5 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

@@ -10,7 +10,6 @@ intact is left alone; what is damaged is mended. <prepared_root>/<study>.json sa
 """
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
-from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -20,13 +19,13 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.config.composition import compose
+    from whyrelu.config.grid import compose_grid
     from whyrelu.data.prepare import prepare, write_note
 
-    config = compose(overrides, look_up=False)
-    root = Path(config.prepared_root)
-    facts = prepare(config.data, root)
-    write_note(facts, root / f"{config.study}.json")
+    config = compose_grid(overrides)[0].config
+    root = Path(config["prepared_root"])
+    facts = prepare(config["data"], root)
+    write_note(facts, root / f"{config['study']}.json")
     height, width, channels = facts["shape"]
     md5, official = facts["source"]["md5"], facts["source"]["official_md5"]
     other = "" if md5 == official else f", not the official archive but md5 {md5}"
@@ -37,5 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

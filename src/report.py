@@ -6,7 +6,6 @@ python src/report.py --index    # the index alone, reports/README.md
 """
 
 from whyrelu.commandline import add_studies, named_studies, reports_errors
-from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -31,5 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

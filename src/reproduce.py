@@ -7,12 +7,6 @@ python src/reproduce.py digits 0a1b2c 3d4e5f    # these runs; the beginning of a
 The runs of this checkout are neither used nor changed.
 """
 
-from whyrelu.interruption import end_on_signals
-
-if __name__ == "__main__":
-    # before what takes a second to import
-    end_on_signals()
-
 from whyrelu.commandline import reports_errors
 
 
@@ -29,11 +23,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
     given = parser.parse_args()
 
+    from whyrelu.config.grid import Run
     from whyrelu.errors import UserError
-    from whyrelu.reproduction import reproduce
-    from whyrelu.runs.plan import PlannedRun
+    from whyrelu.reproduce import reproduce
 
-    def say(run: PlannedRun, differences: list[str]) -> None:
+    def say(run: Run, differences: list[str]) -> None:
         print(f"{run.run_id} {run.label}: {'differs' if differences else 'identical'}", flush=True)
 
     with TemporaryDirectory() as folder:

@@ -4,29 +4,20 @@ python src/status.py                                            the study of par
 python src/status.py activation=relu,sigmoid depth=4,8 seed=0   any other grid
 """
 
-import gc
-
-from whyrelu.commandline import overrides_from_arguments, reports_errors
-from whyrelu.interruption import end_on_signals
+from whyrelu.commandline import overrides_from_arguments, overrides_of_params, reports_errors
 
 
 @reports_errors
 def main() -> None:
     """Print a table of activations by depth, the failures, and the command that does what is missing."""
-    overrides = overrides_from_arguments(__doc__)
-    if not overrides:
-        from whyrelu.config.study import study_overrides
+    overrides = overrides_from_arguments(__doc__) or overrides_of_params()
 
-        overrides = study_overrides()
-
-    from whyrelu.runs.plan import plan
+    from whyrelu.runs.plan import identify
     from whyrelu.runs.status import print_status
+    from whyrelu.tuning.rates import compose_tuned_grid
 
-    # a grid is made of many small objects, and has no cycles that a collector could find in them
-    gc.disable()
-    print_status(plan(overrides), overrides)
+    print_status(identify(compose_tuned_grid(overrides)), overrides)
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

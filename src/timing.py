@@ -1,12 +1,11 @@
 """Time the activations and nets of a study on this machine: results/<study>/timing.json.
 
 Nothing else should run meanwhile. Takes the same settings as the sweep, and spends timing.seconds:
-  python src/timing.py experiment=digits activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
+  python src/timing.py experiment=digits
   python src/timing.py study=mine depth=4 activation=relu,gelu,sigmoid timing=quick
 """
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
-from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -16,25 +15,19 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.config.composition import compose_grid
-    from whyrelu.data.prepare import prepare
-    from whyrelu.errors import UserError
-    from whyrelu.results.files import write_json
-
-    configs = [job.config for job in compose_grid(overrides, look_up=False)]
-    if len({config["study"] for config in configs}) > 1:
-        raise UserError("these settings belong to several studies; time one at a time")
-    for config in {str(config["data"]): config for config in configs}.values():
-        prepare(config["data"], Path(config["prepared_root"]))
-
+    from whyrelu.config.grid import compose_grid, one_per_cell
+    from whyrelu.files import write_json
+    from whyrelu.runs.plan import one_study, prepare_data
     from whyrelu.timing.stage import time_study, write_timing
 
-    study, prepared = configs[0]["study"], Path(configs[0]["prepared_root"])
+    configs = [run.config for run in one_per_cell(compose_grid(overrides))]
+    study = one_study(configs)
+    prepare_data(configs)
     timing = time_study(configs, lambda line: print(line, flush=True))
     path = Path("results") / study / "timing.json"
     write_timing(timing, path)
     # unlike timing.json it is not committed: a fresh clone is another machine, and DVC measures there
-    write_json(timing["machine"], prepared / f"{study}-timing.json")
+    write_json(timing["machine"], Path(configs[0]["prepared_root"]) / f"{study}-timing.json")
     for what in timing["left_out"]:
         print(f"left out, as it would take too long: {what}")
     count = sum(len(timing[kind]) for kind in ("op", "step", "subnormal"))
@@ -42,5 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

@@ -1,11 +1,5 @@
 """Train one network, or with -m every combination of the values given: see --help."""
 
-from whyrelu.interruption import end_on_signals
-
-if __name__ == "__main__":
-    # before what takes a second to import
-    end_on_signals()
-
 import sys
 
 import hydra
@@ -21,19 +15,20 @@ register()
 @hydra.main(config_path="../conf", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> object:
     """Do what the composed configuration says; in a sweep this is called in a worker, once per run."""
-    from pathlib import Path
-
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from whyrelu.config.composition import resolve
-    from whyrelu.launch.single import run_alone
-    from whyrelu.launch.sweep import job
-
     if HydraConfig.get().mode is RunMode.MULTIRUN:
-        return job(resolve(config), Path(HydraConfig.get().sweep.dir))
+        from whyrelu.runs.sweep import job
+
+        return job(config)
+    from whyrelu.config.grid import resolve
+    from whyrelu.runs.alone import run_alone
+    from whyrelu.tracking import follow
+    from whyrelu.tuning.rates import with_tuned_rate
+
     # before Hydra adds words of its own to an error
-    reports_errors(lambda: run_alone(resolve(config)))()
+    reports_errors(lambda: run_alone(with_tuned_rate(resolve(config)), follow))()
     return None
 
 

@@ -1,7 +1,8 @@
 """Choose the learning rate of every cell of a study: results/<study>/lr.csv, which lr=tuned looks up.
 
 Takes the settings of the sweep, and trains through train.py; what is done already is not trained again:
-  python src/tune.py -m experiment=digits activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
+  python src/tune.py -m experiment=digits
+  python src/tune.py -m study=mine activation=relu,sigmoid depth=2,4 lr=tuned
 """
 
 import runpy
@@ -9,7 +10,6 @@ import sys
 from pathlib import Path
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
-from whyrelu.interruption import end_on_signals
 
 
 @reports_errors
@@ -20,5 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    end_on_signals()
     main()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from whyrelu.config.composition import compose_grid
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 
 
 def network(*overrides: str, side: int = 8, classes: int = 10) -> nn.Module:

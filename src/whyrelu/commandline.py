@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import shlex
+import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec
@@ -17,6 +18,7 @@ P = ParamSpec("P")
 
 # Read before `reports_errors` sets the same variable for Hydra.
 _WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
+PARAMS = Path("params.yaml")
 
 
 def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
@@ -32,6 +34,7 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
         # a person's own activation may live beside where the command is typed
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             function(*args, **kwargs)
         except KeyboardInterrupt:
@@ -44,27 +47,16 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
             from hydra.errors import HydraException
             from omegaconf.errors import OmegaConfBaseException
 
-            of_hydra = _is_raised_by_hydra(error)
-            known = of_hydra or isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
+            known = isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
             if _WANTS_TRACEBACK or not known:
                 raise
             from whyrelu.config.explanation import explain
 
             # Hydra's error about a missing file is an OSError too
             is_plain = isinstance(error, OSError) and not isinstance(error, HydraException)
-            fail(str(error) if is_plain else str(explain(error, sys.argv[1:] if of_hydra else [])))
+            fail(str(error) if is_plain else str(explain(error, sys.argv[1:])))
 
     return guarded
-
-
-def _is_raised_by_hydra(error: Exception) -> bool:
-    """Whether Hydra itself met something that it has no error of its own for, such as activation=null."""
-    from hydra.errors import HydraException
-
-    if isinstance(error, HydraException | OSError) or error.__traceback__ is None:
-        return False
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).partition(".")[0] == "hydra"
 
 
 def fail(message: str, code: int = 1) -> None:
@@ -107,3 +99,20 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
 
             raise not_a_setting(override)
     return overrides
+
+
+def overrides_of_params(path: Path = PARAMS) -> list[str]:
+    """Return what the stages of dvc.yaml are given: the study of params.yaml, and what a person would type behind it.
+
+    Raises:
+        UserError: the file is missing or does not say both.
+    """
+    import yaml
+
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return [f"experiment={params['study']}", *shlex.split(params["overrides"] or "")]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; run this in the project's folder") from error
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} must say study: and overrides: ({' '.join(str(error).split())})") from error

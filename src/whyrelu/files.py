@@ -60,7 +60,7 @@ def write_json(value: Any, path: Path) -> None:
     write_bytes((json.dumps(value, indent=2, allow_nan=False) + "\n").encode(), path)
 
 
-def read_json(path: Path, writer: str) -> Any:
+def read_json(path: Path, writer: str = "python src/aggregate.py") -> Any:
     """Read what `write_json` wrote.
 
     Args:

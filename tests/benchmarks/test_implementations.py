@@ -8,7 +8,7 @@ from benchmarks import bare, network, ours, template
 from benchmarks.processes import Worker
 from benchmarks.setting import CLASSES, IMAGE_SHAPE, Setting
 from configured import configured
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

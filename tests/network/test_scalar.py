@@ -13,7 +13,7 @@ from formulas import FORMULAS
 from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import activation_factory
-from whyrelu.network.scalar import scalar_function, sensitive_width, slope, slope_scale
+from whyrelu.network.scalar import scalar_function, slope, slope_scale
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

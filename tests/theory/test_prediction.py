@@ -9,7 +9,7 @@ from configured import configured
 from whyrelu.data.arrays import load, write
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 from whyrelu.network.scalar import scalar_function
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells

@@ -14,7 +14,7 @@ from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.prepare import prepare
 from whyrelu.diagnostics.callback import COLUMNS
 from whyrelu.errors import UserError
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 from whyrelu.results.columns import SUMMARY_COLUMNS
 from whyrelu.training.fit import Result, fit, is_at_chance
 

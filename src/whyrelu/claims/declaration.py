@@ -13,8 +13,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from whyrelu.claims.verdict import Findings
+from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.config.targets import bind
-from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 
 CLAIMS_DIRECTORY = CONFIG_DIRECTORY / "claims"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,12 @@ from typing import Any
 import pandas as pd
 import pyarrow.compute as pc
 
-from whyrelu.claims.declaration import Claim
+from whyrelu.claims.declaration import Claim, declared_thresholds, read_claims
 from whyrelu.claims.evidence import LAYERS_USED, Evidence, make_evidence
 from whyrelu.claims.ledger import decide, verdict_metrics
+from whyrelu.config.grid import with_declared_grid
+from whyrelu.files import read_json, write_json
+from whyrelu.results.aggregation import aggregate, finished_records
 from whyrelu.results.columns import (
     ACTIVE_COLUMNS,
     CONVERGENCE_COLUMNS,
@@ -19,11 +24,46 @@ from whyrelu.results.columns import (
     RUN_CONVERGENCE_COLUMNS,
     THEORY_COLUMNS,
 )
-from whyrelu.results.files import read_json, read_part, read_table, write_json, write_table
+from whyrelu.results.files import read_part, read_table, write_table
+from whyrelu.results.given_rates import compares_tuned_with_given, trained_id, with_given_lr
 from whyrelu.results.tables import RUN_COLUMNS
 from whyrelu.results.tuning import tuning_of_study
+from whyrelu.runs.plan import identify, one_study
+from whyrelu.runs.store import RunStore
+from whyrelu.tuning.rates import compose_tuned_grid
 
 _THEORY_WRITER = "python src/theory.py -m with the settings of the sweep"
+
+
+def aggregate_study(overrides: Sequence[str]) -> str:
+    """Make the tables of a study from its finished runs, decide its claims, and return a line about it.
+
+    Args:
+        overrides: of the sweep that trained it.
+
+    Raises:
+        UserError: a run is missing or failed, or a table cannot be read.
+    """
+    claims = read_claims()
+    runs = identify(compose_tuned_grid(overrides))
+    study, store = one_study(run.config for run in runs), RunStore.of(runs[0].config)
+    directory = Path("results") / study
+    given = {run.run_id: run.given_lr for run in runs}
+    ways = list(dict.fromkeys(way for found in given.values() for way in found))
+    records = (store.record(run.run_id) for run in runs)
+    finished = finished_records(records, shlex.join(["python", "src/train.py", "-m", *overrides]))
+    aggregate(
+        with_given_lr(finished, given) if compares_tuned_with_given(ways) else finished,
+        lambda record: store.layers({**record, "run_id": trained_id(record["run_id"])}),
+        with_declared_grid(overrides),
+        directory,
+        lambda name: declared_thresholds(claims, name),
+        {run.config["data"]["name"]: run.config["data"]["note"] for run in runs if run.config["data"]["note"]},
+        {"question": runs[0].config["question"], "given_lr": ways},
+    )
+    verdicts = Counter(entry["verdict"] for entry in decide_study(claims, directory))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    return f"{len(runs)} runs -> {directory}; of {len(claims)} claims {counts}"
 
 
 def decide_study(claims: Sequence[Claim], directory: Path) -> list[dict[str, Any]]:

@@ -97,6 +97,13 @@ def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: 
         return runs
 
 
+def with_declared_grid(overrides: Sequence[str]) -> list[str]:
+    """The overrides of a sweep, and what its experiment declares of the grid and they do not say."""
+    with _hydra():
+        typed = {axis.key for axis in _axes(overrides)}
+        return [*overrides, *(text for text in _declared(overrides) if text.partition("=")[0] not in typed)]
+
+
 def one_per_cell(runs: Iterable[Run]) -> list[Run]:
     """The first of all runs that differ in the seed only."""
     cells: dict[str, Run] = {}
@@ -123,7 +130,23 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     for group in NAMED_GROUPS:
         _rename_after_target(group, values[group])
     validate(values)
+    values["trainer"]["accelerator"] = _device_kind(values["trainer"]["accelerator"])
     return values
+
+
+def _device_kind(accelerator: str) -> str:
+    """What Lightning would find on this machine: cpu, cuda or mps; it is part of a run's identity."""
+    if accelerator in ("cpu", "cuda", "mps"):
+        return accelerator
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    if accelerator == "gpu":
+        raise UserError("trainer.accelerator=gpu, and there is no GPU here: trainer=cpu trains without one")
+    return "cpu"
 
 
 def _rename_after_target(group: str, named: dict[str, Any]) -> None:

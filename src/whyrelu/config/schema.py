@@ -48,8 +48,8 @@ def _name(value: str) -> str:
 
 
 def _one_of(key: str, *options: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in options:
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in options:
             raise UnknownNameError(f"value of {key}", value, options)
         return value
 
@@ -212,6 +212,8 @@ class Config(_Strict):
     mlflow: MLflow = field(default_factory=MLflow)
     tuning: Tuning = field(default_factory=Tuning)
     timing: Timing = field(default_factory=Timing)
+    # "changed": train again what other code, or other versions of torch and Lightning, trained.
+    rerun: Annotated[str | None, _one_of("rerun", "changed")] = None
     # Further grids of a study: overrides that replace those of the grid that is typed.
     arms: list[str] = field(default_factory=list)
 

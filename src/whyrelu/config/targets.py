@@ -150,4 +150,5 @@ def _imported_beside(file: Path, folder: Path) -> list[Path]:
         finder.run_script(str(file))
     except SyntaxError:
         return []  # importing it will tell what is wrong
-    return [Path(module.__file__) for module in finder.modules.values() if module.__file__]
+    paths = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return [Path(path) for path in paths if path]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pkgutil
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -18,9 +17,9 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from whyrelu.config.schema import Data
-from whyrelu.config.targets import check_callable, check_path
+from whyrelu.config.targets import locate
 from whyrelu.data import arrays
-from whyrelu.errors import DataError, UnknownNameError, notice, one_line
+from whyrelu.errors import DataError, notice, one_line
 
 if TYPE_CHECKING:
     from whyrelu.data.raw_data import RawData
@@ -171,21 +170,7 @@ def _alternative(directory: Path, settings: Data) -> str:
 
 
 def _reader(target: str) -> Callable[..., Any]:
-    check_path("data", target)
-    try:
-        reader = pkgutil.resolve_name(target)
-    except (ImportError, AttributeError, ValueError) as error:
-        package, _, name = target.rpartition(".")
-        if package == "torchvision.datasets":
-            from torchvision import datasets
-
-            classes = [known for known in datasets.__all__ if isinstance(getattr(datasets, known), type)]
-            raise UnknownNameError("class of torchvision.datasets", name, classes) from error
-        raise DataError(f"data._target_={target}: {error}") from error
-    if not callable(reader):
-        raise DataError(f"data._target_={target}: must name a class of torchvision.datasets or a function")
-    check_callable("data", target, reader)
-    return reader  # type: ignore[no-any-return]
+    return locate("data", target)
 
 
 def _read(reader: Callable[..., Any], settings: Data) -> RawData:
@@ -216,10 +201,7 @@ def _resized(raw: RawData, settings: Data) -> RawData:
     if size < 1:
         raise DataError(f"data.image_size={size}: must be at least 1 pixel")
     from whyrelu.data.images import resize
-    from whyrelu.memory import refuse_too_large_a_set
 
-    tests = 0 if raw.test_images is None else len(raw.test_images)
-    refuse_too_large_a_set(len(raw.train_images) + tests, size, raw.train_images.shape[-1])
     test_images = None if raw.test_images is None else resize(raw.test_images, size)
     return replace(raw, train_images=resize(raw.train_images, size), test_images=test_images)
 

@@ -42,7 +42,6 @@ def image_folder(data: Data) -> RawData:
         DataError: the directory is missing, holds no classes, or an image cannot be read.
     """
     from whyrelu.data.images import read_image, stack
-    from whyrelu.memory import refuse_too_large_a_set
 
     _refuse(data, "url", "md5", "options")
     if data.root is None:
@@ -64,8 +63,6 @@ def image_folder(data: Data) -> RawData:
             raise DataError(f"{root / name} holds no images ({', '.join(EXTENSIONS)}); remove the folder or fill it")
         paths += found
         labels += [label] * len(found)
-    if data.image_size is not None:
-        refuse_too_large_a_set(len(paths), data.image_size, 3)
     pool = ThreadPoolExecutor()
     try:
         arrays = list(pool.map(lambda path: read_image(path, data.image_size), paths))

@@ -1,4 +1,4 @@
-"""Variances of the initial weights and biases of a layer, one function per scheme.
+"""Networks with their initial weights, and the variances of these, one function per scheme.
 
 All schemes draw from the uniform distribution and differ in nothing but the variance, so that runs which differ in
 the scheme start from the same draws, scaled.
@@ -7,13 +7,16 @@ the scheme start from the same draws, scaled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from whyrelu.config.streams import stream_seed
+from whyrelu.config.targets import bind
 from whyrelu.errors import UserError
+from whyrelu.network.activations import activation_factory
 from whyrelu.network.quadrature import gaussian_expectation
 from whyrelu.network.scalar import scalar_function
 
@@ -62,6 +65,29 @@ def critical_weight_variance(activation: nn.Module) -> float:
             "for this one: use init=he, xavier or pytorch"
         )
     return 1 / second_moment
+
+
+def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """Build the network of a configuration and draw its initial weights from the run's "init" stream.
+
+    Raises:
+        UserError: the activation, the norm or the initialisation cannot be used.
+    """
+    seed = stream_seed(config["study"], config["depth"], config["seed"], "init")
+    # for parameters that an activation of a person's own draws by itself
+    torch.manual_seed(seed)
+    make_activation = activation_factory(config["activation"])
+    network: nn.Module = bind("model", config["model"])(
+        image_shape=image_shape,
+        classes=classes,
+        depth=config["depth"],
+        width=config["width"],
+        activation=make_activation,
+        norm=bind("norm", config["norm"]),
+    )
+    scheme = bind("init", config["init"])
+    initialise(network, make_activation(), scheme, torch.Generator().manual_seed(seed))
+    return network
 
 
 def initialise(network: nn.Module, activation: nn.Module, scheme: Scheme, generator: torch.Generator) -> None:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import bisect
 from torch import Tensor, nn
 
 from whyrelu.errors import UserError
@@ -116,36 +115,6 @@ def slope_scale(activation: Function) -> SlopeScale:
         step = (high - low) / (_SLOPE_POINTS - 1)
         low, high = float(x[best]) - step, float(x[best]) + step
     return SlopeScale(maximum, SATURATED * maximum)
-
-
-def sensitive_width(activation: Function, fraction: float = SATURATED, reach: float = 1e4) -> float:
-    """Return the total length of {x: abs(phi'(x)) > fraction * maximum}; inf if it goes on at abs(x) = `reach`.
-
-    Its borders are found by bisection between the points of a grid that is fine near zero.
-
-    Args:
-        activation: a module or a function, elementwise.
-        fraction: of the largest abs(phi').
-        reach: how far to look.
-
-    Raises:
-        UserError: it is not elementwise.
-    """
-    function = _on_numbers(activation)
-    limit = slope_scale(function).maximum * fraction
-
-    def excess(x: float) -> float:
-        return float(slope(function, torch.tensor([x], dtype=torch.float64)).abs()) - limit
-
-    near, far = np.linspace(0, 40, 4001), np.geomspace(40, reach, 400)[1:]
-    positive = np.concatenate([near, far])
-    # off zero, where many functions have their kink
-    grid = np.concatenate([-positive[::-1], positive]) + 1e-7
-    above = (slope(function, torch.from_numpy(grid)).abs() > limit).numpy()
-    if above[0] or above[-1]:
-        return float("inf")
-    borders = [bisect(excess, grid[i], grid[i + 1], xtol=1e-10) for i in np.flatnonzero(above[1:] != above[:-1])]
-    return float(np.sum(borders[1::2]) - np.sum(borders[0::2]))
 
 
 def _on_numbers(activation: Function) -> Function:

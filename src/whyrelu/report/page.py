@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from whyrelu.files import write_bytes
 from whyrelu.report.accuracy_figure import accuracy_figures
 from whyrelu.report.answer import best_sentence, facet_answers, settings_sentences
 from whyrelu.report.commands import commands
@@ -30,7 +31,6 @@ from whyrelu.report.templating import markdown_environment
 from whyrelu.report.text import listing, plural
 from whyrelu.report.time.section import time_section
 from whyrelu.report.why.section import Section, why_section
-from whyrelu.results.files import write_bytes
 from whyrelu.results.labels import value_text
 
 # What a study is to answer if it does not say so, in the words of conf/experiment/digits.yaml.

@@ -12,6 +12,7 @@ import pandas as pd
 
 from whyrelu.claims.verdict import VERDICTS
 from whyrelu.errors import UserError
+from whyrelu.files import read_json
 from whyrelu.report.study import MOST_FACETS, Facet, Study
 from whyrelu.results.cells import curves_table, is_failure
 from whyrelu.results.columns import (
@@ -24,11 +25,10 @@ from whyrelu.results.columns import (
     SPECTRA_COLUMNS,
     THEORY_COLUMNS,
 )
-from whyrelu.results.files import read_json, read_part, read_table
+from whyrelu.results.files import read_part, read_table
 from whyrelu.results.given_rates import as_tuned
 from whyrelu.results.labels import facet_columns, facet_name, labelled
 from whyrelu.results.reference import reference_label
-from whyrelu.results.seal import check_rows
 from whyrelu.results.tables import CELL_STATISTICS, FACTORS, HISTORY_COLUMNS, RUN_COLUMNS
 from whyrelu.results.tuning import tuning_of_study
 
@@ -161,7 +161,6 @@ def _read_tuning(directory: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _read_rates(path: Path) -> pd.DataFrame:
     columns = {"cell": "str"} | LR_COLUMNS
     try:
-        check_rows(path.read_text(encoding="utf-8"))
         table = pd.read_csv(path, dtype={"cell": "str", "flag": "str"}, encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {_TUNING_WRITER} writes it") from None

@@ -13,7 +13,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from whyrelu.results.files import write_bytes
+from whyrelu.files import write_bytes
 
 # Inches; an SVG is shown at 96 pixels per inch, so this is 800 pixels and text of 9 points is 12 pixels high.
 WIDTH = 800 / 96

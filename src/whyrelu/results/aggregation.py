@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pandas as pd
 
 from whyrelu.config.schema import NAMED_GROUPS, check_text
 from whyrelu.errors import UserError
+from whyrelu.files import write_json
 from whyrelu.results.cells import cells_table, curves_table, learns
 from whyrelu.results.columns import THEORY_COLUMNS
 from whyrelu.results.convergence import convergence_table, run_convergence_table
-from whyrelu.results.files import read_table, write_batches, write_csv, write_json, write_table
+from whyrelu.results.files import read_table, write_batches, write_csv, write_table
 from whyrelu.results.inside import InsideBuilder, LoadLayers, ProfilesBuilder
 from whyrelu.results.labels import contrast_pair, facet_columns, facet_labels, series_labels
 from whyrelu.results.tables import TableBuilder, Tables
@@ -130,13 +131,13 @@ class _Facts:
     """The distinct values of what records say of data, code and machine, in the order in which they are first seen."""
 
     def __init__(self) -> None:
-        self._data: dict[bytes, dict[str, Any]] = {}
+        self._data: dict[str, dict[str, Any]] = {}
         self._machine: dict[str, dict[Any, None]] = {name: {} for name in MACHINE_FACTS}
         self._libraries: dict[tuple[tuple[str, str], ...], None] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         data = {**record["data"], "classes": len(record["data"]["classes"])}
-        self._data.setdefault(orjson.dumps(data), data)
+        self._data.setdefault(json.dumps(data, sort_keys=True), data)
         for name, values in self._machine.items():
             values.setdefault(record["provenance"].get(name))
         self._libraries.setdefault(tuple(record["provenance"]["libraries"].items()))
@@ -175,18 +176,15 @@ def _provenance(
 
 def _says_where(override: str) -> bool:
     """Whether an override only chooses where runs are done, which is no part of their results."""
-    return re.match(r"[+~]*(hydra[/.]|resources[.=])", override) is not None
+    return re.match(r"[+~]*hydra[/.]", override) is not None
 
 
-def finished_records(
-    records: Iterable[dict[str, Any] | None], command: str, damaged: Callable[[], Sequence[Path]] = list
-) -> Iterator[dict[str, Any]]:
+def finished_records(records: Iterable[dict[str, Any] | None], command: str) -> Iterator[dict[str, Any]]:
     """Pass on the records of a plan if every one of its runs is finished.
 
     Args:
         records: one per planned run, None for one that is missing.
         command: what would train the missing ones.
-        damaged: the records of those that are missing because they are damaged; asked for if any are missing.
 
     Raises:
         UserError: after the last record, if any are missing or failed; at one with texts that no settings can have.
@@ -202,9 +200,7 @@ def finished_records(
             _check_texts(record)
             yield record
     if missing or failed:
-        names = damaged() if missing else []
-        lost = f", {len(names)} of them damaged ({names[0]})" if names else ""
-        counts = [f"{missing} missing{lost}"] * bool(missing) + [f"{failed} failed"] * bool(failed)
+        counts = [f"{missing} missing"] * bool(missing) + [f"{failed} failed"] * bool(failed)
         raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")
 
 

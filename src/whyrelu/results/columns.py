@@ -186,8 +186,6 @@ TUNING_COLUMNS = {
     "group": "str",
     # at the last epoch; it decides between rates whose validation accuracies do not
     "val_loss": "float64",
-    # all factors of the run as JSON, also those with one value in all runs: cells that are added may have another
-    "settings": "str",
 }
 
 # lr.csv: the id of the cell, its factors but lr, and these.

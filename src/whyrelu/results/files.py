@@ -1,33 +1,30 @@
-"""Files of results/<study>/: the same content always gives the same bytes, and a file is either whole or not there."""
+"""Tables of results/<study>/: the same content always gives the same bytes, and a file is either whole or not there."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from whyrelu.errors import UserError
-from whyrelu.results.seal import check, check_content, seal, sealed
+from whyrelu.errors import UserError, one_line
+from whyrelu.files import replacing, write_bytes
 
 # Rows of a row group: what `pandas.DataFrame.to_parquet` takes.
 _GROUP_ROWS = 1 << 20
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as parquet with a checksum; missing numbers are nulls."""
+    """Write a table as parquet; missing numbers are nulls."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, engine="pyarrow", index=False)
-    write_bytes(sealed(buffer.getvalue()), path)
+    write_bytes(buffer.getvalue(), path)
 
 
 def write_batches(batches: Iterable[pd.DataFrame], path: Path) -> None:
@@ -37,7 +34,7 @@ def write_batches(batches: Iterable[pd.DataFrame], path: Path) -> None:
         batches: rows, in their order, all with the same columns; at least one.
         path: of the file, which is there when all batches were written, or not at all.
     """
-    with _partial(path) as partial:
+    with replacing(path) as partial:
         writer: pq.ParquetWriter | None = None
         # a group is compressed while the next is made
         with open(partial, "wb") as file, ThreadPoolExecutor(1) as pool:
@@ -51,7 +48,6 @@ def write_batches(batches: Iterable[pd.DataFrame], path: Path) -> None:
             assert writer is not None and writing is not None
             writing.result()
             writer.close()
-        seal(partial)
 
 
 def _row_groups(batches: Iterable[pd.DataFrame]) -> Iterator[pa.Table]:
@@ -83,9 +79,7 @@ def read_table(path: Path, columns: Iterable[str], writer: str = "python src/agg
         UserError: the file is missing, damaged or lacks a column.
     """
     with _explained(path, writer):
-        content = path.read_bytes()
-        check_content(content)
-        table = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+        table = pd.read_parquet(io.BytesIO(path.read_bytes()), engine="pyarrow")
         _check_columns(path, columns, table.columns, writer)
         return table
 
@@ -105,7 +99,6 @@ def read_part(
         UserError: the file is missing, damaged or lacks a column.
     """
     with _explained(path, writer):
-        check(path)
         _check_columns(path, columns, pq.read_schema(path).names, writer)
         # the folder of a study may be called like the partition of a table
         table = pq.read_table(path, columns=list(columns), filters=rows, partitioning=None)
@@ -121,7 +114,7 @@ def _explained(path: Path, writer: str) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {writer} writes it") from None
     except Exception as error:  # whatever a damaged file makes its readers raise
-        raise UserError(f"{path} is damaged ({_one_line(error)}): {writer} writes it again") from None
+        raise UserError(f"{path} is damaged ({one_line(error)}): {writer} writes it again") from None
 
 
 def _check_columns(path: Path, wanted: Iterable[str], found: Iterable[str], writer: str) -> None:
@@ -132,65 +125,4 @@ def _check_columns(path: Path, wanted: Iterable[str], found: Iterable[str], writ
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, numbers with six significant digits."""
-    write_bytes(csv_text(table).encode(), path)
-
-
-def csv_text(table: pd.DataFrame) -> str:
-    """Return a table as CSV, numbers with six significant digits."""
-    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-
-
-def write_json(value: Any, path: Path) -> None:
-    """Write plain values as JSON in the order they have.
-
-    Raises:
-        ValueError: a number that is not finite.
-    """
-    write_bytes((json.dumps(value, indent=2, allow_nan=False) + "\n").encode(), path)
-
-
-def read_json(path: Path, writer: str = "python src/aggregate.py") -> Any:
-    """Read what `write_json` wrote.
-
-    Args:
-        path: the file.
-        writer: the command that writes it, for messages.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: {writer} writes it") from None
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({_one_line(error)}): {writer} writes it again") from None
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file through a temporary one beside it, so that nobody ever sees half of it."""
-    with _partial(path) as partial:
-        partial.write_bytes(content)
-
-
-@contextmanager
-def _partial(path: Path) -> Iterator[Path]:
-    """A path beside another, whose file takes the place of that one if all goes well.
-
-    Raises:
-        UserError: the disk is full or read-only.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or _one_line(error)}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    write_bytes(table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode(), path)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whyrelu.ahead import ahead
 from whyrelu.errors import UserError
 from whyrelu.results.columns import ARITHMETIC, GEOMETRIC, LAYER_COLUMNS, PROFILE_COLUMNS, SPECTRA_COLUMNS
 from whyrelu.results.tables import factor_columns
@@ -67,7 +66,7 @@ class InsideBuilder:
         rows, previous, is_empty = 0, -1, True
         said_of = [self._said.get(run_id) for run_id in runs["run_id"]]
         wanted = ({"run_id": i, "diagnostics": said} for i, said in zip(runs["run_id"], said_of, strict=True) if said)
-        found = ahead(load, wanted)
+        found = map(load, wanted)
         for run_id, said, cell in zip(runs["run_id"], said_of, cell_numbers(runs), strict=True):
             if cell != previous and rows >= _BATCH_ROWS:
                 yield _batch(blocks)

@@ -1,75 +1,69 @@
-"""Which runs a grid consists of."""
+"""Which runs a grid consists of: every point of it with its identity, each once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from whyrelu.config.composition import CONFIG_DIRECTORY, compose_grid
-from whyrelu.config.settings import Job, Settings
+from whyrelu.config.grid import CONFIG_DIRECTORY, Run
 from whyrelu.data.arrays import read_facts
-from whyrelu.errors import DataError
-from whyrelu.runs.identity import Identifier
+from whyrelu.data.prepare import prepare
+from whyrelu.errors import DataError, UserError
+from whyrelu.runs.identity import run_id
+from whyrelu.runs.store import RunStore
 
 
-class PlannedRun(NamedTuple):
-    """One run of a grid: its identity, its point of the grid, and so how it is started and called.
-
-    `given_lr` has what lr was given as: "tuned", a number as text, or both if the tuned rate happens to be that number.
-    """
-
-    run_id: str
-    job: Job
-    given_lr: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> Settings:
-        """Its settings, of which some can be asked for at little cost."""
-        return self.job.settings
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Its resolved configuration, made anew each time."""
-        return self.job.config
-
-    @property
-    def overrides(self) -> list[str]:
-        """How it is started."""
-        return self.job.overrides
-
-    @property
-    def label(self) -> str:
-        """What it is called."""
-        return self.job.label
-
-
-def plan(overrides: Sequence[str]) -> list[PlannedRun]:
-    """Return the runs of a grid in its order, each once.
-
-    Args:
-        overrides: as typed behind `python src/train.py -m`.
+def identify(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs of a grid in its order, each once and with its identity.
 
     Raises:
-        UserError: the grid cannot be composed, or its data is not prepared.
+        DataError: their data is not prepared.
     """
-    return identify(compose_grid(overrides))
-
-
-def identify(jobs: Sequence[Job]) -> list[PlannedRun]:
-    """Return the runs of a composed grid in its order, each once."""
     fingerprints: dict[tuple[str, str], str] = {}
-    runs: dict[str, PlannedRun] = {}
-    identifier = Identifier()
-    for job in jobs:
-        data = (job.settings.value("prepared_root"), job.settings.value("data.name"))
+    found: dict[str, Run] = {}
+    for run in runs:
+        data = run.config["prepared_root"], run.config["data"]["name"]
         if data not in fingerprints:
-            fingerprints[data] = data_fingerprint(job.config)
-        identity = identifier(job.settings, fingerprints[data])
-        run = runs.setdefault(identity, PlannedRun(identity, job, (job.given_lr,)))
-        if job.given_lr not in run.given_lr:
-            runs[identity] = run._replace(given_lr=(*run.given_lr, job.given_lr))
-    return list(runs.values())
+            fingerprints[data] = data_fingerprint(run.config)
+        identity = run_id(run.config, fingerprints[data])
+        known = found.setdefault(identity, replace(run, run_id=identity))
+        ways = tuple(dict.fromkeys((*known.given_lr, *run.given_lr)))
+        if ways != known.given_lr:
+            found[identity] = replace(known, given_lr=ways)
+    return list(found.values())
+
+
+def prepare_data(configs: Iterable[Mapping[str, Any]]) -> None:
+    """Prepare the data sets of a grid, each once.
+
+    Raises:
+        UserError: two of the grid make different data sets under one name, which would replace each other.
+    """
+    fingerprints: dict[tuple[str, str], str] = {}
+    for config in {str((config["prepared_root"], config["data"])): config for config in configs}.values():
+        place = config["prepared_root"], config["data"]["name"]
+        fingerprint = prepare(config["data"], Path(config["prepared_root"]))["fingerprint"]
+        if fingerprints.setdefault(place, fingerprint) != fingerprint:
+            raise UserError(
+                f"the grid makes different data sets under the name {place[1]!r}: give each a sweep and a data.name of "
+                "its own"
+            )
+
+
+def one_study(configs: Iterable[Mapping[str, Any]]) -> str:
+    """Return the study of a grid.
+
+    Raises:
+        UserError: there are several, or some of its seeds are those that tuning uses.
+    """
+    stores = {RunStore.of(config).root: str(config["study"]) for config in configs}
+    if len(stores) > 1:
+        raise UserError(
+            f"these runs belong to several folders ({', '.join(map(str, stores))}): give one study at a time"
+        )
+    return next(iter(stores.values()))
 
 
 def data_fingerprint(config: Mapping[str, Any]) -> str:

@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from whyrelu.runs.code_version import code_version
+from whyrelu.runs.identity import TRAINING_VERSION
 
-_LIBRARIES = ("torch", "lightning", "numpy", "hydra-core", "torchvision", "scikit-learn")
+PACKAGE = Path(__file__).resolve().parents[1]
+# The packages that a training run executes.
+_OF_TRAINING = ("data", "diagnostics", "network", "training")
+# What a newer version of may change the numbers.
+_NUMERIC = ("torch", "lightning")
+_LIBRARIES = (*_NUMERIC, "numpy", "hydra-core", "torchvision", "scikit-learn")
 
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Return git commit and dirty flag (None outside a checkout), code version, library versions, and the CPU."""
+    """Return git commit and dirty flag (None outside a checkout), code and library versions, and the CPU."""
     commit = _git("rev-parse", "HEAD")
     return {
         "git_commit": commit,
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None,
-        "code_version": code_version(),
+        "code_version": TRAINING_VERSION,
+        "code_digest": code_digest(),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "python": platform.python_version(),
         "cpu": _cpu_model(),
     }
 
 
+@cache
+def code_digest() -> str:
+    """Return 12 hex digits over the files that training executes; a comment changes it, too."""
+    digest = hashlib.sha256()
+    for path in sorted(path for package in _OF_TRAINING for path in (PACKAGE / package).glob("*.py")):
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def is_of_other_code(record: Mapping[str, Any]) -> bool:
+    """Whether a run was trained by other code, or other versions of torch and Lightning, than are here."""
+    made = record["provenance"]
+    return made.get("code_digest") != code_digest() or any(
+        made["libraries"].get(name) != version(name) for name in _NUMERIC
+    )
+
+
+def other_code_notice(records: Iterable[Mapping[str, Any]]) -> str | None:
+    """One line if some runs were made by other code or libraries than are here."""
+    found = [record for record in records if is_of_other_code(record)]
+    if not found:
+        return None
+    versions = sorted({f"torch {record['provenance']['libraries'].get('torch')}" for record in found})
+    return (
+        f"{len(found)} runs were trained by other code or libraries ({', '.join(versions)}) than are here; "
+        "rerun=changed trains them again"
+    )
+
+
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=30
-        )
+        done = subprocess.run(["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -15,12 +15,12 @@ from whyrelu.data.arrays import Arrays, load
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.initialisation import Variances
+from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.inputs import input_statistics
 from whyrelu.theory.mean_field import roundoff_depth
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.plan import Plan, read_plan
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, Prediction, predict
-from whyrelu.network.scalar import scalar_function
 
 # In what convolutions are computed.
 _ARITHMETIC = {

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from whyrelu.theory.mean_field import hermite_energies, second_moment, slope_second_moment
 from whyrelu.network.scalar import ScalarFunction
+from whyrelu.theory.mean_field import hermite_energies, second_moment, slope_second_moment
 
 Array = NDArray[np.float64]
 Moment = Callable[[Array], Array]

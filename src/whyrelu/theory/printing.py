@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from whyrelu.network.activations import activation_factory
+from whyrelu.network.scalar import ScalarFunction, slope_scale
+from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.mean_field import (
     chi_1,
@@ -20,7 +22,6 @@ from whyrelu.theory.mean_field import (
     matched_weight_variance,
 )
 from whyrelu.theory.prediction import PlannedLayer
-from whyrelu.network.scalar import ScalarFunction, sensitive_width, slope_scale
 
 _COLUMNS = {
     "q": "q",
@@ -51,9 +52,9 @@ def print_prediction(config: Mapping[str, Any]) -> None:
     if planned is not None:
         (*_, last), batch_norm = planned
         facts |= {"chi_1 with batch norm": _number(chi_batch_norm(phi))} if batch_norm else _facts(phi, last)
-    activation = activation_factory(config["activation"])()
-    facts["largest slope"] = _number(slope_scale(activation).maximum)
-    facts["width where abs(phi') > 5% of it"] = _number(sensitive_width(activation))
+    scale = slope_scale(activation_factory(config["activation"])())
+    facts["largest slope"] = _number(scale.maximum)
+    facts["width where abs(phi') > 5% of it"] = _number(active_set(phi.slope, scale.threshold).width)
     for name, text in facts.items():
         console.print(f"  {name}: {text}")
     table = Table("layer", *_COLUMNS.values(), box=None, pad_edge=False)

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from whyrelu.config.grid import Run
 from whyrelu.network.activations import activation_factory
+from whyrelu.network.scalar import slope_scale
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
-from whyrelu.results.given_rates import GIVEN_LR
+from whyrelu.results.files import write_table
+from whyrelu.results.given_rates import GIVEN_LR, compares_tuned_with_given
 from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
 from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
-from whyrelu.network.scalar import slope_scale
 
 # Where activations are drawn.
 _DRAWN = np.round(np.arange(-6, 6.01, 0.05), 2)
+
+
+def write_predictions(cells: Sequence[Run]) -> str:
+    """Write theory.parquet and functions.parquet of a study, and return a line about it.
+
+    Args:
+        cells: a run of each cell, with prepared data.
+    """
+    configs = [run.config for run in cells]
+    directory = Path("results") / configs[0]["study"]
+    theory = Theory()
+    given = [way for run in cells for way in run.given_lr]
+    predicted = predicted_cells(configs, theory, given if compares_tuned_with_given(given) else None)
+    write_table(predicted, directory / "theory.parquet")
+    write_table(drawn_functions(configs, theory), directory / "functions.parquet")
+    return f"{int((predicted['layer'] == 1).sum())} cells -> {directory / 'theory.parquet'}"
 
 
 def predicted_cells(

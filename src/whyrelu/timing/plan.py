@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from whyrelu.config.composition import CONFIG_DIRECTORY
+from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.results.labels import PAIR, facet_columns, facet_labels, series_labels
 from whyrelu.results.reference import reference_label
 from whyrelu.results.tables import planned_cells

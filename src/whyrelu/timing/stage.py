@@ -5,7 +5,7 @@ timing.json holds facts of one machine at one time, and is kept apart from every
     {"study": its name,
      "facet": what is the same in all nets, if the study has several such settings,
      "settings": batch_size, shape, precision, optimizer, init, norm and what was asked for (the group `timing`),
-     "machine": `whyrelu.timing.machine.facts`, and "keeps_freed_memory": whether `whyrelu.allocation` could see to it,
+     "machine": `whyrelu.timing.machine.facts`, and "keeps_freed_memory": whether the C library could be told to,
      "load": what else the machine did before and meanwhile,
      "flushed_share": of subnormal numbers that `torch.set_flush_denormal` flushes here, with one thread and with all,
      "seconds": that it all took,
@@ -34,12 +34,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from whyrelu.allocation import keep_freed_memory
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.batches import Images
 from whyrelu.data.normalisation import channel_statistics
+from whyrelu.files import write_bytes
 from whyrelu.network.activations import activation_factory
-from whyrelu.results.files import write_bytes
 from whyrelu.statistics.summaries import seed_of
 from whyrelu.timing.blocks import Budget
 from whyrelu.timing.device import activation_type, device_of, parameter_type
@@ -56,6 +55,7 @@ from whyrelu.timing.operations import Operations, time_operations
 from whyrelu.timing.plan import Config, Plan, plan_timing
 from whyrelu.timing.steps import Batches, Steps, time_steps
 from whyrelu.timing.subnormal import can_flush, flushed_share, time_subnormal
+from whyrelu.training.freed_memory import keep_freed_memory
 
 # How the seconds are shared out.
 _WEIGHTS = {"operations": 0.28, "depths": 0.23, "widths": 0.32, "subnormal": 0.17}

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from whyrelu.config.targets import bind
-from whyrelu.network.building import build_network
+from whyrelu.network.initialisation import build_network
 from whyrelu.timing.blocks import Stopwatch, in_blocks
 from whyrelu.timing.device import casting, device_of, parameter_type
 from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of, warm_up

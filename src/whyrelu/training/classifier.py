@@ -46,7 +46,6 @@ class Classifier(pl.LightningModule):
         optimizer: maps parameters to a torch optimizer.
         schedule: "constant", or "cosine" from the optimizer's learning rate to zero over all steps.
         stream: maps the name of a random stream and an epoch to its seed.
-        on_start: called with the number of epochs already done when training starts.
         on_epoch: called with the history after every epoch.
     """
 
@@ -56,7 +55,6 @@ class Classifier(pl.LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: str,
         stream: Stream,
-        on_start: Callable[[int], None] | None = None,
         on_epoch: Callable[[History], None] | None = None,
     ) -> None:
         super().__init__()
@@ -69,7 +67,6 @@ class Classifier(pl.LightningModule):
         self._optimizer = optimizer
         self._schedule = schedule
         self._stream = stream
-        self._on_start = on_start
         self._on_epoch = on_epoch
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -82,11 +79,6 @@ class Classifier(pl.LightningModule):
             optimizer, lambda step: (1 + math.cos(math.pi * min(step, steps) / steps)) / 2
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def on_train_start(self) -> None:
-        """Tell where training starts, which is known once a checkpoint is loaded."""
-        if self._on_start is not None:
-            self._on_start(len(self.history["epoch"]))
 
     def on_train_epoch_start(self) -> None:
         """Start the sums of the epoch, the clock of its steps, and the noise of activations that are random."""

@@ -14,17 +14,17 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from whyrelu.allocation import keep_freed_memory
+from whyrelu.config.streams import stream_seed
 from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.batches import ImageDataModule
 from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
-from whyrelu.network.building import build_network
-from whyrelu.config.streams import stream_seed
+from whyrelu.network.initialisation import build_network
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History
+from whyrelu.training.freed_memory import keep_freed_memory
 
 # A run has not learned if its training loss is this close to that of a constant guess ...
 CHANCE_LOSS_MARGIN = 0.02
@@ -65,7 +65,6 @@ def fit(
     config: Mapping[str, Any],
     arrays: Arrays,
     checkpoint: Path,
-    on_start: Callable[[int], None] | None = None,
     on_epoch: Callable[[History], None] | None = None,
 ) -> Result:
     """Train and evaluate one configuration, continuing from its checkpoint where there is one.
@@ -77,7 +76,6 @@ def fit(
         config: a resolved configuration (see `whyrelu.config.schema.Config`).
         arrays: the prepared data.
         checkpoint: file that is written while training and read to resume; it is left for the caller to remove.
-        on_start: called with the number of epochs already done when training starts.
         on_epoch: called with the history after every epoch.
 
     Raises:
@@ -103,10 +101,10 @@ def fit(
     height, width, channels = arrays.train_images.shape[1:]
     network = build_network(config, (height, width, channels), len(arrays.classes))
     optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
-    module = Classifier(network, optimizer, config["schedule"], stream, on_start, on_epoch)
+    module = Classifier(network, optimizer, config["schedule"], stream, on_epoch)
     diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
     trainer = _trainer(config, checkpoint, diagnostics)
-    trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None)
+    trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None, weights_only=True)
     steps = trainer.global_step
     trainer.test(module, data, verbose=False)
     history = module.history
@@ -144,7 +142,7 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
             max_epochs=settings["max_epochs"],
             callbacks=[
                 *([diagnostics] if diagnostics is not None else []),
-                PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"], last=settings["keep_checkpoint"]),
+                PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"]),
             ],
             plugins=[AtomicCheckpointIO()],
             deterministic=True,

@@ -2,5 +2,4 @@
 
 All cells of a study try the same steps of one grid per optimizer, with tuning seeds that no run of the study has. Where
 the best rate is the last one of the grid, the grid is extended, for all activations that are compared with each other.
-Cells can be added later: they try what was tried before them, and what was chosen for others stays.
 """

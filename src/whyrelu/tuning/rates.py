@@ -39,7 +39,11 @@ def compose_tuned(overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         UserError: it cannot be composed, or no rate was chosen for its cell.
     """
-    config = compose(overrides)
+    return with_tuned_rate(compose(overrides))
+
+
+def with_tuned_rate(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with its learning rate looked up, if it is given as "tuned"."""
     return {**config, "lr": tuned_rate(config)} if config["lr"] == TUNED else config
 
 

@@ -1,9 +1,10 @@
-"""The runs of a tuning: one grid for all cells, then its extensions, then the files."""
+"""The runs of a tuning: one grid for all cells, then its extensions, then results/<study>/lr.csv."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,29 +12,18 @@ import pandas as pd
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
-from whyrelu.config.composition import compose_grid
-from whyrelu.config.schema import LARGEST, TUNED
-from whyrelu.config.settings import Job
+from whyrelu.config.grid import Run, compose_grid
+from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
-from whyrelu.launch.sweep import run_jobs
-from whyrelu.results.files import write_json
+from whyrelu.results.columns import TUNING_COLUMNS
+from whyrelu.results.files import write_csv, write_table
+from whyrelu.results.tables import RUN_COLUMNS, TableBuilder
 from whyrelu.runs.identity import tuning_cell
+from whyrelu.runs.plan import identify, one_study
 from whyrelu.runs.store import RunStore
+from whyrelu.runs.sweep import Follow, sweep
 from whyrelu.tuning.rates import rate_at, rates_file, step_of
 from whyrelu.tuning.selection import choose, edges
-from whyrelu.tuning.table import (
-    Tuned,
-    group_of,
-    nothing_tuned,
-    read_tuned,
-    together,
-    tuning_table,
-    without,
-    write_tuned,
-)
-from whyrelu.tuning.words import unequal_sentences
-
-Do = Callable[[Sequence[Job]], object]
 
 
 class Cell(NamedTuple):
@@ -42,82 +32,62 @@ class Cell(NamedTuple):
     Attributes:
         id: of the cell.
         group: what it has in common with the cells it is compared with: all but the activation.
-        job: any point of it, for its settings.
+        run: any run of it, for its settings.
     """
 
     id: str
     group: str
-    job: Job
+    run: Run
 
 
-def tune(overrides: Sequence[str], launcher: Launcher, directory: Path) -> None:
+def tune(overrides: Sequence[str], launcher: Launcher, follow: Follow) -> Path:
     """Choose the learning rate of every cell of a grid, and write lr.csv and tuning.parquet to results/<study>/.
 
-    The ids of the runs are noted in <prepared_root>/<study>-tuning.json.
-
-    Cells with a learning rate of their own (lr=0.05) are left alone. What the files have of cells that are not in the
-    grid stays as it is; in the pipeline they have nothing, as DVC removes the outputs of a stage before it runs. A cell
-    that is added tries the rates of those cells too that it is compared with; if its best one is beyond them, it is
-    said which cells did not try it.
+    Cells with a learning rate of their own (lr=0.05) are left alone. What was in the files is replaced: runs that are
+    done cost nothing, so that tuning a larger grid trains what is new in it.
 
     Args:
         overrides: the grid, as typed; its seeds are those of the study, which tuning does not use.
         launcher: Hydra's.
-        directory: for the bookkeeping of sweeps.
+        follow: as for `sweep`.
+
+    Returns:
+        the path of lr.csv.
 
     Raises:
         UserError: the grid cannot be composed, it has tuning seeds, or a run failed.
     """
-    last = ["purpose=tuning", *(["diagnostics=summary"] if "diagnostics=off" not in overrides else [])]
-    jobs = compose_grid(overrides, look_up=False, last=last)
-    settings = jobs[0].config["tuning"]
+    last = [] if "diagnostics=off" in overrides else ["diagnostics=summary"]
+    runs = compose_grid(overrides, last=last)
+    settings = runs[0].config["tuning"]
     seeds = range(settings["first_seed"], settings["first_seed"] + settings["seeds"])
-    if used := {job.config["seed"] for job in jobs} & set(seeds):
+    if used := {run.config["seed"] for run in runs} & set(seeds):
         raise UserError(f"seed={min(used)} is a tuning seed, and a study is not to be tuned on its own seeds")
-    cells = waiting_cells(jobs)
-    study = jobs[0].config["study"]
-    results, note = rates_file(study), Path(jobs[0].config["prepared_root"]) / f"{study}-tuning.json"
+    path = rates_file(one_study(run.config for run in runs))
+    cells = waiting_cells(runs)
     console = Console(highlight=False, soft_wrap=True)
-    others = without(_read_earlier(results, console), {cell.id for cell in cells})
-    if cells:
-        console.print(f"learning rates of {len(cells)} cells, {len(seeds)} seeds each from {seeds[0]}")
-        store = RunStore(Path(jobs[0].config["run_root"]))
-        new = run_rounds(
-            cells,
-            seeds,
-            settings["extensions"],
-            lambda waiting: run_jobs(waiting, launcher, directory),
-            lambda done: tuning_table(done, store),
-            console,
-            {str(group): set(runs["lr"]) for group, runs in others.runs.groupby("group")},
-        )
-    else:
+    if not cells:
         console.print("nothing to tune: every learning rate is given (lr=tuned asks for tuning)")
-        new = nothing_tuned()
-    # read again: another tuning may have ended meanwhile
-    tuned = together(_read_earlier(results, Console(quiet=True)), new)
-    write_tuned(tuned, results)
-    # unlike the tables it is not committed: a fresh clone has no runs that its rates rest on, and DVC tunes there
-    write_json(sorted(tuned.runs["run_id"]), note)
-    flagged = new.rates[new.rates["flag"] != ""]["flag"].value_counts()
-    notes = "".join(f"; {count} flagged {flag!r}" for flag, count in flagged.items())
-    kept = f"; {len(others.rates)} of other cells stay" if len(others.rates) else ""
-    console.print(f"{len(new.rates)} learning rates -> {results}{notes}{kept}")
-    for sentence in unequal_sentences(tuned.runs, {cell.group for cell in cells}):
-        console.print(sentence)
+    else:
+        console.print(f"learning rates of {len(cells)} cells, {len(seeds)} seeds each from {seeds[0]}")
+    tuning, chosen = run_rounds(
+        cells, seeds, settings["extensions"], lambda runs: tuning_table(sweep(runs, launcher, follow)), console
+    )
+    write_table(tuning, path.with_name("tuning.parquet"))
+    write_csv(chosen, path)
+    flags = chosen.loc[chosen["flag"] != "", "flag"].value_counts()
+    notes = "".join(f"; {count} flagged {flag!r}" for flag, count in flags.items())
+    console.print(f"{len(chosen)} learning rates -> {path}{notes}")
+    return path
 
 
-def waiting_cells(jobs: Iterable[Job]) -> list[Cell]:
-    """The cells whose learning rate is "tuned", each once.
-
-    Args:
-        jobs: composed without looking rates up.
-    """
+def waiting_cells(runs: Iterable[Run]) -> list[Cell]:
+    """The cells whose learning rate is "tuned", each once."""
     cells: dict[str, Cell] = {}
-    for job in jobs:
-        if job.config["lr"] == TUNED:
-            identity = tuning_cell(job.config)
-            cells.setdefault(identity, Cell(identity, group_of(job.config), job))
+    for run in runs:
+        if run.config["lr"] == TUNED:
+            identity = tuning_cell(run.config)
+            cells.setdefault(identity, Cell(identity, _group(run.config), run))
     return list(cells.values())
 
 
@@ -125,35 +95,30 @@ def run_rounds(
     cells: Sequence[Cell],
     seeds: Iterable[int],
     extensions: int,
-    run: Do,
-    table: Callable[[Sequence[Job]], pd.DataFrame],
+    train: Callable[[Sequence[Run]], pd.DataFrame],
     console: Console,
-    tried: Mapping[str, Collection[float]] | None = None,
-) -> Tuned:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train all cells at all rates of their grid, and extend grids until no best rate is at an end.
 
     Args:
         cells: that wait for a rate.
         seeds: of the runs, the same for all.
         extensions: steps at each end of a grid, at most.
-        run: does what is not done of some points.
-        table: the runs of some finished points, as rows of tuning.parquet.
+        train: does what is not done of some runs, and returns them as rows of tuning.parquet.
         console: to say where grids are extended.
-        tried: rates that further cells of a group were tried at before, by group: its grid has them from the start.
 
     Returns:
-        the runs, and what was chosen from them.
+        the rows of tuning.parquet, and those of lr.csv.
     """
     groups = {cell.id: cell.group for cell in cells}
-    grids = {cell.id: grid_of(cell.job.config) for cell in cells}
+    grids = {cell.id: grid_of(cell.run.config) for cell in cells}
     middles = {cell: math.sqrt(grid[0] * grid[-1]) for cell, grid in grids.items()}
     # a group has one optimizer, so its cells begin with one grid
     begun = {cell.group: grids[cell.id] for cell in cells}
-    rates = {group: sorted({*grid, *(tried or {}).get(group, ())}) for group, grid in begun.items()}
+    rates = {group: list(grid) for group, grid in begun.items()}
     while True:
-        jobs = [point(cell, rate, seed) for cell in cells for rate in rates[cell.group] for seed in seeds]
-        run(jobs)
-        tuning = table(jobs)
+        runs = [at_rate(cell, rate, seed) for cell in cells for rate in rates[cell.group] for seed in seeds]
+        tuning = train(runs) if runs else _nothing_tuned()
         chosen = choose(tuning, middles)
         added = []
         for (group, is_upper), rate in edges(chosen, groups).items():
@@ -161,7 +126,7 @@ def run_rounds(
             if beyond < extensions:
                 added.append((group, rate_at(step_of(rate) + (1 if is_upper else -1))))
         if not added:
-            return Tuned(tuning, chosen)
+            return tuning, chosen
         for group, rate in added:
             rates[group] = sorted([*rates[group], rate])
         further = sorted({rate for _, rate in added})
@@ -184,7 +149,7 @@ def grid_of(config: Mapping[str, Any]) -> list[float]:
     if ends is None and default is not None:
         ends = [rate_at(step_of(default) - 2), rate_at(step_of(default) + 2)]
     is_pair = isinstance(ends, list) and len(ends) == 2
-    if not (is_pair and all(isinstance(end, int | float) for end in ends) and 0 < ends[0] < ends[1] <= LARGEST["lr"]):
+    if not (is_pair and all(isinstance(end, int | float) for end in ends) and 0 < ends[0] < ends[1] <= 1e30):
         raise UserError(
             f"tuning needs the ends of the grid of learning rates for optimizer={name}, such as "
             f"'optimizer.lr_grid=[0.001,0.1]', not {ends!r}"
@@ -192,18 +157,39 @@ def grid_of(config: Mapping[str, Any]) -> list[float]:
     return [rate_at(step) for step in range(step_of(ends[0]), step_of(ends[1]) + 1)]
 
 
-def point(cell: Cell, rate: float, seed: int) -> Job:
-    """A cell at one rate, with one seed."""
-    texts = [text for text in cell.job.overrides if text.partition("=")[0] not in ("lr", "seed")]
-    varied = [text for text in cell.job.varied if text.partition("=")[0] not in ("lr", "seed")]
-    own = [f"lr={rate}", f"seed={seed}"]
-    return Job([*texts, *own], [*varied, *own], cell.job.settings.changed(lr=rate, seed=seed))
+def at_rate(cell: Cell, rate: float, seed: int) -> Run:
+    """A run of a cell at one rate, with one seed."""
+    own = (f"lr={rate}", f"seed={seed}")
+    kept = tuple(text for text in cell.run.overrides if text.partition("=")[0] not in ("lr", "seed"))
+    label = " ".join(text for text in cell.run.label.split(" ") if text.partition("=")[0] not in ("lr", "seed"))
+    return replace(
+        cell.run,
+        config={**cell.run.config, "lr": rate, "seed": seed},
+        overrides=(*kept, *own),
+        label=" ".join(filter(None, (label, *own))),
+        given_lr=(f"{rate:.12g}",),
+    )
 
 
-def _read_earlier(path: Path, console: Console) -> Tuned:
-    """What the files have; nothing, and a warning, if they cannot be added to."""
-    try:
-        return read_tuned(path)
-    except UserError as error:
-        console.print(f"warning: {error}; other cells than those of this grid are left out of it")
-        return nothing_tuned()
+def tuning_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Rows of tuning.parquet for finished runs with their identities."""
+    builder, own = TableBuilder(), {}
+    for run in identify(runs):
+        record = RunStore.of(run.config).record(run.run_id)
+        if record is None:
+            raise UserError(f"run {run.run_id} ({run.label}) is not finished; the same command goes on")
+        builder.add(record)
+        own[run.run_id] = (tuning_cell(run.config), _group(run.config), record["metrics"].get("val_loss"))
+    table = builder.tables().runs
+    columns = pd.DataFrame([own[run_id] for run_id in table["run_id"]], columns=list(TUNING_COLUMNS))
+    return table.join(columns.astype(TUNING_COLUMNS))
+
+
+def _nothing_tuned() -> pd.DataFrame:
+    columns = RUN_COLUMNS | TUNING_COLUMNS
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+
+
+def _group(config: Mapping[str, Any]) -> str:
+    """What a cell has in common with those it is compared with: all but the activation. 16 hex digits."""
+    return tuning_cell({key: value for key, value in config.items() if key != "activation"})

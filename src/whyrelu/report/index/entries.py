@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.claims.verdict import NOT_TESTED, REFUTED, SUPPORTED
+from whyrelu.files import read_json
 from whyrelu.report.text import listing
-from whyrelu.results.files import read_json, read_table
+from whyrelu.results.files import read_table
 from whyrelu.results.given_rates import GIVEN_LR, TUNED
 from whyrelu.results.labels import facet_columns, labelled, value_text
 from whyrelu.results.tables import factor_columns

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from whyrelu.claims.verdict import INCONCLUSIVE, NOT_TESTED, REFUTED, SUPPORTED
+from whyrelu.files import write_bytes
 from whyrelu.report.index.disagreements import disagreement_sentences
 from whyrelu.report.index.entries import DECIDED, Entry, first_words, headline_figure, read_entry
 from whyrelu.report.ledger import MARKS
 from whyrelu.report.provenance import seeds_text
 from whyrelu.report.templating import markdown_environment
 from whyrelu.report.text import MISSING, estimate, listing, plural
-from whyrelu.results.files import write_bytes
 from whyrelu.results.labels import value_text
 
 

@@ -11,11 +11,8 @@ import pandas as pd
 from IPython.display import Image, Markdown, display
 
 from whyrelu.claims.study import decide_study
-from whyrelu.config.composition import compose_grid
-from whyrelu.config.settings import one_per_cell
-from whyrelu.data.prepare import prepare
+from whyrelu.config.grid import one_per_cell
 from whyrelu.errors import UnknownNameError, UserError
-from whyrelu.launch.sweep import describe
 from whyrelu.report.grid import Grid
 from whyrelu.report.panels import Illustration
 from whyrelu.report.reading import read_study
@@ -25,11 +22,12 @@ from whyrelu.report.why.part import Part
 from whyrelu.results.aggregation import aggregate, finished_records
 from whyrelu.results.files import write_table
 from whyrelu.results.given_rates import compares_tuned_with_given
-from whyrelu.runs.execution import execute
-from whyrelu.runs.plan import identify
+from whyrelu.runs.execute import describe, execute
+from whyrelu.runs.plan import identify, one_study, prepare_data
 from whyrelu.runs.store import RunStore
 from whyrelu.theory.configured import Theory
 from whyrelu.theory.tables import drawn_functions, predicted_cells
+from whyrelu.tuning.rates import compose_tuned_grid
 
 # Dots per inch of a figure 800 pixels wide: a little more than a plain screen has, and still small files.
 _DPI = 120
@@ -59,17 +57,16 @@ def run_study(overrides: Sequence[str], folder: Path) -> Study:
         UserError: the grid cannot be composed, belongs to several studies or a run of it fails.
     """
     overrides = [*overrides, *places(folder)]
-    jobs = compose_grid(overrides)
-    if compares_tuned_with_given(job.given_lr for job in jobs):
+    runs = compose_tuned_grid(overrides)
+    if compares_tuned_with_given(way for run in runs for way in run.given_lr):
         raise UserError("some learning rates of these settings are tuned and some given: run them as two studies")
-    if len({job.settings.value("study") for job in jobs}) > 1:
-        raise UserError("these settings belong to several studies: run one at a time")
-    cells = [job.config for job in one_per_cell(jobs)]
-    for config in {str(config["data"]): config for config in cells}.values():
-        prepare(config["data"], Path(config["prepared_root"]))
-    planned = identify(jobs)
+    one_study(run.config for run in runs)
+    cells = [run.config for run in one_per_cell(runs)]
+    prepare_data(cells)
+    planned = identify(runs)
     for i, run in enumerate(planned):
-        record, _ = execute(run.config)
+        record, _ = execute(run.config, run.run_id)
+        assert record is not None
         print(f"[{i + 1:{len(str(len(planned)))}}/{len(planned)}] {run.label}: {describe(record)}", flush=True)
         if record["status"] == "failed":
             raise UserError(f"run {run.label} failed: {record['error']}")
@@ -77,8 +74,8 @@ def run_study(overrides: Sequence[str], folder: Path) -> Study:
     theory = Theory()
     write_table(predicted_cells(cells, theory), directory / "theory.parquet")
     write_table(drawn_functions(cells, theory), directory / "functions.parquet")
-    store = RunStore(folder / "runs")
-    records = store.records_of([run.run_id for run in planned])
+    store = RunStore.of(cells[0])
+    records = (store.record(run.run_id) for run in planned)
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
     aggregate(finished_records(records, command), store.layers, overrides, directory)
     decide_study([], directory)

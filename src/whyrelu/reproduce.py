@@ -9,19 +9,21 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from whyrelu.data.prepare import prepare
+from whyrelu.config.grid import Run
 from whyrelu.errors import UserError
+from whyrelu.files import read_json
 from whyrelu.results.columns import LAYER_COLUMNS, SPECTRA_COLUMNS
-from whyrelu.results.files import read_json, read_part, read_table
+from whyrelu.results.files import read_part, read_table
 from whyrelu.results.given_rates import trained_id
 from whyrelu.results.inside import InsideBuilder
 from whyrelu.results.tables import HISTORY_COLUMNS, RUN_COLUMNS, build_tables
-from whyrelu.runs.code_version import code_version
-from whyrelu.runs.execution import execute
-from whyrelu.runs.plan import PlannedRun, identify
+from whyrelu.runs.execute import execute
+from whyrelu.runs.identity import TRAINING_VERSION
+from whyrelu.runs.plan import identify, prepare_data
 from whyrelu.runs.store import RunStore
+from whyrelu.tuning.rates import compose_tuned_grid
 
-OnRun = Callable[[PlannedRun, list[str]], None]
+OnRun = Callable[[Run, list[str]], None]
 
 
 def reproduce(results: Path, names: Sequence[str], count: int, run_root: Path, on_run: OnRun) -> list[str]:
@@ -70,32 +72,30 @@ def _spread(known: Sequence[str], count: int) -> list[str]:
     return [known[round(place)] for place in np.linspace(0, len(known) - 1, min(count, len(known)))]
 
 
-def _planned(results: Path) -> dict[str, PlannedRun]:
+def _planned(results: Path) -> dict[str, Run]:
     """The runs that the settings of the study mean today, by their ids."""
-    # composing takes Hydra, which whoever misspells a name should not wait for
-    from whyrelu.config.composition import compose_grid
-
-    jobs = compose_grid(read_json(results / "provenance.json")["overrides"])
-    for config in {str(config["data"]): config for config in (job.config for job in jobs)}.values():
-        prepare(config["data"], Path(config["prepared_root"]))
-    return {run.run_id: run for run in identify(jobs)}
+    runs = compose_tuned_grid(read_json(results / "provenance.json")["overrides"])
+    prepare_data(run.config for run in runs)
+    return {run.run_id: run for run in identify(runs)}
 
 
 def _check_code(results: Path) -> None:
     of_study = read_json(results / "provenance.json")["code_version"]
-    if code_version() not in of_study:
+    if TRAINING_VERSION not in of_study:
         raise UserError(
-            f"{results} is of another training code, version {' and '.join(of_study)}; this is {code_version()}: "
+            f"{results} is of another training code, version {' and '.join(of_study)}; this is {TRAINING_VERSION}: "
             f"git log -1 -- {results} names the commit to check out"
         )
 
 
-def _differences(results: Path, run: PlannedRun, run_root: Path) -> list[str]:
+def _differences(results: Path, run: Run, run_root: Path) -> list[str]:
     """What the tables of the study and one of this run alone do not have in common."""
-    record, _ = execute({**run.config, "run_root": str(run_root)})
+    config = {**run.config, "run_root": str(run_root)}
+    record, _ = execute(config, run.run_id)
+    assert record is not None
     if record["status"] == "failed":
         return [f"it fails here: {record['error']}"]
-    tables, inside, store = build_tables([record]), InsideBuilder(), RunStore(run_root)
+    tables, inside, store = build_tables([record]), InsideBuilder(), RunStore.of(config)
     inside.add(record)
     layers = pd.concat(list(inside.batches(tables.runs, store.layers)), ignore_index=True)
     again = {

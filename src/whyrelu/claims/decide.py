@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from whyrelu.claims.declaration import Claim, declared_thresholds, read_claims
 from whyrelu.claims.study import decide_study
 from whyrelu.errors import UserError
+from whyrelu.files import read_json
 from whyrelu.results.columns import CONVERGENCE_COLUMNS
-from whyrelu.results.files import read_json, read_table
+from whyrelu.results.files import read_table
 from whyrelu.results.tables import RUN_COLUMNS
 
 # What is said of a claim that one of the two ledgers does not have.

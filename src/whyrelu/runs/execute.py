@@ -1,0 +1,199 @@
+"""One run from its configuration to its record: skipped if done, resumed if begun, and never half-recorded."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyrelu.data.prepare import prepare
+from whyrelu.errors import UserError, one_line
+from whyrelu.files import write_bytes
+from whyrelu.runs.identity import factors, run_id
+from whyrelu.runs.provenance import is_of_other_code, provenance
+from whyrelu.runs.store import ERROR, RECORD, STARTS, Record, RunStore
+
+if TYPE_CHECKING:
+    from whyrelu.diagnostics.callback import Findings
+
+OnEpoch = Callable[[dict[str, list[float]]], None]
+
+# A run whose process died so often without finishing an epoch kills whatever trains it.
+MOST_STARTS = 2
+
+
+class Executed(NamedTuple):
+    """A record, None while another process is at the run; and whether this call trained it."""
+
+    record: Record | None
+    trained: bool
+
+
+def execute(
+    config: Mapping[str, Any], identity: str | None = None, wait: bool = True, on_epoch: OnEpoch | None = None
+) -> Executed:
+    """Make sure that a run is done.
+
+    Divergence and chance are results. Anything else that goes wrong is recorded as status "failed" with its reason, the
+    traceback of what was not foreseen beside it in error.txt, and is tried again next time. So is a run whose process
+    died twice without an epoch in between.
+
+    Args:
+        config: a resolved configuration.
+        identity: of the run, if it is known already.
+        wait: whether to wait for another process that is at this run.
+        on_epoch: called with the history after every epoch of training.
+    """
+    facts = prepare(config["data"], Path(config["prepared_root"]))
+    identity = identity or run_id(config, facts["fingerprint"])
+    store = RunStore.of(config)
+    if needs_nothing(store, identity, config):
+        return Executed(store.record(identity), False)
+    with store.claim(identity, wait) as is_ours:
+        if not is_ours:
+            return Executed(None, False)
+        if needs_nothing(store, identity, config):
+            return Executed(store.record(identity), False)
+        # of an earlier attempt that failed, or of other code
+        (store.folder(identity) / RECORD).unlink(missing_ok=True)
+        record, layers = _train(identity, config, facts, store, on_epoch)
+        store.write(record, layers)
+        return Executed(record, True)
+
+
+def needs_nothing(store: RunStore, identity: str, config: Mapping[str, Any]) -> bool:
+    """Whether a run is done, and need not be done again because of `rerun=changed`."""
+    if not store.is_done(identity):
+        return False
+    record = store.record(identity)
+    return record is not None and not (config["rerun"] == "changed" and is_of_other_code(record))
+
+
+def describe(record: Record) -> str:
+    """Return what came of a run, in words."""
+    if record["status"] == "failed":
+        return f"failed: {record['error']}"
+    if record["status"] == "diverged":
+        return f"diverged in epoch {record['metrics']['epochs_run']}"
+    accuracy = f"test accuracy {record['metrics']['test_accuracy']:.3f}"
+    return f"{accuracy}, at chance" if record["at_chance"] else accuracy
+
+
+def _train(
+    identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch | None
+) -> tuple[Record, NDArray[np.float64] | None]:
+    # torch and Lightning take seconds to import, which a run that is done should not cost
+    import torch
+
+    from whyrelu.data.arrays import load
+    from whyrelu.training.fit import fit
+
+    started, clock = datetime.now(UTC), time.perf_counter()
+    starts = store.folder(identity) / STARTS
+    outcome: dict[str, Any] = {"status": "failed", "at_chance": None, "metrics": {}, "history": {}}
+    outcome |= {"diagnostics": None, "error": None}
+    sizes: dict[str, int] = {}
+    device, layers = None, None
+
+    def after_epoch(history: dict[str, list[float]]) -> None:
+        starts.unlink(missing_ok=True)
+        if on_epoch is not None:
+            on_epoch(history)
+
+    try:
+        _count_start(starts)
+        arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
+        if arrays.fingerprint != facts["fingerprint"]:
+            raise UserError(f"data set {facts['name']!r} was replaced by another while this run began; start it again")
+        result = fit(config, arrays, store.checkpoint(identity), after_epoch)
+        outcome |= {
+            "status": result.status,
+            "at_chance": result.at_chance,
+            "metrics": {key: _number(value) for key, value in result.metrics.items()},
+            "history": {key: [_number(value) for value in values] for key, values in result.history.items()},
+        }
+        if result.findings is not None:
+            outcome["diagnostics"], layers = _diagnostics(result.findings), result.findings.layers
+        sizes = {"train": result.train_images, "validation": result.validation_images}
+        device = result.device
+    # a callable may call sys.exit, which would end a worker and with it the whole sweep
+    except (Exception, SystemExit) as error:
+        outcome["error"] = _reason(error)
+        if not isinstance(error, UserError):
+            # where there is no room for it the reason is told all the same
+            with suppress(OSError):
+                (store.folder(identity) / ERROR).write_text(traceback.format_exc())
+    return {
+        "run_id": identity,
+        "config": dict(config),
+        "factors": factors(config),
+        **outcome,
+        "data": {
+            **{key: facts[key] for key in ("name", "fingerprint", "classes")},
+            **sizes,
+            **{key: facts[key] for key in ("test", "shape")},
+            "source_md5": facts["source"].get("md5"),
+        },
+        "provenance": {
+            **provenance(),
+            "device": device,
+            "threads": torch.get_num_threads(),
+            "precision": config["precision"],
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": time.perf_counter() - clock,
+        },
+    }, layers
+
+
+def _count_start(path: Path) -> None:
+    """Count a start that no epoch has followed yet.
+
+    Raises:
+        UserError: there were too many.
+    """
+    try:
+        starts = int(path.read_text())
+    except (OSError, ValueError):
+        starts = 0
+    if starts >= MOST_STARTS:
+        raise UserError(f"its process died {starts} times before an epoch was finished, perhaps out of memory")
+    write_bytes(str(starts + 1).encode(), path)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a run failed, in one line."""
+    said = one_line(error)
+    # Python's own says nothing, and that of PyTorch names its source file first
+    if isinstance(error, MemoryError):
+        return f"out of memory ({said.removesuffix(': ')})"
+    if isinstance(error, RuntimeError) and (found := said.partition("can't allocate memory: ")[2]):
+        return f"out of memory ({found})"
+    return f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else said
+
+
+def _diagnostics(findings: Findings) -> dict[str, Any]:
+    """Return what run.json says of the diagnostics; the numbers of the layers are in a file beside it."""
+    from whyrelu.diagnostics.callback import COLUMNS
+
+    return {
+        "epochs": findings.epochs,
+        "columns": list(COLUMNS),
+        "exact": findings.exact,
+        "spectra": {
+            str(epoch): {name: _number(value) for name, value in found._asdict().items()}
+            for epoch, found in findings.spectra.items()
+        },
+    }
+
+
+def _number(value: float) -> float | None:
+    """Return what JSON can hold: null for a loss that is not finite."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,130 @@
+"""A sweep: the runs of a grid that are not done, handed to a Hydra launcher; and the job that a worker does."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from whyrelu.config.grid import Run, resolve
+from whyrelu.errors import UserError, one_line
+from whyrelu.runs.execute import execute, needs_nothing
+from whyrelu.runs.plan import identify, one_study, prepare_data
+from whyrelu.runs.progress import SweepDisplay
+from whyrelu.runs.provenance import other_code_notice
+from whyrelu.runs.store import STARTS, RunStore
+
+# Takes MLflow's address, the store and the ids of the runs, and shows them while the context lasts.
+Follow = Callable[[str | None, RunStore, Sequence[str]], AbstractContextManager[object]]
+
+# What a job says of a run that another sweep is at.
+BUSY = "busy"
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: nullcontext()) -> list[Run]:
+    """Do what is not done of a grid, and share it with other sweeps that are at the same runs.
+
+    Args:
+        runs: the grid, learning rates looked up.
+        launcher: Hydra's, whose workers call `job`.
+        follow: shows runs elsewhere while they end.
+
+    Returns:
+        the runs of the grid, each once and with its identity.
+
+    Raises:
+        UserError: their data cannot be prepared, a worker died, or at least one run failed while the others went on.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    one_study(run.config for run in runs)
+    prepare_data(run.config for run in runs)
+    runs = identify(runs)
+    store = RunStore.of(runs[0].config)
+    waiting = [run for run in runs if not needs_nothing(store, run.run_id, run.config)]
+    done = len(runs) - len(waiting)
+    console.print(f"{len(runs)} runs" + (f", {done} of them done already" if done else ""))
+    left = {run.run_id for run in waiting}
+    kept = (store.record(run.run_id) for run in runs if run.run_id not in left)
+    if notice := other_code_notice(record for record in kept if record is not None):
+        console.print(notice)
+    labels = {run.run_id: run.label for run in waiting}
+    with (
+        follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
+        SweepDisplay(store, labels, console) as display,
+    ):
+        try:
+            while waiting:
+                waiting = _launch(waiting, launcher, display)
+                _wait_for_others(waiting, store, display)
+        except KeyboardInterrupt:
+            # a person who stops a sweep has not killed its runs
+            for run in waiting:
+                (store.folder(run.run_id) / STARTS).unlink(missing_ok=True)
+            raise
+    failed = [record for record in display.ended.values() if record["status"] == "failed"]
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(labels)} runs failed, the first ({labels[failed[0]['run_id']]}): "
+            f"{failed[0]['error']}; the others went on; the same command tries the failed ones again"
+        )
+    return list(runs)
+
+
+def _launch(waiting: Sequence[Run], launcher: Launcher, display: SweepDisplay) -> list[Run]:
+    """Launch runs; return those that another sweep is at."""
+    jobs = [[*run.overrides, f"+run_id={run.run_id}"] for run in waiting]
+    try:
+        said = [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
+    except Exception as error:  # jobs tell their own failures: this is the launcher's, such as a worker that died
+        raise UserError(
+            f"a worker died ({one_line(error)[:300]}); what is finished is kept, and the same command goes on"
+        ) from error
+    display.refresh()
+    for run, word in zip(waiting, said, strict=True):
+        if word != BUSY and run.run_id not in display.ended:
+            raise UserError(f"{run.label}: {word or 'it left no record'}; the same command goes on")
+    return [run for run in waiting if run.run_id not in display.ended]
+
+
+def _wait_for_others(waiting: Sequence[Run], store: RunStore, display: SweepDisplay) -> None:
+    """Wait until another sweep has ended or let go of one of these runs."""
+    while waiting and all(run.run_id not in display.ended for run in waiting):
+        for run in waiting:
+            with store.claim(run.run_id, wait=False) as is_free:
+                if is_free:
+                    return
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        display.refresh()
+
+
+def job(config: DictConfig) -> str | None:
+    """Do one run of a sweep in a worker.
+
+    Args:
+        config: as Hydra composes it in the worker, with the run's identity under `run_id`.
+
+    Returns:
+        nothing if the run is on record, BUSY, or why it is not on record.
+    """
+    if multiprocessing.current_process().name != "MainProcess":
+        # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # a person's own activation may live beside where the command is typed
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        values: dict[str, Any] = resolve(OmegaConf.masked_copy(config, [str(key) for key in config if key != "run_id"]))
+        record, _ = execute(values, OmegaConf.select(config, "run_id"), wait=False)
+    except Exception as error:
+        return one_line(error)
+    return BUSY if record is None else None
