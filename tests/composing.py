@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from whyrelu.config.composition import CONFIG_DIRECTORY, compose
+from whyrelu.config.grid import CONFIG_DIRECTORY, compose
 
 
 def names(group: str) -> list[str]:

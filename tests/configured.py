@@ -1,6 +1,6 @@
 """Configurations of the digits."""
 
-from whyrelu.config.composition import compose_grid
+from whyrelu.config.grid import compose_grid
 
 
 def configured(root, *overrides):

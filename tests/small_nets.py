@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from whyrelu.config.composition import compose_grid
+from whyrelu.config.grid import compose_grid
 from whyrelu.network.initialisation import build_network
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from synthetic import make_record
-from whyrelu.results.columns import CONTRAST_COLUMNS
-from whyrelu.results.files import write_json, write_table
+from whyrelu.files import write_json
+from whyrelu.results.columns import CONTRAST_COLUMNS, TUNING_COLUMNS
+from whyrelu.results.files import write_csv, write_table
+from whyrelu.results.tables import build_tables
 from whyrelu.tuning.selection import choose
-from whyrelu.tuning.table import Tuned, tuning_rows, write_tuned
 
 FIRST_TUNING_SEED = 1000
 
@@ -121,10 +122,13 @@ def write_tuning(
                 value = float(reached(run["factors"]))
                 run["metrics"] |= {"val_accuracy": value, "test_accuracy": value}
                 runs.append(run)
-                own[run["run_id"]] = {"cell": _cell(factors), "group": _cell(factors, "activation")}
-    tuning = tuning_rows(runs, own)
+                own[run["run_id"]] = _cell(factors), _cell(factors, "activation"), run["metrics"]["val_loss"]
+    table = build_tables(runs).runs
+    columns = pd.DataFrame([own[run_id] for run_id in table["run_id"]], columns=list(TUNING_COLUMNS))
+    tuning = table.join(columns.astype(TUNING_COLUMNS))
     middle = math.sqrt(min(rates) * max(rates))
-    write_tuned(Tuned(tuning, choose(tuning, dict.fromkeys(tuning["cell"], middle))), directory / "lr.csv")
+    write_table(tuning, directory / "tuning.parquet")
+    write_csv(choose(tuning, dict.fromkeys(tuning["cell"], middle)), directory / "lr.csv")
 
 
 def _cell(factors: Mapping[str, Any], *apart: str) -> str:

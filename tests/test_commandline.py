@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from whyrelu import commandline
 from whyrelu.commandline import fail, overrides_from_arguments, reports_errors
-from whyrelu.config.composition import CONFIG_DIRECTORY
+from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 
 

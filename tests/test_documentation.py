@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from documented import ROOT, checkout, commands, section, typed
-from whyrelu.config.composition import compose_grid
+from whyrelu.config.grid import compose_grid
 from whyrelu.config.study import study_overrides
 
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -37,12 +37,12 @@ def would_run(command: str, folder: Path) -> None:
         place[inner] = yaml.safe_load(value)
     path = folder / "params.changed.yaml"
     path.write_text(yaml.safe_dump(params))
-    assert {job.config["study"] for job in compose_grid(study_overrides(path), look_up=False)} == {params["study"]}
+    assert {job.config["study"] for job in compose_grid(study_overrides(path))} == {params["study"]}
 
 
 def can_be_composed(command: str, folder: Path) -> None:
     """The settings are a grid of runs."""
-    assert compose_grid([word for word in shlex.split(command)[2:] if word != "-m"], look_up=False)
+    assert compose_grid([word for word in shlex.split(command)[2:] if word != "-m"])
 
 
 # What a test cannot do, why, and what it does instead

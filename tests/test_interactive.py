@@ -5,7 +5,7 @@ import pytest
 from IPython.display import Image, Markdown
 
 import whyrelu.interactive
-from whyrelu.config.composition import compose_grid
+from whyrelu.config.grid import compose_grid
 from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.interactive import places, run_study, show, table, tell
 from whyrelu.report.accuracy_figure import accuracy_figures

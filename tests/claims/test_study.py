@@ -8,7 +8,8 @@ from synthetic_layers import write_tables
 from whyrelu.claims.evidence import make_evidence
 from whyrelu.claims.ledger import decide
 from whyrelu.claims.study import read_evidence
-from whyrelu.results.files import read_json, read_table
+from whyrelu.files import read_json
+from whyrelu.results.files import read_table
 
 NAMES = ("runs", "layers", "theory", "functions", "convergence", "run_convergence")
 

@@ -12,7 +12,7 @@ from synthetic import make_records
 from synthetic_layers import write_tables
 from synthetic_timing import make_timing
 from whyrelu.errors import UserError
-from whyrelu.results.comparison import differences
+from whyrelu.results.comparison import compare
 from whyrelu.timing.stage import write_timing
 
 SCRIPT = Path(__file__).resolve().parents[2] / "src" / "compare.py"
@@ -40,7 +40,7 @@ def test_times_and_what_depends_on_them_make_no_difference(pair: tuple[Path, Pat
     differing = {path.name for path in first.iterdir() if path.read_bytes() != (second / path.name).read_bytes()}
     # nothing else may hold a time
     assert differing == {"timing.json", "claims.json", "contrasts.parquet", "metrics.json"}
-    assert differences(first, second) == []
+    assert compare(first, second).differences == []
 
 
 def test_anything_else_does(pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_anything_else_does(pair: tuple[Path, Path], tmp_path: Path) -> None:
         (changed / name).write_text(json.dumps(content))
     (changed / "curves.csv").unlink()
     (changed / "further.csv").write_text("")
-    assert differences(first, changed) == [
+    assert compare(first, changed).differences == [
         "claims.json differs",
         "curves.csv is in the first only",
         "further.csv is in the second only",
@@ -68,7 +68,7 @@ def test_anything_else_does(pair: tuple[Path, Path], tmp_path: Path) -> None:
 
 def test_a_folder_that_is_missing_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no .*nowhere"):
-        differences(pair[0], tmp_path / "nowhere")
+        compare(pair[0], tmp_path / "nowhere")
 
 
 def test_the_command_leaves_with_an_error_if_anything_differs(pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -5,14 +5,8 @@ import pytest
 
 from synthetic import make_records
 from whyrelu.errors import UserError
-from whyrelu.results.files import (
-    read_json,
-    read_part,
-    read_table,
-    write_batches,
-    write_csv,
-    write_table,
-)
+from whyrelu.files import read_json
+from whyrelu.results.files import read_part, read_table, write_batches, write_csv, write_table
 from whyrelu.results.tables import build_tables
 
 

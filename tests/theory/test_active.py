@@ -1,12 +1,11 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from whyrelu.network.activations import centred_sigmoid, rescaled_sigmoid
-from whyrelu.network.scalar import scalar_function, sensitive_width, slope_scale
+from whyrelu.network.scalar import scalar_function, slope_scale
 from whyrelu.theory.active import active_set
 
 
@@ -44,9 +43,3 @@ def test_hard_edges_and_gaps():
 def test_no_slope_at_all():
     nothing = found(lambda x: x * 0)
     assert all(math.isnan(end) for end in nothing)
-
-
-@pytest.mark.parametrize("activation", [nn.Softsign(), nn.Hardsigmoid(), nn.Tanh()])
-def test_width_agrees_with_the_one_of_scalar_functions(activation):
-    assert found(activation).width == pytest.approx(sensitive_width(activation), rel=1e-6)
-    assert np.isfinite(found(activation).width)
