@@ -41,6 +41,7 @@ if __name__ == "__main__":
     source, patience = sys.argv[1:]
     sys.path[0] = source
     import whyrelu.launch.sweep
+
     import whyrelu.results.aggregation
     import whyrelu.theory.configured
     import whyrelu.training.fit  # noqa: F401

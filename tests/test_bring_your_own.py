@@ -9,7 +9,7 @@ from PIL import Image
 
 from documented import ROOT, checkout, commands, section, typed, write_files
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 PAGE = section((ROOT / "README.md").read_text(), "Bring your own")
 # The examples begin with what they are of, in bold.

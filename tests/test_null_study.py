@@ -1,6 +1,5 @@
 """A study in which nothing is to be found: one activation under two names, trained and decided as any other."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +20,7 @@ SECOND = "ReLU"
 FOUND = {"better", "worse", "higher", "lower", "faster", "slower"}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_one_activation_under_two_names_is_never_better_than_itself(tmp_path: Path) -> None:
     for script, *flags in (("train.py", "-m"), ("theory.py", "-m"), ("aggregate.py",)):
         done = python(tmp_path, script, *flags, *GRID)
@@ -48,4 +47,3 @@ def test_one_activation_under_two_names_is_never_better_than_itself(tmp_path: Pa
     found = between[between["outcome"].isin(FOUND)]
     assert found.empty, found.to_string()
     assert {entries[claim]["verdict"] for claim in ("C1", "C7", "C17", "C18")} <= {"inconclusive", "refuted"}
-    assert json.loads((results / "claims.json").read_text())[0]["id"] == "C1"

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from whyrelu.tracking.synchronisation import Synchroniser
 
 from tracking_lab import REFUSING, Lab
-from whyrelu.tracking.synchronisation import Synchroniser
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from synthetic import make_record
-from whyrelu.runs.store import RunStore
 from whyrelu.tracking.client import connect, quiet_mlflow
 from whyrelu.tracking.synchronisation import synchronise
+
+from synthetic import make_record
+from whyrelu.runs.store import RunStore
 
 # Nothing listens on the discard port.
 REFUSING = "http://127.0.0.1:9"

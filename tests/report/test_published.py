@@ -26,6 +26,8 @@ def test_the_index_is_what_tables_and_pages_come_to(tmp_path):
     assert write_index(ROOT / "results", tmp_path).read_bytes() == (ROOT / "reports/README.md").read_bytes()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("README.md")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((ROOT / "reports").rglob("README.md"))], ids=lambda path: path.parent.name
+)
 def test_links_lead_somewhere(path):
     links_lead_somewhere(path)
