@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ import pytest
 
 from claims.studies import study
 from whyrelu.claims.comparison import against_bound
-from whyrelu.claims.evidence import make_evidence
 from whyrelu.claims.factorial import crossed_factors
 from whyrelu.claims.gradients import line_fits
 from whyrelu.claims.proportions import counted, difference_of
@@ -50,19 +48,6 @@ def test_line_fits() -> None:
     assert fits["linearity"].to_numpy() == pytest.approx(1)
 
 
-def test_lines_are_fitted_to_what_did_not_underflow() -> None:
-    def change(factors: Any, found: Any) -> dict[str, np.ndarray]:
-        layer = np.arange(factors["depth"])
-        return {"gradient": np.where(layer < factors["seed"], 0.0, np.exp(2.0 * layer))[None]}
-
-    evidence = make_evidence(**study(("sigmoid",), depths=(8,), seeds=8, layers=change))
-    fits = line_fits(evidence.layers, 4)
-    # up to four of eight layers may be zero
-    assert len(fits) == 5
-    assert fits["slope"].to_numpy() == pytest.approx(2.0)
-    assert fits["linearity"].to_numpy() == pytest.approx(1.0)
-
-
 def grid(**axes: list[object]) -> pd.DataFrame:
     table = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
     return table.assign(run_id=[str(i) for i in range(len(table))], series=table["activation"])
@@ -92,14 +77,3 @@ def test_factors_that_are_crossed() -> None:
     )
     assert crossed_factors(full.iloc[2:], FACTORS, []) is None
     assert crossed_factors(full[full["init"] == "he"], FACTORS, []) is None
-
-
-def test_further_settings_of_a_crossed_factor_are_left_out() -> None:
-    full = grid(activation=["relu", "sigmoid"], init=["he", "critical"], norm=["none", "batch"], seed=[0, 1])
-    sgd, adam = (full.assign(optimizer=name, **{"optimizer.eps": eps}) for name, eps in (("sgd", None), ("adam", 1e-8)))
-    small = adam[adam["norm"] == "none"].assign(**{"optimizer.eps": 1e-12})
-    found = crossed_factors(pd.concat([sgd, adam, small]), FACTORS, ["optimizer"])
-    assert found is not None
-    assert found[1] == [*FACTORS, "optimizer"]
-    assert len(found[0]) == 32
-    assert set(found[0]["optimizer.eps"].dropna()) == {1e-8}

@@ -82,12 +82,6 @@ def test_a_run_that_stopped_early_has_the_rate_of_the_step_it_reached() -> None:
     assert found["effect"] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_runs_without_a_step_are_counted() -> None:
-    tables = updates({2: 0.3, 4: 0.3}, 0.5, outcome=lambda f: "diverged" if f["seed"] < 3 else "learned")
-    found = entry("C14", tables)
-    assert found["n"] == 14
-
-
 @pytest.mark.parametrize(("change", "verdict"), [(0.1, "supported"), (1.0, "inconclusive"), (3.0, "inconclusive")])
 def test_where_steps_change_nothing_only_a_fall_is_concluded(change: float, verdict: str) -> None:
     tables = updates({2: 0.3, 4: 0.3}, change)

@@ -272,17 +272,6 @@ def test_runs_that_diverge_at_once_are_followed_to_the_end() -> None:
     assert abs(saved) == pytest.approx(abs(247 - (95 + 380) / 2), abs=20)
 
 
-def test_steps_decide_convergence_whatever_they_take() -> None:
-    tables = curves(relu=4, sigmoid=12)
-    steps = [
-        {"activation": name, "depth": depth, "width": 16, "kind": "train", "threads": 1, "seconds": [value] * 5}
-        for name, value in {"relu": 100.0, "sigmoid": 1.0}.items()
-        for depth in (2, 4)
-    ]
-    timing = {"op": [], "step": [{**own, "activation_share": None} for own in steps]}
-    assert entry("C18", tables | {"timing": timing})["verdict"] == YES
-
-
 def test_of_several_rates_that_of_the_reference_stands_beside_it() -> None:
     axes = [{"lr": rate, "init": init} for rate in (0.1, 0.01) for init in ("critical", "he")]
     evidence = make_evidence(**study(seeds=2, axes=axes))

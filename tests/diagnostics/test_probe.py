@@ -122,13 +122,6 @@ def test_later_images_can_show_that_a_channel_lives():
     assert not all(dead.all() for dead in seen.dead)
 
 
-def test_settled_channels_need_no_further_images(monkeypatch):
-    net, (images, _) = network("activation=tanh"), batch(30)
-    seen = Variation(layers_of(net), outputs_of(net, images))
-    monkeypatch.setattr(net, "forward", lambda images: pytest.fail("was shown more"))
-    seen.show(net, images)
-
-
 def test_a_network_without_blocks_is_refused_in_words():
     with pytest.raises(UserError, match="diagnostics=off"):
         layers_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))

@@ -1,6 +1,5 @@
 """Studies in a notebook: trained once, read as a report reads them, shown as the report shows them."""
 
-import pandas as pd
 import pytest
 from IPython.display import Image, Markdown
 
@@ -8,8 +7,7 @@ import whyrelu.report.notebook
 from whyrelu.config.grid import compose_grid
 from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.report.accuracy_figure import accuracy_figures
-from whyrelu.report.grid import Grid
-from whyrelu.report.notebook import places, run_study, show, table
+from whyrelu.report.notebook import places, run_study, show
 from whyrelu.report.why.gradients import gradients_part
 
 TINY = ["study=tiny", "lr=0.1", "width=2", "data.train_size=64", "trainer.max_epochs=2", "diagnostics=summary"]
@@ -87,9 +85,3 @@ def test_a_figure_that_is_not_there_is_refused_with_the_ones_that_are(study, sho
     with pytest.raises(UnknownNameError, match="did you mean 'gradients-at-init'"):
         show(gradients_part, study, "gradient-at-init")
     assert shown == []
-
-
-def test_a_table_of_the_report_is_a_data_frame():
-    found = table(Grid(["setting", "activation", "depth 2"], 2, [["a", "relu", "0.1"], ["b", "relu", "0.2"]]))
-    assert found.loc[("b", "relu"), "depth 2"] == "0.2"
-    assert table(None).equals(pd.DataFrame())

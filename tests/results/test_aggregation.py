@@ -3,11 +3,10 @@ import json
 import pytest
 
 from synthetic import make_record, make_records
-from synthetic_layers import inspected, theory_table, write_tables
-from whyrelu.errors import DataError, UserError
+from synthetic_layers import write_tables
+from whyrelu.errors import UserError
 from whyrelu.results.aggregation import aggregate, finished_records, headline_metrics
 from whyrelu.results.cells import cells_table
-from whyrelu.results.files import write_table
 from whyrelu.results.tables import build_tables
 
 FILES = {
@@ -109,19 +108,6 @@ def test_missing_and_failed_runs_are_counted_and_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match=r"of 4 planned runs 2 missing and 1 failed; .*: python src/train.py -m seed"):
         aggregate(records, nothing, [], tmp_path / "study")
     assert not (tmp_path / "study").exists()
-
-
-def test_damaged_diagnostics_are_named_and_nothing_is_written(tmp_path):
-    records = [inspected(record)[0] for record in make_records(["relu"], depths=[2], seeds=2)]
-    theory = tmp_path / "study" / "theory.parquet"
-    write_table(theory_table([record["factors"] for record in records]), theory)
-
-    def damaged(record):
-        raise DataError(f"{record['run_id']} is damaged")
-
-    with pytest.raises(DataError, match=f"{records[0]['run_id']} is damaged"):
-        aggregate(records, damaged, [], tmp_path / "study")
-    assert list((tmp_path / "study").iterdir()) == [theory]
 
 
 def test_without_a_prediction_the_command_that_makes_it_is_named(tmp_path):

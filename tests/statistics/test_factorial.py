@@ -47,16 +47,3 @@ def test_unusable_factorials():
         variance_shares(table.iloc[1:], "y", ["a", "b"], seed=0)
     with pytest.raises(ValueError, match="the same in all rows"):
         variance_shares(table.assign(y=1.0), "y", ["a", "b"], seed=0)
-
-
-def test_totals_come_from_the_same_resamples():
-    table = factorial_table(4, 1.0, np.random.default_rng(0))
-    plain = variance_shares(table, "y", ["a", "b"], seed=0)
-    found = variance_shares(table, "y", ["a", "b"], seed=0, totals={"both": ["a", "b"], "one": ["a x b"]})
-    pd.testing.assert_frame_equal(found.iloc[:4], plain)
-    rows = found.set_index("term")
-    assert rows["share"]["both"] == pytest.approx(rows["share"]["a"] + rows["share"]["b"])
-    assert rows.loc["one"].to_list() == pytest.approx(rows.loc["a x b"].to_list())
-    # parts of one total make up for each other: its interval is shorter than their intervals together
-    width = rows["high"] - rows["low"]
-    assert 0 < width["both"] < width["a"] + width["b"]

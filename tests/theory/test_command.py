@@ -1,6 +1,5 @@
 """The command `python src/theory.py`, in this process."""
 
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -25,13 +24,6 @@ def theory(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_the_predicted_table_is_printed(theory):
-    text = theory("activation=gelu", "init=he", "depth=16")
-    assert text.startswith("gelu, init he, norm none, depth 16")
-    rows = re.findall(r"^ *(\d+)((?: +\S+){5})$", text, flags=re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, 17))
-
-
 def test_several_runs_are_written_to_the_tables_of_their_study(theory, tmp_path):
     assert "4 cells -> results/digits/theory.parquet" in theory("-m", "activation=relu,tanh", "depth=1,2", "seed=0,1")
     assert len(pd.read_parquet(tmp_path / "results/digits/theory.parquet")) == 6
@@ -41,8 +33,8 @@ def test_several_runs_are_written_to_the_tables_of_their_study(theory, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["depth=2,4"], "2 runs"),
-        (["-m", "study=a,b"], "several studies"),
+        (["depth=2,4"], "several runs"),
+        (["-m", "study=a,b"], "several folders"),
         (["activation._target_=torch.nn.Softmax2d"], "not a function of single numbers"),
     ],
 )

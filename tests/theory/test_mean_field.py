@@ -55,14 +55,6 @@ def test_moments_of_the_sine():
     assert np.allclose(theory.slope_second_moment(sine, small), (1 + np.exp(-2 * small)) / 2, rtol=1e-8)
 
 
-@pytest.mark.parametrize("kink", [0.1234567, 1.5, 2.71828])
-def test_a_kink_anywhere_costs_no_digits(kink):
-    phi = scalar_function(lambda x: (x - kink).clamp_min(0))
-    # E[max(z - k, 0)] = density(k) - k P(z > k)
-    expected = math.exp(-(kink**2) / 2) / math.sqrt(2 * math.pi) - kink * math.erfc(kink / math.sqrt(2)) / 2
-    assert float(theory.mean(phi, 1.0)) == pytest.approx(expected, rel=1e-9)
-
-
 @pytest.mark.parametrize("name", sorted(FORMULAS))
 def test_second_moments_against_another_quadrature(name):
     # short signals, usual ones or long ones
@@ -117,16 +109,6 @@ def test_slope_of_the_correlation_map_at_one_is_chi_1(name):
     small = 1e-7
     lost = theory.length_map(phi, 1.3, 2.0) * (1 - theory.correlation_map(phi, 1 - small, 1.3, 2.0))
     assert float(lost / (1.3 * small)) == pytest.approx(float(theory.chi_1(phi, 1.3, 2.0)), rel=2e-3)
-
-
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "gelu", "relu"])
-def test_hermite_expansion_is_the_correlation_map(name):
-    phi = function(name)
-    energies = theory.hermite_energies(phi, 1.3, 64)
-    assert energies.sum() <= theory.second_moment(phi, 1.3) * (1 + 1e-12)
-    for c in (0.0, 0.5, 0.9):
-        expected = float(theory.correlation_map(phi, c, 1.3, 1.0) * theory.length_map(phi, 1.3, 1.0))
-        assert float((energies * c ** np.arange(65)).sum()) == pytest.approx(expected, rel=1e-4)
 
 
 # anchors

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -82,23 +80,6 @@ def test_dear_places_get_fewer_blocks_in_the_proportion_that_makes_variances_lea
         assert sum(1 / count for count in other) > least
     # no place gets less than the fewest, and others pay for it
     assert blocks_within([0.01, 0.01, 1.0], 12, 11) == [50, 50, 11]
-
-
-def test_numbers_at_one_position_are_of_one_block() -> None:
-    clock = Clock()
-    count = itertools.count()
-
-    def read() -> float:
-        clock.now += 1
-        return next(count)
-
-    (times,) = in_blocks([{"a": read, "b": read}], 20, 2, np.random.default_rng(3), clock)
-    assert all({a // 2, b // 2} == {i} for i, (a, b) in enumerate(zip(times["a"], times["b"], strict=True)))
-
-
-@pytest.mark.parametrize("groups", [[], [{}]])
-def test_nothing_to_time_takes_no_time(groups: list[dict]) -> None:
-    assert in_blocks(groups, 10, 5, np.random.default_rng(0), Clock()) == groups
 
 
 def test_a_part_gets_its_share_of_what_is_left() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from whyrelu.timing.plan import plan_timing, shipped_activations
+from whyrelu.timing.plan import plan_timing
 from whyrelu.timing.steps import BASELINE
 
 
@@ -54,26 +54,6 @@ def test_widths_are_at_one_depth_and_none_is_timed_twice(configs) -> None:
     assert all(config["width"] == place.width for place in plan.widths for config in place.configs.values())
     other = plan_timing(configs(*grid, "timing.widths=[2,4]", "timing.width_depth=4"))
     assert [(place.depth, place.width) for place in other.widths] == [(4, 4)]
-
-
-def test_activations_with_settings_of_their_own_are_told_apart(configs) -> None:
-    plan = plan_timing(configs("activation=leaky_relu", "activation.negative_slope=0.1,0.2", "depth=2"))
-    assert list(plan.depths[0].configs) == [
-        "leaky_relu(negative_slope=0.1)",
-        "leaky_relu(negative_slope=0.2)",
-        BASELINE,
-    ]
-    one = plan_timing(configs("activation=leaky_relu,relu", "depth=2"))
-    assert list(one.depths[0].configs) == ["leaky_relu", "relu", BASELINE]
-
-
-def test_all_of_conf_are_timed_elementwise_if_wanted(configs) -> None:
-    some = plan_timing(configs("activation=relu,gelu", "depth=2"))
-    assert list(some.activations) == ["relu", "gelu"]
-    assert some.others == {}
-    every = plan_timing(configs("activation=relu,gelu", "depth=2", "timing.every_activation=true"))
-    assert list(every.activations) == ["relu", "gelu"]
-    assert set(every.others) == set(shipped_activations()) - {"relu", "gelu", BASELINE}
 
 
 def test_gradients_vanish_in_nets_of_their_own(configs) -> None:

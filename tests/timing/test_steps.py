@@ -10,7 +10,7 @@ import whyrelu.timing.steps
 from timed_nets import batches
 from whyrelu.timing.plan import plan_timing
 from whyrelu.timing.steps import BASELINE, KINDS, Net, Steps, time_steps
-from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of, warm_up
+from whyrelu.timing.stopwatch import WARM_UP, sample_seconds, seconds_of
 
 
 @pytest.fixture
@@ -63,7 +63,9 @@ def test_widths_that_do_not_fit_are_left_out_with_all_wider_ones(plan, monkeypat
     entries, left_out = time_steps(steps(), plan.widths, lambda: 0.1, may_leave_out=True)
     assert entries == []
     assert left_out == ["width 4 at depth 1"]
-    entries, left_out = time_steps(steps(), plan.widths, lambda: 0.5, may_leave_out=True)
+    # for planning there is time enough, and no block is done beyond the fewest
+    left = iter([10.0, 0.0])
+    entries, left_out = time_steps(steps(), plan.widths, lambda: next(left), may_leave_out=True)
     assert {entry["width"] for entry in entries} == {4}
     assert left_out == []
 
@@ -142,10 +144,3 @@ def test_a_sample_makes_calls_with_as_many_threads_as_asked_for(least: float, ab
     assert torch.get_num_threads() == before
     # which is known before
     assert least == 0 or sample_seconds(least, about) == pytest.approx(about * calls)
-
-
-def test_warming_up_makes_as_many_calls_as_asked_for_and_tells_what_one_takes() -> None:
-    for calls in (1, 2, 3, 20):
-        made: list[int] = []
-        assert warm_up(lambda made=made: made.append(1), calls) > 0
-        assert len(made) == calls
