@@ -20,13 +20,13 @@ def main() -> None:
 
     from pathlib import Path
 
-    from whyrelu.config.composition import compose
+    from whyrelu.config.grid import compose
     from whyrelu.data.prepare import prepare, write_note
 
-    config = compose(overrides, look_up=False)
-    root = Path(config.prepared_root)
-    facts = prepare(config.data, root)
-    write_note(facts, root / f"{config.study}.json")
+    config = compose(overrides)
+    root = Path(config["prepared_root"])
+    facts = prepare(config["data"], root)
+    write_note(facts, root / f"{config['study']}.json")
     height, width, channels = facts["shape"]
     md5, official = facts["source"]["md5"], facts["source"]["official_md5"]
     other = "" if md5 == official else f", not the official archive but md5 {md5}"

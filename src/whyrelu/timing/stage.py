@@ -36,8 +36,7 @@ import torch
 
 from whyrelu.allocation import keep_freed_memory
 from whyrelu.data.arrays import Arrays, load
-from whyrelu.data.batches import Images
-from whyrelu.data.normalisation import channel_statistics
+from whyrelu.data.batches import Images, channel_statistics
 from whyrelu.network.activations import activation_factory
 from whyrelu.results.files import write_bytes
 from whyrelu.statistics.summaries import seed_of
