@@ -208,7 +208,7 @@ def test_one_broken_image_is_named_and_nothing_is_left_of_its_set(tmp_path: Path
     config = compose([*settings, "data.test_size=2", "data.image_size=8"])
     image.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"dog/3\.png cannot be read as an image"):
-        prepare(config.data, tmp_path / "data")
+        prepare(config["data"], tmp_path / "data")
     assert not (tmp_path / "data" / "pets").exists()
     image.write_bytes(whole)
-    assert prepare(config.data, tmp_path / "data")["shape"] == [8, 8, 3]
+    assert prepare(config["data"], tmp_path / "data")["shape"] == [8, 8, 3]

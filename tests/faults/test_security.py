@@ -16,18 +16,13 @@ import pytest
 import torch
 import yaml
 from omegaconf import OmegaConf
-from torchvision import datasets
 
-from raw_files import cifar_pages, cifar_settings, image_set, leftovers, tar
 from typed import forked
 from whyrelu.config.targets import bind
 from whyrelu.config.composition import compose
 from whyrelu.config.hydra_settings import check_hydra_settings
-from whyrelu.config.schema import Data
 from whyrelu.config.study import STAGES
-from whyrelu.data.prepare import prepare
-from whyrelu.data.torchvision_sets import read
-from whyrelu.errors import DataError, UserError
+from whyrelu.errors import UserError
 from whyrelu.launch.on_submitit import SubmititJobs
 from whyrelu.launch.workers import Needs
 from whyrelu.results.aggregation import finished_records
@@ -61,27 +56,6 @@ def test_the_attack_works_where_pickles_are_trusted(tmp_path):
     assert (tmp_path / "really").exists()
 
 
-def encoded(codec):
-    """A pickle that has a text encoded."""
-    return b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX" + len(codec).to_bytes(4, "little") + codec + b"\x86R."
-
-
-@pytest.mark.parametrize("member", ["data_batch_3", "test_batch", "batches.meta"])
-@pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_a_pickle_among_images_runs_nothing(tmp_path, marker, member, protocol):
-    pages = cifar_pages(image_set(30), image_set(9)) | {member: pickle.dumps({b"data": Attack(marker)}, protocol)}
-    with pytest.raises(DataError, match="which image data do not need") as caught:
-        read(datasets.CIFAR10, cifar_settings(tmp_path / "raw", tar(tmp_path / "evil.tar.gz", pages)))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("page", [b"cbuiltins\neval\n.", b"cnumpy\nload\n.", encoded(b"zip"), encoded(b"idna")])
-def test_pickles_may_name_what_arrays_are_made_with_and_nothing_else(tmp_path, page):
-    pages = cifar_pages(image_set(30), image_set(9)) | {"data_batch_1": page}
-    with pytest.raises(DataError, match="which image data do not need"):
-        read(datasets.CIFAR10, cifar_settings(tmp_path / "raw", tar(tmp_path / "evil.tar.gz", pages)))
-
-
 def test_a_checkpoint_runs_nothing_and_its_run_begins_anew(tmp_path, marker):
     path = tmp_path / "checkpoint.ckpt"
     for content in ({"state_dict": Attack(marker)}, Attack(marker)):
@@ -93,19 +67,6 @@ def test_a_checkpoint_runs_nothing_and_its_run_begins_anew(tmp_path, marker):
         assert not path.exists()
     path.write_bytes(pickle.dumps(Attack(marker)))
     assert not usable(path)
-
-
-def test_a_set_that_keeps_a_pickle_of_its_own_is_refused(tmp_path):
-    with pytest.raises(DataError, match="as a pickle, which runs what it names: not supported"):
-        read(datasets.LSUN, Data("lsun", "torchvision.datasets.LSUN", str(tmp_path), validation_size=5))
-
-
-@pytest.mark.parametrize("name", ["../x", "..", "/tmp/x", ".hidden", "a/b", "x\ny", ""])
-def test_a_data_set_cannot_be_written_elsewhere_by_its_name(tmp_path, name):
-    data = Data(name, "whyrelu.data.sources.digits", validation_size=5, test_size=5)
-    with pytest.raises(UserError, match=r"^data\.name="):
-        prepare(data, tmp_path / "data")
-    assert leftovers(tmp_path) == []
 
 
 # targets
@@ -139,7 +100,7 @@ FOREIGN = [
     "joblib.load",
     "pandas.read_pickle",
     "hydra.utils.instantiate",
-    "whyrelu.data.downloads.shutil.rmtree",
+    "whyrelu.data.sources.shutil.rmtree",
     "whyrelu.runs.store.refresh",
     "mine.os.system",
     "mine.system",
@@ -167,12 +128,6 @@ def test_what_a_group_has_no_use_for_is_refused_before_it_is_called(mine, marker
     with pytest.raises(UserError, match=f"^{kind} '{re.escape(target)}' is refused: ") as caught:
         bind(kind, group)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("target", ["os.system", "subprocess.Popen", "torch.load", "mine.system", "joblib.load"])
-def test_a_reader_of_data_is_held_to_the_same(tmp_path, mine, target):
-    with pytest.raises(UserError, match="is refused"):
-        prepare(Data("x", target, root=str(tmp_path), validation_size=5), tmp_path / "data")
 
 
 @pytest.mark.parametrize("target", ["mine.f", "mine.Plain", "mine.partial", "mine.made", "torch.Tensor.tanh"])
