@@ -64,11 +64,11 @@ audit: $(VENV)/installed
 bench: $(VENV)/installed
 	python benchmarks/run.py
 
-# Answers this machine alone, and a browser only if it asks for this machine by name: a page of the web that makes its
-# own name point here gets nothing. Its home page knows nothing of studies: review.py says where they are.
-MLFLOW_PORT ?= 5000
+# Completes the view of the runs and says where a browser finds it. The server answers this machine alone, and a browser
+# only if it asks for this machine by name: a page of the web that makes its own name point here gets nothing.
+export MLFLOW_PORT ?= 5000
 mlflow: $(VENV)/installed
-	@python src/review.py http://127.0.0.1:$(MLFLOW_PORT) & trap "kill $$! 2>/dev/null" EXIT; MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
+	@python src/track.py; MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false exec mlflow ui --backend-store-uri sqlite:///mlflow.db \
 	  --host 127.0.0.1 --port $(MLFLOW_PORT) --allowed-hosts "127.0.0.1:$(MLFLOW_PORT),localhost:$(MLFLOW_PORT)"
 
 # What a hundred thousand runs cost: simulates them below the folder for temporary files, and writes into docs/scale.md
