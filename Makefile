@@ -65,10 +65,13 @@ bench: $(VENV)/installed
 	python benchmarks/run.py
 
 # Completes the view of the runs and says where a browser finds it. The server answers this machine alone, and a browser
-# only if it asks for this machine by name: a page of the web that makes its own name point here gets nothing.
+# only if it asks for this machine by name: a page of the web that makes its own name point here gets nothing. It says
+# nothing of its own, so that the addresses stay in sight.
 export MLFLOW_PORT ?= 5000
+mlflow: export PYTHONWARNINGS := ignore
+mlflow: export MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE := false
 mlflow: $(VENV)/installed
-	@python src/track.py; MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false exec mlflow ui --backend-store-uri sqlite:///mlflow.db \
+	@python src/track.py; exec mlflow ui --backend-store-uri sqlite:///mlflow.db --uvicorn-opts "--log-level warning" \
 	  --host 127.0.0.1 --port $(MLFLOW_PORT) --allowed-hosts "127.0.0.1:$(MLFLOW_PORT),localhost:$(MLFLOW_PORT)"
 
 # What a hundred thousand runs cost: simulates them below the folder for temporary files, and writes into docs/scale.md

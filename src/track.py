@@ -34,7 +34,7 @@ def main() -> None:
         port = os.environ.get("MLFLOW_PORT", "5000")
         print(f"to look at it: mlflow ui --backend-store-uri {server} --port {port}")
         server = f"http://127.0.0.1:{port}"
-    print("its cells beside one another; the menu Views there has seeds and curves too:")
+    print("its cells side by side, as soon as the server is up; seeds and curves are in the menu Views there:")
     for name, experiment in counts.experiments.items():
         page = f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning"
         print(f"  {name:<24}{page}&viewStateShareKey=cells&compareRunsMode=CHART", flush=True)
