@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whyrelu.config.composition import compose_grid
 
 from faults_study import DAMAGES, GRID, records, refusal, run_ids, script, sweep, tables
-from typed import python
-from whyrelu.config.composition import compose_grid
 from whyrelu.errors import UserError
 from whyrelu.results.files import csv_text, read_part, read_table
 from whyrelu.results.seal import with_checks
@@ -188,24 +187,3 @@ def test_dvc_names_a_damaged_file_and_runs_nothing(tmp_path: Path, name: str, da
     assert name in done.stderr or "Could not find 'study'" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Running stage" not in done.stdout
-
-
-@pytest.mark.parametrize("damage", [DAMAGES["halved"], DAMAGES["zeroed"], lambda content: b"no database"])
-@pytest.mark.slow
-def test_a_damaged_mlflow_database_is_moved_aside_and_made_anew(
-    study: Path, damage: Damage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    uri = f"sqlite:///{study}/mlflow.db"
-    script("track.py", f"mlflow.tracking_uri={uri}")
-    assert "written: 2 runs, 2 cells" in capsys.readouterr().out
-    path = Path("mlflow.db")
-    hurt(path, damage)
-    damaged = path.read_bytes()
-    # another process, because MLflow keeps connections to the old file
-    said = python(Path(), "track.py", f"mlflow.tracking_uri={uri}")
-    assert said.returncode == 0
-    assert "written: 2 runs, 2 cells" in said.stdout
-    assert said.stderr.splitlines() == [
-        f"{uri} is damaged: moved aside to mlflow.db.damaged-1, and made anew of the runs"
-    ]
-    assert Path("mlflow.db.damaged-1").read_bytes() == damaged

@@ -58,6 +58,8 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     if notice := other_code_notice(record for record in kept if record is not None):
         console.print(notice)
     labels = {run.run_id: run.label for run in waiting}
+    if not waiting:
+        return runs
     with (
         follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
         SweepDisplay(store, labels, console) as display,
