@@ -194,6 +194,16 @@ def test_what_is_typed_wins_over_an_experiment_and_presets() -> None:
     assert compose(["optimizer=adam"])["lr"] == 0.001
 
 
+def test_a_run_is_on_the_device_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert compose(["trainer=gpu"])["trainer"]["accelerator"] == "cuda"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert compose(["trainer=gpu"])["trainer"]["accelerator"] == "cpu"
+    with pytest.raises(UserError, match="trainer=cpu trains without one"):
+        compose(["trainer.accelerator=gpu"])
+
+
 def test_another_target_gives_another_name_but_not_that_of_another_file() -> None:
     targets = "activation._target_=torch.nn.Hardshrink,mine.wave"
     assert swept(compose_grid([targets]), "activation.name") == [("Hardshrink",), ("mine.wave",)]

@@ -48,7 +48,6 @@ REFUSED = [
     ("activation=null", "a config group takes the name of a file"),
     ("~seed", "setting seed was removed"),
     ("~nope", "'nope' does not exist"),
-    ("trainer.accelerator=gpu", "trainer=cpu trains without one"),
     # what cannot be read
     ("foo", "cannot read 'foo': settings are given as key=value"),
     ("--depth=3", "cannot read '--depth=3': settings are given as key=value"),
