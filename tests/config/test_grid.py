@@ -88,10 +88,9 @@ def test_the_grid_of_an_experiment_is_swept_and_what_is_typed_wins() -> None:
     runs = compose_grid(["experiment=digits"])
     assert len(runs) == len(set(swept(runs, *keys))) == 4 * 4 * 10
     assert {run.given_lr for run in runs} == {("tuned",)}
-    runs = compose_grid(["experiment=digits", "depth=24,3", "seed=5"])
-    names = [name for name, _, _ in swept(runs, *keys)]
-    assert swept(runs, *keys) == [(name, depth, 5) for name in names[::2] for depth in (24, 3)]
-    assert runs[0].label == "activation=relu depth=24"
+    runs = compose_grid(["experiment=digits", "activation=gelu", "depth=24,3"])
+    assert swept(runs, *keys) == [("gelu", depth, seed) for depth in (24, 3) for seed in range(10)]
+    assert runs[0].label == "depth=24 seed=0"
 
 
 def test_what_an_experiment_declares_is_said_beside_what_is_typed() -> None:

@@ -189,7 +189,7 @@ SIGNS = st.sampled_from(["", "", "", "+", "++", "~"])
 OVERRIDE = st.builds("{}{}{}{}".format, SIGNS, KEYS, st.sampled_from(["=", "=", "=", ""]), VALUES)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(st.lists(OVERRIDE, min_size=1, max_size=3))
 def test_whatever_is_typed_makes_valid_runs_or_one_line(overrides: list[str]) -> None:
     try:
