@@ -3,11 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from whyrelu import interruption
-
-# scripts that a test runs in its own process must not end pytest in their way
-interruption.SIGNALS = ()
-
 
 @pytest.fixture(autouse=True)
 def _short_errors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +24,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the digits are prepared."""
-    from whyrelu.config.composition import compose_grid
+    from whyrelu.config.grid import compose_grid
     from whyrelu.data.prepare import prepare
 
     folder = tmp_path_factory.mktemp("data")

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-
 from whyrelu.config.composition import compose_grid
+
 from whyrelu.network.initialisation import build_network
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from whyrelu.tuning.table import Tuned, tuning_rows, write_tuned
 
 from synthetic import make_record
 from whyrelu.results.columns import CONTRAST_COLUMNS
 from whyrelu.results.files import write_json, write_table
 from whyrelu.tuning.selection import choose
-from whyrelu.tuning.table import Tuned, tuning_rows, write_tuned
 
 FIRST_TUNING_SEED = 1000
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from whyrelu.decision import ABSENT, Change, decide_anew
 
 from faults_study import refusal
 from typed import python
 from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
-from whyrelu.decision import ABSENT, Change, decide_anew
 from whyrelu.errors import UserError
 from whyrelu.results.files import read_json, write_json, write_table
 

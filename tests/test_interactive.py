@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
-from IPython.display import Image, Markdown
-
 import whyrelu.interactive
+from IPython.display import Image, Markdown
 from whyrelu.config.composition import compose_grid
-from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.interactive import places, run_study, show, table, tell
+
+from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.report.accuracy_figure import accuracy_figures
 from whyrelu.report.grid import Grid
 from whyrelu.report.why.gradients import gradients_part

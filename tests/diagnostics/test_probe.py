@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from whyrelu.config.composition import CONFIG_DIRECTORY
 
 from small_nets import batch, network
-from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.diagnostics.probe import Variation, as_training, images_are_independent, layers_of, look
 from whyrelu.diagnostics.quantities import gradient_norm, is_constant
 from whyrelu.errors import UserError

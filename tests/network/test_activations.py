@@ -9,9 +9,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
+from whyrelu.config.composition import CONFIG_DIRECTORY, compose
 
 from formulas import FORMULAS
-from whyrelu.config.composition import CONFIG_DIRECTORY, compose
 from whyrelu.errors import UnknownNameError, UserError
 from whyrelu.network.activations import activation_factory
 

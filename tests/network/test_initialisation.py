@@ -10,9 +10,9 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 from scipy.integrate import quad
 from torch import Tensor, nn
+from whyrelu.config.composition import CONFIG_DIRECTORY
 
 from formulas import FORMULAS, KINKS
-from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import Elementwise, activation_factory
 from whyrelu.network.initialisation import (

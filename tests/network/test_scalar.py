@@ -8,9 +8,9 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional
+from whyrelu.config.composition import CONFIG_DIRECTORY
 
 from formulas import FORMULAS
-from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.scalar import scalar_function, slope, slope_scale
@@ -85,25 +85,6 @@ def test_largest_slope_and_threshold(name, maximum):
 
 def test_largest_slope_between_the_points_of_a_grid():
     assert slope_scale(nn.GELU()).maximum == pytest.approx(1.1289041451851, rel=1e-10)
-
-
-@pytest.mark.parametrize(
-    ("name", "width"),
-    [
-        # sech^2(x) = 1/20 at arcosh(sqrt(20)); sigmoid is tanh at half the scale
-        ("tanh", 2 * math.acosh(math.sqrt(20))),
-        ("sigmoid", 4 * math.acosh(math.sqrt(20))),
-        ("rescaled_sigmoid", 4 * math.acosh(math.sqrt(20))),
-        ("relu6", 6),
-        ("hardtanh", 2),
-        # 1 / (1 + x)^2 = 1/20
-        ("softsign", 2 * (math.sqrt(20) - 1)),
-        ("relu", math.inf),
-        ("identity", math.inf),
-    ],
-)
-def test_width_of_the_sensitive_interval(name, width):
-    assert sensitive_width(module(name)) == pytest.approx(width, abs=1e-6)
 
 
 def test_a_function_with_float32_numbers_of_its_own_is_used_as_it_is():

@@ -2,6 +2,7 @@ import re
 
 import pandas as pd
 import pytest
+from whyrelu.tuning.table import Tuned, read_tuned, write_tuned
 
 from synthetic import make_record, make_records
 from synthetic_claims import write_tuning
@@ -10,7 +11,6 @@ from whyrelu.errors import UserError
 from whyrelu.report.page import write_report
 from whyrelu.report.rates import common_rates
 from whyrelu.results.files import write_table
-from whyrelu.tuning.table import Tuned, read_tuned, write_tuned
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -153,6 +153,7 @@ def test_damaged_diagnostics_are_named_and_nothing_is_written(tmp_path):
 def project(tmp_path, monkeypatch):
     """A folder with prepared digits to run the script in."""
     from whyrelu.config.composition import compose
+
     from whyrelu.data.prepare import prepare
 
     monkeypatch.chdir(tmp_path)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from whyrelu.config.composition import compose_grid
-from whyrelu.data.prepare import prepare
 from whyrelu.runs.execution import execute
+
+from whyrelu.data.prepare import prepare
 from whyrelu.runs.store import RunStore
 
 TINY = ["trainer.max_epochs=2", "data.train_size=64", "width=2", "depth=2", "mlflow.tracking_uri=null"]

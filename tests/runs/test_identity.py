@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-
 from whyrelu.config.composition import compose_grid
+
 from whyrelu.config.schema import NAMED_GROUPS, Config
 from whyrelu.runs import identity
 from whyrelu.runs.identity import IRRELEVANT, Identifier, factors, relevant, run_id

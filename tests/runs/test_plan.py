@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from whyrelu.config.composition import compose_grid
+
 from whyrelu.data.arrays import FACTS, write
 from whyrelu.errors import DataError, UserError
 from whyrelu.runs import plan as subject

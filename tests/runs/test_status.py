@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from whyrelu.config.settings import Job, Settings
+
 from whyrelu.runs.plan import PlannedRun
 from whyrelu.runs.status import MOST_FAILURES, print_status, states
 from whyrelu.runs.store import RunStore

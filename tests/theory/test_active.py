@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from whyrelu.network.activations import centred_sigmoid, rescaled_sigmoid
-from whyrelu.theory.active import active_set
 from whyrelu.network.scalar import scalar_function, sensitive_width, slope_scale
+from whyrelu.theory.active import active_set
 
 
 def found(activation):

@@ -9,12 +9,12 @@ import torch
 from omegaconf import OmegaConf
 from scipy.integrate import dblquad, quad
 from torch import nn
+from whyrelu.config.composition import CONFIG_DIRECTORY
 
 from formulas import FORMULAS, KINKS
-from whyrelu.config.composition import CONFIG_DIRECTORY
 from whyrelu.network.activations import activation_factory
-from whyrelu.theory import mean_field as theory
 from whyrelu.network.scalar import ScalarFunction, scalar_function
+from whyrelu.theory import mean_field as theory
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.mean_field import correlation_map, second_moment, slope_second_moment
 from whyrelu.theory.moments import Moments
-from whyrelu.network.scalar import scalar_function
 
 # between the points of the table
 Q = np.array([3.3e-9, 0.0123, 0.77, 1.0, 5.1, 333.0, 2.2e7])

@@ -6,8 +6,8 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import nn
 
-from whyrelu.theory.pooling import max_pooling
 from whyrelu.network.scalar import scalar_function
+from whyrelu.theory.pooling import max_pooling
 
 INDEPENDENT = np.zeros((3, 3))
 INDEPENDENT[1, 1] = 1

@@ -11,6 +11,7 @@ from whyrelu.data.arrays import load, write
 from whyrelu.diagnostics.probe import layers_of, look
 from whyrelu.diagnostics.quantities import collapse_ratio, gradient_norm, mean_square
 from whyrelu.network.initialisation import build_network
+from whyrelu.network.scalar import scalar_function
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
@@ -18,7 +19,6 @@ from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.pooling import MaxPooling
 from whyrelu.theory.prediction import InputStatistics, PlannedLayer, predict
-from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.tables import drawn_functions, predicted_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,12 +10,12 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn import functional
-
 from whyrelu.config.composition import CONFIG_DIRECTORY
+
 from whyrelu.network.activations import activation_factory
+from whyrelu.network.scalar import ScalarFunction, scalar_function
 from whyrelu.theory.convolution import zero_padding_factor
 from whyrelu.theory.mean_field import chi_1, length_map, matched_weight_variance
-from whyrelu.network.scalar import ScalarFunction, scalar_function
 
 ACTIVATIONS = (
     *("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu", "softplus", "softsign", "identity"),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from whyrelu.config.composition import compose_grid
+
 from whyrelu.data.prepare import prepare
 
 TINY = ["experiment=digits", "width=2", "batch_size=16", "timing=quick"]

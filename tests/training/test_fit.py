@@ -8,8 +8,8 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import torch
-
 from whyrelu.config.composition import compose_grid
+
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.prepare import prepare
 from whyrelu.diagnostics.callback import COLUMNS

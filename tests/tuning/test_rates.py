@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from whyrelu.config.composition import compose, compose_grid
+
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import run_id, tuning_cell
 from whyrelu.tuning.rates import rate_at, rates_file, step_of

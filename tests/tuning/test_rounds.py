@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 from rich.console import Console
-
-from synthetic import make_record
 from whyrelu.config.composition import compose_grid
 from whyrelu.config.settings import Job
+from whyrelu.tuning.table import group_of, tuning_rows
+
+from synthetic import make_record
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.tuning.rounds import grid_of, run_rounds, waiting_cells
-from whyrelu.tuning.table import group_of, tuning_rows
 
 GRID = ["experiment=digits", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
 

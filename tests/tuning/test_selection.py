@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import pytest
+from whyrelu.tuning.table import tuning_rows
 
 from synthetic import make_record
 from whyrelu.tuning.selection import choose, edges
-from whyrelu.tuning.table import tuning_rows
 
 RATES = (0.01, 0.0316, 0.1)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from whyrelu.tuning.table import Tuned, nothing_tuned, read_tuned, together, tuning_rows, write_tuned
 
 from synthetic import make_record
 from whyrelu.errors import UserError
 from whyrelu.tuning.selection import choose
-from whyrelu.tuning.table import Tuned, nothing_tuned, read_tuned, together, tuning_rows, write_tuned
 
 RATES = (0.01, 0.1)
 
