@@ -3,11 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from whyrelu import interruption
-
-# scripts that a test runs in its own process must not end pytest in their way
-interruption.SIGNALS = ()
-
 
 @pytest.fixture(autouse=True)
 def _short_errors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,12 +21,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the digits are prepared."""
-    from whyrelu.config.composition import compose_grid
+    from whyrelu.config.grid import compose
     from whyrelu.data.prepare import prepare
 
     folder = tmp_path_factory.mktemp("data")
-    prepare(compose_grid([])[0].config["data"], folder)
+    prepare(compose([])["data"], folder)
     return folder
