@@ -1,7 +1,6 @@
 """A run from its configuration to its record."""
 
 import json
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from tiny_runs import comparable, configured
 from whyrelu.data.prepare import prepare
 from whyrelu.runs import execute as subject
-from whyrelu.runs import provenance
 from whyrelu.runs.alone import run_alone
 from whyrelu.runs.execute import MOST_STARTS, execute
 from whyrelu.runs.store import CHECKPOINT, ERROR, LAYERS, RECORD, STARTS, RunStore
@@ -126,16 +124,6 @@ def test_a_failure_is_recorded_with_its_reason(
     assert not has_traceback or "broken" in path.read_text()
 
 
-def test_a_failed_run_is_tried_again(root: Path, tmp_path: Path, whole: dict[str, Any]) -> None:
-    config = configured(root, tmp_path)
-    store = RunStore.of(config)
-    store.write({**whole, "status": "failed", "error": "no memory"})
-    (store.folder(whole["run_id"]) / ERROR).write_text("Traceback")
-    record, trained = execute(config)
-    assert record is not None and trained and record["status"] == "completed"
-    assert files(config, record) == {RECORD, LAYERS}
-
-
 def test_divergence_is_a_result_with_null_for_what_is_no_number(root: Path, tmp_path: Path) -> None:
     config = configured(root, tmp_path, "lr=1e20", "activation=identity", "batch_size=16")
     record, _ = execute(config)
@@ -174,33 +162,6 @@ def test_an_epoch_that_was_finished_in_between_counts_anew(root: Path, tmp_path:
             execute(config, on_epoch=stopping(2))
     record, _ = execute(config)
     assert record is not None and record["status"] == "completed"
-
-
-@pytest.fixture
-def other_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(provenance, "code_digest", lambda: "0123456789ab")
-    provenance.provenance.cache_clear()
-    yield
-    provenance.provenance.cache_clear()
-
-
-def test_runs_of_other_code_are_done_again_where_that_is_asked_for(
-    root: Path, tmp_path: Path, whole: dict[str, Any], other_code: None
-) -> None:
-    config = configured(root, tmp_path)
-    RunStore.of(config).write({**whole, "diagnostics": None})
-    assert execute(config).trained is False
-    changed = configured(root, tmp_path, "rerun=changed")
-    record, trained = execute(changed)
-    assert record is not None and trained
-    assert (record["run_id"], record["provenance"]["code_digest"]) == (whole["run_id"], "0123456789ab")
-    assert execute(changed).trained is False
-
-
-def test_a_run_that_another_process_is_at_is_left_to_it(root: Path, tmp_path: Path, whole: dict[str, Any]) -> None:
-    config = configured(root, tmp_path)
-    with RunStore.of(config).claim(whole["run_id"]):
-        assert execute(config, wait=False) == (None, False)
 
 
 def test_data_replaced_under_a_run_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

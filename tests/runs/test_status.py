@@ -19,9 +19,8 @@ def planned(root: Path, activation: str, depth: int, seed: int) -> Run:
     return Run(config, overrides, " ".join(overrides), ("0.05",), f"{activation}-{depth}-{seed}")
 
 
-def finish(run: Run, status: str = "completed", error: str | None = None, torch: str | None = None) -> None:
-    made = provenance() if torch is None else provenance() | {"libraries": {"torch": torch}}
-    RunStore.of(run.config).write(make_record(run.run_id, status, error=error, provenance=made))
+def finish(run: Run, status: str = "completed", error: str | None = None) -> None:
+    RunStore.of(run.config).write(make_record(run.run_id, status, error=error, provenance=provenance()))
 
 
 def begin(run: Run) -> None:
@@ -89,12 +88,3 @@ def test_the_output_is_whole_and_not_endless(tmp_path: Path, capsys: pytest.Capt
     assert text.count("0/10") == len(depths)
     assert text.count("no memory") == subject._MOST_FAILURES
     assert "5 more failed" in text
-
-
-def test_runs_of_other_code_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = [planned(tmp_path, "relu", 2, seed) for seed in (0, 1)]
-    for run, torch in zip(runs, (None, "1.0"), strict=True):
-        finish(run, torch=torch)
-    print_status(runs, [])
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "rerun=changed" in line]
-    assert line.startswith("1 runs") and "torch 1.0" in line

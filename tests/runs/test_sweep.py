@@ -226,9 +226,7 @@ def test_the_display_has_a_line_for_each_run_that_ends_now(
     assert "failed: [no] memory" in lines[2]
 
 
-def test_the_time_left_supposes_that_runs_take_as_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_time_left_supposes_that_runs_take_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("whyrelu.runs.progress.time.monotonic", lambda: now[0])
     display = SweepDisplay(RunStore(tmp_path), dict.fromkeys("abcd", ""), Console(quiet=True))
