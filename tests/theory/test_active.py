@@ -1,12 +1,11 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from whyrelu.network.activations import centred_sigmoid, rescaled_sigmoid
-from whyrelu.network.scalar import scalar_function, sensitive_width, slope_scale
+from whyrelu.network.scalar import scalar_function, slope_scale
 from whyrelu.theory.active import active_set
 
 
@@ -46,7 +45,9 @@ def test_no_slope_at_all():
     assert all(math.isnan(end) for end in nothing)
 
 
-@pytest.mark.parametrize("activation", [nn.Softsign(), nn.Hardsigmoid(), nn.Tanh()])
-def test_width_agrees_with_the_one_of_scalar_functions(activation):
-    assert found(activation).width == pytest.approx(sensitive_width(activation), rel=1e-6)
-    assert np.isfinite(found(activation).width)
+def test_widths_in_closed_form():
+    # sech^2(x) = 1/20 at arcosh(sqrt(20)); sigmoid is tanh at half the scale; 1 / (1 + x)^2 = 1/20
+    half = math.acosh(math.sqrt(20))
+    widths = {nn.Tanh(): 2 * half, nn.Sigmoid(): 4 * half, nn.Softsign(): 2 * (math.sqrt(20) - 1), nn.Hardtanh(): 2}
+    for activation, width in widths.items():
+        assert found(activation).width == pytest.approx(width, abs=1e-6)
