@@ -55,11 +55,13 @@ audit: $(VENV)/installed
 bench: $(VENV)/installed
 	python benchmarks/run.py
 
-# Answers this machine alone, and a browser only if it asks for this machine by name: a page of the web that makes its
-# own name point here gets nothing.
-MLFLOW_PORT ?= 5000
+# Says where to look, then answers this machine alone, and a browser only if it asks for this machine by name: a page of
+# the web that makes its own name point here gets nothing.
+export MLFLOW_PORT ?= 5000
+mlflow: export PYTHONWARNINGS := ignore
+mlflow: export MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE := false
 mlflow: $(VENV)/installed
-	MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
+	@python src/track.py; exec mlflow ui --backend-store-uri sqlite:///mlflow.db --uvicorn-opts "--log-level warning" \
 	  --host 127.0.0.1 --port $(MLFLOW_PORT) --allowed-hosts "127.0.0.1:$(MLFLOW_PORT),localhost:$(MLFLOW_PORT)"
 
 # The outputs of the notebook, as they are committed: a few minutes; what is trained is kept in notebooks/relu_vs_sigmoid/

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from whyrelu.runs.execution import execute
+
 from benchmarks.setting import BATCH_SIZE, LEARNING_RATE, VALIDATION_SIZE, WIDTH, Measurement, Setting
 from benchmarks.synthetic import SyntheticSet
-from whyrelu.runs.execution import execute
 
 
 def data_overrides(data: SyntheticSet) -> list[str]:

@@ -21,12 +21,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the digits are prepared."""
-    from whyrelu.config.grid import compose_grid
+    from whyrelu.config.grid import compose
     from whyrelu.data.prepare import prepare
 
     folder = tmp_path_factory.mktemp("data")
-    prepare(compose_grid([])[0].config["data"], folder)
+    prepare(compose([])["data"], folder)
     return folder

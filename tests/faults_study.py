@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from whyrelu.config.composition import compose_grid
 from whyrelu.launch.sweep import job, run_jobs
 
-from whyrelu.config.grid import compose_grid
 from whyrelu.runs.plan import plan
 from whyrelu.runs.store import Record, RunStore
 

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from whyrelu.config.grid import compose_grid
+from whyrelu.config.grid import compose
 from whyrelu.network.initialisation import build_network
 
 
 def network(*overrides: str, side: int = 8, classes: int = 10) -> nn.Module:
-    config = compose_grid(["width=4", "depth=3", *overrides])[0].config
+    config = compose(["width=4", "depth=3", *overrides])
     return build_network(config, (side, side, 1), classes)
 
 

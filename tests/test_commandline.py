@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import hydra
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from typed import SOURCE
 from whyrelu import commandline
-from whyrelu.commandline import fail, overrides_from_arguments, reports_errors
-from whyrelu.config.grid import CONFIG_DIRECTORY
+from whyrelu.commandline import fail, overrides_from_arguments, overrides_of_params, reports_errors
+from whyrelu.config.grid import compose_grid
 from whyrelu.errors import UserError
 
 
@@ -34,26 +34,22 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    ("error", "line"),
+    ("error", "code", "line"),
     [
-        (UserError("the disk is full"), "error: the disk is full"),
-        (UserError("two\n   lines"), "error: two lines"),
-        (HydraException("no such thing"), "error: no such thing"),
-        (
-            FileNotFoundError(2, "No such file or directory", "x.csv"),
-            "error: [Errno 2] No such file or directory: 'x.csv'",
-        ),
+        (UserError("two\n   lines"), 1, "error: two lines"),
+        (HydraException("no such thing"), 1, "error: no such thing"),
+        (FileNotFoundError(2, "No such file", "x.csv"), 1, "error: [Errno 2] No such file: 'x.csv'"),
+        (KeyboardInterrupt(), 130, "error: interrupted; the same command goes on where this one stopped"),
     ],
 )
 def test_what_a_person_can_mend_is_one_line_and_an_exit_code(
-    error: Exception, line: str, capsys: pytest.CaptureFixture[str]
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py"])
     with pytest.raises(SystemExit) as caught:
         raising(error)()
-    assert caught.value.code == 1
-    printed = capsys.readouterr()
-    assert printed.err == f"{line}\n"
-    assert printed.out == ""
+    assert caught.value.code == code
+    assert capsys.readouterr() == ("", f"{line}\n")
 
 
 def test_errors_of_configuration_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,8 +64,8 @@ def test_errors_of_configuration_are_explained(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.startswith("error: unknown setting 'dept': did you mean 'depth'? Valid: depth")
 
 
-@pytest.mark.parametrize("error", [ValueError("a mistake of ours"), AssertionError(), KeyError("x")])
-def test_mistakes_of_the_code_keep_their_traceback(error: Exception) -> None:
+@pytest.mark.parametrize("error", [ValueError("a mistake of ours"), AssertionError(), SystemExit(3)])
+def test_mistakes_of_the_code_keep_their_traceback_and_exit_codes_pass(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         raising(error)()
     assert caught.value is error
@@ -81,54 +77,19 @@ def test_tracebacks_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         raising(UserError("the disk is full"))()
 
 
-def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        raising(KeyboardInterrupt())()
-    assert caught.value.code == 130
-    assert capsys.readouterr().err == "error: interrupted; the same command goes on where this one stopped\n"
-
-
-def test_an_exit_code_passes() -> None:
-    with pytest.raises(SystemExit) as caught:
-        raising(SystemExit(3))()
-    assert caught.value.code == 3
-
-
-def test_what_goes_well_passes_with_its_arguments() -> None:
-    given: list[object] = []
-
-    @reports_errors
-    def main(first: int, second: int = 0) -> None:
-        """Its words."""
-        given.extend([first, second])
-
-    main(1, second=2)
-    assert given == [1, 2]
-    assert (main.__name__, main.__doc__) == ("main", "Its words.")
-
-
-def test_hydra_is_made_to_pass_errors_on() -> None:
-    seen: list[str | None] = []
-    reports_errors(lambda: seen.append(os.environ.get("HYDRA_FULL_ERROR")))()
-    assert seen == ["1"]
-
-
-def test_modules_in_the_working_folder_can_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "beside_the_command.py").write_text("VALUE = 3\n")
-    # but never in place of installed ones
-    (tmp_path / "omegaconf.py").write_text("raise ImportError\n")
+def test_a_command_sees_modules_beside_it_but_never_in_place_of_installed_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    found: list[object] = []
+    seen: list[object] = []
 
     @reports_errors
-    def main() -> None:
-        found.append(hydra.utils.get_object("beside_the_command.VALUE"))
-        found.append(sys.path.count(str(tmp_path)))
-        found.append(sys.path[-1])
+    def main(given: int) -> None:
+        seen.append((given, sys.path.count(str(tmp_path)), sys.path[-1], os.environ["HYDRA_FULL_ERROR"]))
 
-    main()
-    main()
-    assert found == [3, 1, str(tmp_path)] * 2
+    main(1)
+    main(given=2)
+    assert seen == [(1, 1, str(tmp_path), "1"), (2, 1, str(tmp_path), "1")]
 
 
 def test_fail_prints_one_line_and_leaves(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +97,12 @@ def test_fail_prints_one_line_and_leaves(capsys: pytest.CaptureFixture[str]) -> 
         fail("a\nb   c", code=7)
     assert caught.value.code == 7
     assert capsys.readouterr().err == "error: a b c\n"
+
+
+def python(code: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
@@ -146,36 +113,29 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         "    for _ in range(100000): print('a line of a long table')\n"
         "main()\n"
     )
-    environment = {"PYTHONPATH": str(CONFIG_DIRECTORY.parent / "src")}
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    with python(code) as process:
+        assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "a line of a long table\n"
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
 
 
+def test_planning_needs_no_heavy_library() -> None:
+    # status, skipping what is done and every error of configuration are a matter of a second
+    with python("import sys; import whyrelu.runs.plan, whyrelu.runs.status; print(*sys.modules)") as process:
+        modules, errors = process.communicate()
+    assert process.returncode == 0, errors
+    heavy = {"torch", "lightning", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "torchvision"}
+    assert not heavy & set(modules.split())
+
+
 # arguments
 
 
-def test_settings_are_taken_as_they_are() -> None:
-    given = [
-        "activation=relu,tanh",
-        "+activation.inplace=true",
-        "++a=1",
-        "~optimizer.momentum",
-        "~a=1",
-        "url=a=b",
-        "seed=",
-    ]
+def test_settings_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["activation=relu,tanh", "+a.b=true", "++a=1", "~optimizer.momentum", "~a=1", "url=a=b", "seed="]
     assert overrides_from_arguments("", ["-m", *given, "--multirun"]) == given
-    assert overrides_from_arguments("", []) == []
-
-
-def test_arguments_are_those_of_the_process_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["status.py", "depth=3"])
     assert overrides_from_arguments("") == ["depth=3"]
 
@@ -195,10 +155,44 @@ def test_help_is_the_description(asked: str, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "What it does.\n\n  an example\n"
 
 
-def test_planning_needs_no_heavy_library() -> None:
-    # status, skipping what is done and every error of configuration are a matter of a second
-    code = "import sys; import whyrelu.runs.plan, whyrelu.runs.status; print(*sys.modules)"
-    environment = {"PYTHONPATH": str(CONFIG_DIRECTORY.parent / "src")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    heavy = {"torch", "lightning", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "torchvision"}
-    assert not heavy & set(done.stdout.split())
+# params.yaml
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ('""', []),
+        ("", []),
+        ("depth=4,8 lr=0.1", ["depth=4,8", "lr=0.1"]),
+        ("\"'seed=range(0, 5)' activation=relu\"", ["seed=range(0, 5)", "activation=relu"]),
+    ],
+)
+def test_params_are_the_study_and_what_a_person_would_type(tmp_path: Path, overrides: str, expected: list[str]) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"study: mechanisms\noverrides: {overrides}\n")
+    assert overrides_of_params(path) == ["experiment=mechanisms", *expected]
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("study: digits\n", "must say study: and overrides: ('overrides')"),
+        ("", "must say study: and overrides:"),
+        ("- study\n", "must say study: and overrides:"),
+        ("study: [", "must say study: and overrides:"),
+        ("study: digits\noverrides: 3\n", "must say study: and overrides:"),
+        ('study: digits\noverrides: "\'depth=4"\n', "must say study: and overrides: (No closing quotation)"),
+    ],
+)
+def test_params_that_say_something_else_are_one_line(tmp_path: Path, content: str, fragment: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError) as caught:
+        overrides_of_params(path)
+    assert str(caught.value).startswith(f"{path} {fragment}")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_params_of_the_project_are_a_grid() -> None:
+    overrides = overrides_of_params(SOURCE.parent / "params.yaml")
+    assert len(compose_grid([*overrides, "activation=relu"])) > 1

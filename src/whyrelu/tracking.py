@@ -1,13 +1,428 @@
-"""MLflow as a view of runs/."""
+"""MLflow as a view of runs/: never the source of truth, and never in the way of training.
+
+A study is an experiment, and its tuning another. There a cell is a run with mean, interval and number of failures over
+its seeds, which are the runs below it. MLflow takes seconds to import, so that waits until something is sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+import sqlite3
+import threading
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from filelock import FileLock
+
+from whyrelu.config.schema import Config, MLflow
+from whyrelu.errors import UserError, notice
+from whyrelu.results.cells import cells_table
+from whyrelu.results.tables import build_tables
 from whyrelu.runs.store import RunStore
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
-def follow(uri: str | None, store: RunStore, run_ids: Sequence[str]) -> AbstractContextManager[object]:
-    """Show runs in MLflow while they end."""
-    return nullcontext()
+Record = Mapping[str, Any]
+
+# MLflow's own patience would be a quarter of an hour. What a person has set stays.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+# Seconds: between two looks at the store, and for what is left at the end or another process that writes.
+PAUSE, PATIENCE = 5.0, 60.0
+METRICS_PER_CALL = 1_000
+# What a person reads for what is found in MLflow's words.
+REASONS = {
+    "connection refused": "connection refused",
+    "timed out|timeout exception": "no answer",
+    "failed to resolve|name or service not known|name resolution": "unknown host",
+    "remote end closed|connection reset|connection aborted|broken pipe": "the connection was lost",
+    "could not be acquired|database is locked": "another program is writing to it",
+    "file is not a database|malformed": "the file is damaged; move it away, and a new one is made of the runs",
+    "valid json format|error code 404": "what answers there is not MLflow",
+    r"error responses|error code 5\d\d": "the server is in trouble (its log says more)",
+    "error code 40[13]": "it does not let you in: set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
+}
+
+
+@dataclass
+class Counts:
+    """Runs and cells that a synchronisation wrote, runs that were there, and the id of each experiment by its study."""
+
+    runs: int = 0
+    cells: int = 0
+    unchanged: int = 0
+    experiments: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def follow(uri: str | None, store: RunStore, run_ids: Sequence[str]) -> Iterator[None]:
+    """Send runs to MLflow as they finish, and the rest at the end; what goes wrong is said in one line.
+
+    Args:
+        uri: MLflow's address; None sends nothing.
+        store: of the study, runs/<study>.
+        run_ids: of all runs that are to be trained or are done already.
+    """
+    if uri is None:
+        yield
+        return
+    unsent, ended = set(run_ids), threading.Event()
+    thread = threading.Thread(target=_send, args=(uri, store, unsent, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        # who interrupts does not want to wait; what is half written is written again next time
+        unsent.clear()
+        raise
+    finally:
+        ended.set()
+        thread.join(PATIENCE if unsent else 1.0)
+        if thread.is_alive() and unsent:
+            _complain(uri, store, f"{without_password(uri)}: not up to date after {PATIENCE:.0f} s")
+
+
+def _send(uri: str, store: RunStore, unsent: set[str], ended: threading.Event) -> None:
+    """Synchronise whenever a run of `unsent` has finished, until the end; after a failure once more, at the end."""
+    pause: float | None = PAUSE
+    is_last = False
+    while not is_last:
+        is_last = ended.wait(pause)
+        begin = time.monotonic()
+        try:
+            records = [record for run_id in sorted(unsent) if (record := store.record(run_id))]
+            # one that failed may be trained again
+            finished = {record["run_id"] for record in records if is_last or record["status"] != "failed"}
+            if finished:
+                synchronise(uri, store.root.parent, store.root.name)
+                unsent -= finished
+            # never a large part of the processor that trains, however large the study
+            pause = max(PAUSE, 10 * (time.monotonic() - begin))
+        except Exception as error:
+            if unsent and pause is not None:
+                _complain(uri, store, str(error))
+            pause = None
+
+
+def _complain(uri: str, store: RunStore, problem: str) -> None:
+    command = "python src/track.py"
+    if uri != MLflow.tracking_uri:
+        command += f" mlflow.tracking_uri={without_password(uri)}"
+    if store.root.parent != Path(Config.run_root):
+        command += f" run_root={store.root.parent}"
+    notice(f"MLflow: {problem}; `{command}` completes the view later")
+
+
+def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:
+    """Make MLflow show every finished run and every cell, and write only what is missing for that.
+
+    Args:
+        uri: MLflow's address.
+        run_root: folder of the studies.
+        study: one of them; None for all.
+
+    Raises:
+        UserError: MLflow cannot be reached or refuses, or there is no finished run.
+    """
+    counts = Counts()
+    try:
+        with _connected(uri, run_root) as client:
+            for folder in sorted(path for path in run_root.glob(study or "[!.]*") if path.is_dir()):
+                experiments: dict[str, list[Record]] = defaultdict(list)
+                for record in RunStore(folder).records():
+                    is_tuning = record["config"]["seed"] >= record["config"]["tuning"]["first_seed"]
+                    experiments[f"{folder.name} tuning" if is_tuning else folder.name].append(record)
+                for name, records in sorted(experiments.items()):
+                    counts.experiments[name] = _synchronise_experiment(client, name, records, counts)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{without_password(uri)}: {_reason(error)}") from error
+    if not counts.experiments:
+        raise UserError(f"no finished run{f' of study {study}' if study else ''} in {run_root}/")
+    return counts
+
+
+def _synchronise_experiment(client: MlflowClient, study: str, records: Sequence[Record], counts: Counts) -> str:
+    """Make an experiment show some runs and their cells; return its id."""
+    experiment = _open_experiment(client, study)
+    present = _runs_present(client, experiment)
+    cells: dict[str, list[Record]] = defaultdict(list)
+    factors = {}
+    for record in sorted(records, key=lambda record: (record["factors"]["seed"], record["provenance"]["started"])):
+        shared = {name: value for name, value in record["factors"].items() if name != "seed"}
+        cells[_digest(shared)].append(record)
+        factors[_digest(shared)] = shared
+    labels = cell_labels(factors)
+    for cell in sorted(cells, key=labels.__getitem__):
+        content = _cell_content(cells[cell], factors[cell], cell, labels[cell])
+        parent, is_written = _write(client, experiment, present.get(cell), content)
+        counts.cells += is_written
+        for record in cells[cell]:
+            content = _run_content(record, parent, labels[cell])
+            _, is_written = _write(client, experiment, present.get(record["run_id"]), content)
+            counts.runs += is_written
+            counts.unchanged += not is_written
+    return experiment
+
+
+class _Content(NamedTuple):
+    """What MLflow shows of a run or cell; times are milliseconds since 1970, `digest` is of what it was made of."""
+
+    name: str
+    start: int
+    end: int
+    status: str
+    digest: str
+    tags: dict[str, str]
+    factors: dict[str, Any]
+    # key, value, time and epoch, which is 0 for a result of the whole run
+    metrics: Sequence[tuple[str, float | None, int, int]]
+
+
+def _run_content(record: Record, parent: str, label: str) -> _Content:
+    start, end = _times(record)
+    history = {key: values for key, values in record["history"].items() if key != "epoch"}
+    epochs = record["history"].get("epoch", [])
+    # only start and end are on record: the epochs are laid evenly between them
+    times = [start + (end - start) * i // len(epochs) for i in range(1, len(epochs) + 1)]
+    metrics = [(key, *point) for key, values in history.items() for point in zip(values, times, epochs, strict=True)]
+    # what has a history ends with this very value
+    metrics += [(key, value, end, 0) for key, value in record["metrics"].items() if key not in history]
+    told = {name: record[name] for name in ("run_id", "status", "at_chance", "error")} | record["provenance"]
+    tags = {name: _text(value) for name, value in told.items()}
+    tags |= {"kind": "run", "mlflow.parentRunId": parent, "mlflow.runColor": _colour(record)}
+    status = "FAILED" if record["status"] == "failed" else "FINISHED"
+    name = f"seed={record['factors']['seed']:02d} {label}"
+    return _Content(name, start, end, status, _digest([record, parent]), tags, record["factors"], metrics)
+
+
+def _cell_content(records: Sequence[Record], factors: dict[str, Any], cell: str, label: str) -> _Content:
+    """Test accuracy over the seeds of a cell; of several runs with one seed, of different code, the last counts."""
+    latest = {record["factors"]["seed"]: record for record in records}.values()
+    measured = [record for record in latest if record["status"] != "failed"]
+    values = {"n": 0.0, "failures": 0.0, "errors": float(len(latest) - len(measured))}
+    if measured:
+        row = cells_table(build_tables(measured).runs).iloc[0]
+        # the mean under the name that runs use, so that both stand in one column
+        values |= {"test_accuracy": row["mean"], "n": row["n"], "failures": row["failures"]}
+        values |= {f"test_accuracy_{name}": row[name] for name in ("low", "high", "sd")}
+    start, end = min(_times(record)[0] for record in latest), max(_times(record)[1] for record in latest)
+    # what is written later must count as the later value, whenever the last run ended
+    now = round(1000 * time.time())
+    metrics = [(key, float(value), now, 0) for key, value in values.items()]
+    tags = {"kind": "cell", "cell": cell, "mlflow.runColor": _colour(records[0])}
+    return _Content(label, start, end, "FINISHED", _digest(list(records)), tags, factors, metrics)
+
+
+def cell_labels(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Name the cells of a study such as `relu depth=08 init=he`: sorted as text they are sorted by number.
+
+    Activation and depth are always named, any further factor only if cells would have the same name without it.
+
+    Args:
+        cells: the factors of each cell by its id.
+    """
+    shown = ["activation", "depth"]
+    for name in dict.fromkeys(chain.from_iterable(cells.values())):
+        without = {tuple(str(factors.get(key)) for key in shown) for factors in cells.values()}
+        if len({tuple(str(factors.get(key)) for key in [*shown, name]) for factors in cells.values()}) > len(without):
+            shown.append(name)
+    # two digits of depth at once, so that a study which grows from depth 8 to 16 keeps its names
+    digits = {name: 2 if name == "depth" else 1 for name in shown}
+    for factors in cells.values():
+        digits |= {key: max(digits[key], len(str(factors[key]))) for key in shown if type(factors.get(key)) is int}
+    labels = {}
+    for cell, factors in cells.items():
+        values = {key: factors[key] for key in shown[1:] if key in factors}
+        texts = {
+            key: f"{value:0{digits[key]}d}" if type(value) is int else _text(value) for key, value in values.items()
+        }
+        labels[cell] = " ".join([factors["activation"], *(f"{key}={text[:40]}" for key, text in texts.items())])
+    return labels
+
+
+def _colour(record: Record) -> str:
+    """The activation's colour in all figures, the paler the shallower the net: halfway to white at depth 1."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    from whyrelu.report.style import style_of
+
+    white = 0.5 * (1 - min(1.0, math.log2(record["factors"]["depth"]) / 6))
+    red, green, blue = to_rgb(style_of(record["factors"]["activation"]).colour)
+    return to_hex((red + white * (1 - red), green + white * (1 - green), blue + white * (1 - blue)))
+
+
+def _times(record: Record) -> tuple[int, int]:
+    start = datetime.fromisoformat(record["provenance"]["started"]).timestamp()
+    return round(1000 * start), round(1000 * (start + record["provenance"]["seconds"]))
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:4_000]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _connected(uri: str, run_root: Path) -> Iterator[MlflowClient]:
+    """Yield a client, while other processes of this project are kept out: two would write one run twice."""
+    for key, value in SETTINGS.items():
+        os.environ.setdefault(key, value)
+    warnings.filterwarnings("ignore", module=r"(mlflow|alembic|sqlalchemy|pydantic)\b")
+    from mlflow import MlflowClient
+
+    # after the import, which sets levels itself
+    for name in ("mlflow", "alembic", "sqlalchemy", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    database = Path(match[1]).absolute() if match else None
+    with FileLock(f"{database}.lock" if database else run_root / ".mlflow.lock", timeout=PATIENCE):
+        if database is not None and database.exists():
+            # MLflow would try ten times to open one that is locked, read-only or damaged, and longer each time
+            with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        elif database is not None:
+            # making one takes seconds: a process that dies meanwhile must not leave a half of it
+            partial = database.with_name(f"{database.name}.partial")
+            for left in database.parent.glob(f"{partial.name}*"):
+                left.unlink()
+            MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
+            partial.replace(database)
+        yield MlflowClient(uri)
+
+
+def _open_experiment(client: MlflowClient, study: str) -> str:
+    """Create or find the experiment of a study; return its id."""
+    tags = _views() | {"mlflow.note.content": f"Study {study}: a run for each cell, its seeds as the runs below it."}
+    # else the UI opens pages about language models
+    tags["mlflow.experimentKind"] = "custom_model_development"
+    found = client.get_experiment_by_name(f"whyrelu/{study}")
+    experiment = str(client.create_experiment(f"whyrelu/{study}") if found is None else found.experiment_id)
+    if not experiment:
+        # MLflow's client takes an empty answer for success, whoever gave it
+        raise ConnectionError("not in a valid JSON format")
+    if found is not None and found.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment)
+    for key, value in tags.items():
+        if found is None or found.tags.get(key) != value:
+            client.set_experiment_tag(experiment, key, value)
+    return experiment
+
+
+def _runs_present(client: MlflowClient, experiment: str) -> dict[str, Run]:
+    """The runs of an experiment by run_id, and cells by id; of what is there twice, the whole one stays."""
+    present: dict[str, Run] = {}
+    token = None
+    while token != "":
+        page = client.search_runs([experiment], max_results=1_000, page_token=token)
+        token = page.token or ""
+        for run in page:
+            key = run.data.tags.get("run_id") or run.data.tags.get("cell")
+            if key in present:
+                present[key], surplus = sorted([present[key], run], key=lambda run: "digest" not in run.data.tags)
+                client.delete_run(surplus.info.run_id)
+            elif key:
+                present[key] = run
+    return present
+
+
+def _write(client: MlflowClient, experiment: str, present: Run | None, content: _Content) -> tuple[str, bool]:
+    """Make MLflow show a run or cell, of which `present` is there; return its id, and whether it had to be written."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    metrics = [
+        Metric(key, value, timestamp, epoch)
+        for key, value, timestamp, epoch in content.metrics
+        if value is not None and math.isfinite(value)
+    ]
+    is_current = present is not None and present.data.tags.get("digest") == content.digest
+    gone = present.data.metrics.keys() - {metric.key for metric in metrics} if present else set()
+    if present and not is_current and (gone or content.tags["kind"] == "run"):
+        # a number that there is no more cannot be taken back, and a history is written once
+        client.delete_run(present.info.run_id)
+        present = None
+    run = present or client.create_run(experiment, content.start, content.tags, content.name)
+    run_id = str(run.info.run_id)
+    if run.info.run_name != content.name:
+        client.update_run(run_id, name=content.name)
+    if not is_current:
+        for i in range(0, len(metrics), METRICS_PER_CALL):
+            client.log_batch(run_id, metrics[i : i + METRICS_PER_CALL])
+        client.set_terminated(run_id, content.status, content.end)
+        params = [Param(key, _text(value)[:500]) for key, value in content.factors.items()]
+        # last, because it marks what is complete
+        client.log_batch(run_id, params=params, tags=[RunTag("digest", content.digest)])
+    return run_id, not is_current
+
+
+def without_password(text: str) -> str:
+    """Hide what stands before the host of an address."""
+    return re.sub(r"://[^@/\s]+@", "://***@", text)
+
+
+def _reason(error: BaseException) -> str:
+    """Say in a few words why MLflow could not be used."""
+    message = " ".join(str(error).split())
+    for sign, words in REASONS.items():
+        if re.search(sign, message, re.IGNORECASE):
+            return words
+    name = "" if type(error).__module__.startswith("mlflow") else f"{type(error).__name__}: "
+    return f"{name}{without_password(message)}"[:200]
+
+
+def _views() -> dict[str, str]:
+    """Tags of an experiment, in which the UI keeps the views of its menu "Views": search, order, columns and charts."""
+    columns = ["test_accuracy", "test_accuracy_low", "test_accuracy_high", "failures", "n"]
+    cells = _view("tags.kind = 'cell'", columns, "BAR", "Cells: means over all seeds", ["test_accuracy", "failures"])
+    # the UI lays runs below one another only where it neither searches nor orders by anything but the start
+    seeds = cells | {"searchFilter": "", "orderByKey": "attributes.start_time", "orderByAsc": False}
+    by_epoch = ["val_accuracy", "train_loss", "val_loss", "train_accuracy"]
+    curves = _view("tags.kind = 'run' and params.seed = '0'", columns[:1], "LINE", "Seed 0 of each cell", by_epoch)
+    named = {"curves": curves, "seeds": seeds, "cells": cells}
+    return {
+        f"mlflow.sharedViewState.{key}": json.dumps({"name": key, "createdAt": i, "state": json.dumps(view)})
+        # the last comes first in the menu
+        for i, (key, view) in enumerate(named.items())
+    }
+
+
+def _view(search: str, columns: Sequence[str], kind: str, title: str, charts: Sequence[str]) -> dict[str, Any]:
+    # the UI adds a chart of its own for each metric that a view does not mention
+    hidden = ["test_accuracy_low", "test_accuracy_high", "test_accuracy_sd", "n", "errors"] if kind == "BAR" else []
+    chart = {"type": kind, "metricSectionId": kind, "runsCountToCompare": 100, "lineSmoothness": 0}
+    return {
+        "searchFilter": search,
+        "orderByKey": "tags.`mlflow.runName`",
+        "orderByAsc": True,
+        "selectedColumns": [f"metrics.`{key}`" for key in columns],
+        "columnOrder": [f"metrics.`{key}`" for key in columns],
+        # of runs, the UI shows ten by default
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunSections": [{"uuid": kind, "name": title, "display": True, "isReordered": True, "columns": 2}],
+        "compareRunCharts": [
+            {**chart, "uuid": f"{kind} {key}", "metricKey": key, "deleted": key in hidden} for key in [*charts, *hidden]
+        ],
+    }

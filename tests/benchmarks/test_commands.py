@@ -2,12 +2,12 @@ import subprocess
 import sys
 
 import pytest
+from whyrelu.config.composition import compose_grid
 
 from benchmarks import sweep
 from benchmarks.options import Options
 from benchmarks.processes import ROOT, environment
 from benchmarks.setting import Setting
-from whyrelu.config.composition import compose_grid
 from whyrelu.errors import UserError
 
 

@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from benchmarks import bare, synthetic
 from benchmarks.setting import PADDING
-from whyrelu.config.schema import Data
 from whyrelu.data.augment import augment
 from whyrelu.data.prepare import prepare
 
@@ -62,14 +61,14 @@ def test_an_epoch_of_the_bare_loop_has_every_label_once_and_normalised_images():
 
 def test_the_synthetic_set_is_read_alike_by_torchvision_and_whyrelu(data, tmp_path):
     facts = prepare(
-        Data(
-            name="cifar10",
-            _target_="torchvision.datasets.CIFAR10",
-            root=str(data.root),
-            url=str(data.archive),
-            md5=data.md5,
-            validation_size=100,
-        ),
+        {
+            "name": "cifar10",
+            "_target_": "torchvision.datasets.CIFAR10",
+            "root": str(data.root),
+            "url": str(data.archive),
+            "md5": data.md5,
+            "validation_size": 100,
+        },
         tmp_path,
     )
     assert (facts["train"], facts["test"], facts["shape"]) == (800, 20, [32, 32, 3])

@@ -1,179 +1,309 @@
-import os
+"""Readers: images come out as they went in, and what is wrong with raw files is said before anything is unpacked."""
+
+import http.server
+import pickle
+import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from sklearn.datasets import load_digits
+from torchvision import datasets
 
+from raw_files import CLASSES, cifar_archive, cifar_pages, image_set, leftovers, md5, mnist_files, tar
 from whyrelu.config.schema import Data
-from whyrelu.data.prepare import prepare
-from whyrelu.data.sources import digits, image_folder
+from whyrelu.data.sources import digits, image_folder, torchvision_set
 from whyrelu.errors import DataError
 
-
-def folder_settings(root, **changes):
-    settings = {
-        "name": "mine",
-        "_target_": "whyrelu.data.sources.image_folder",
-        "root": str(root),
-        "validation_size": 2,
-        "test_size": 4,
-        "image_size": 8,
-    }
-    return Data(**settings | changes)
-
-
-def fill(root, count=6, size=(8, 8)):
-    """Class folders of plain images: cat/0.png is (0, 0, 0), cat/1.png (10, 10, 10), dog/0.png (100, ...), ..."""
-    for label, name in enumerate(["cat", "dog"]):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            Image.new("RGB", size, (100 * label + 10 * index,) * 3).save(root / name / f"{index}.png")
-    return root
+NOWHERE = "http://127.0.0.1:1/"
 
 
 def test_digits_are_scikit_learns():
     raw = digits(Data(name="digits", _target_="whyrelu.data.sources.digits"))
-    assert raw.train_images.shape == (1797, 8, 8, 1)
-    assert raw.train_images.dtype == np.uint8
-    assert raw.train_images.max() == 16
+    assert (raw.train_images.shape, raw.train_images.dtype, raw.train_images.max()) == ((1797, 8, 8, 1), np.uint8, 16)
     assert np.array_equal(raw.train_images[..., 0], load_digits().images)
     assert np.array_equal(raw.train_labels, load_digits().target)
 
 
-def test_folders_are_classes_and_subfolders_belong_to_them(tmp_path):
-    fill(tmp_path, count=2)
-    (tmp_path / "dog" / "more").mkdir()
-    Image.new("RGB", (8, 8), (250, 0, 0)).save(tmp_path / "dog" / "more" / "x.PNG")
-    (tmp_path / "dog" / "notes.txt").write_text("no image")
-    (tmp_path / "dog" / ".hidden.png").write_text("no image")
-    (tmp_path / ".cache").mkdir()
-    raw = image_folder(folder_settings(tmp_path))
+# folders of images
+
+
+def read_folder(root, size=8, **changes):
+    return image_folder(Data("mine", "whyrelu.data.sources.image_folder", str(root), image_size=size, **changes))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Class folders of plain images: cat/0.png is (0, 0, 0), cat/1.png (10, 10, 10), dog/0.png (100, ...), ..."""
+    for label, name in enumerate(["cat", "dog"]):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(2):
+            Image.new("RGB", (9, 9), (100 * label + 10 * index,) * 3).save(tmp_path / f"photos/{name}/{index}.png")
+    return tmp_path / "photos"
+
+
+def test_folders_are_classes_and_subfolders_belong_to_them(photos):
+    (photos / "dog" / "more").mkdir()
+    Image.new("RGB", (8, 8), (250, 0, 0)).save(photos / "dog" / "more" / "x.PNG")
+    for name in ("notes.txt", ".hidden.png"):
+        (photos / "dog" / name).write_text("no image")
+    (photos / ".cache").mkdir()
+    raw = read_folder(photos)
     assert raw.classes == ("cat", "dog")
     assert raw.train_labels.tolist() == [0, 0, 1, 1, 1]
     assert raw.train_images[:, 0, 0].tolist() == [[0] * 3, [10] * 3, [100] * 3, [110] * 3, [250, 0, 0]]
 
 
-def test_images_of_any_mode_become_colour(tmp_path):
-    fill(tmp_path, count=1)
-    grey = Image.new("L", (8, 8), 77)
-    grey.save(tmp_path / "cat" / "a-grey.png")
-    grey.convert("1", dither=Image.Dither.NONE).save(tmp_path / "cat" / "b-binary.png")
-    palette = Image.new("P", (8, 8), 1)
+def test_images_of_any_mode_become_colour(photos):
+    grey, palette = Image.new("L", (8, 8), 77), Image.new("P", (8, 8), 1)
     palette.putpalette([0, 0, 0, 9, 8, 7])
-    palette.save(tmp_path / "cat" / "c-palette.gif")
-    palette.save(tmp_path / "cat" / "d-palette.png", transparency=bytes([0, 128]))
-    Image.new("RGBA", (8, 8), (1, 2, 3, 100)).save(tmp_path / "cat" / "e-rgba.png")
-    Image.fromarray(np.full((8, 8), 0xABCD, np.uint16)).save(tmp_path / "cat" / "f-16bit.png")
-    Image.new("CMYK", (8, 8), (0, 0, 0, 255)).save(tmp_path / "cat" / "g-cmyk.tif")
-    raw = image_folder(folder_settings(tmp_path))
-    colours = raw.train_images[:, 4, 4].tolist()[1:-1]
+    grey.save(photos / "cat" / "a-grey.png")
+    grey.convert("1", dither=Image.Dither.NONE).save(photos / "cat" / "b-binary.png")
+    palette.save(photos / "cat" / "c-palette.gif")
+    palette.save(photos / "cat" / "d-palette.png", transparency=bytes([0, 128]))
+    Image.new("RGBA", (8, 8), (1, 2, 3, 100)).save(photos / "cat" / "e-rgba.png")
+    Image.fromarray(np.full((8, 8), 0xABCD, np.uint16)).save(photos / "cat" / "f-16bit.png")
+    Image.new("CMYK", (8, 8), (0, 0, 0, 255)).save(photos / "cat" / "g-cmyk.tif")
+    colours = read_folder(photos).train_images[2:-2, 4, 4].tolist()
     assert colours == [[77] * 3, [0] * 3, [9, 8, 7], [9, 8, 7], [1, 2, 3], [0xAB] * 3, [0] * 3]
 
 
-def test_the_middle_of_a_long_image_is_kept_without_distortion(tmp_path):
-    fill(tmp_path, count=1)
-    for name, axis in (("wide", 1), ("high", 0)):
-        # 40 x 120 pixels: black, a white square, black
-        pixels = np.repeat(np.repeat(np.array([[0, 255, 0]], np.uint8), 40, 0), 40, 1)
-        Image.fromarray(pixels if axis else pixels.T).save(tmp_path / "cat" / f"{name}.png")
-    raw = image_folder(folder_settings(tmp_path))
-    assert raw.train_images.shape == (4, 8, 8, 3)
-    assert (raw.train_images[1:3, 2:6, 2:6] == 255).all()
-    assert (raw.train_images[1:3] > 200).all()
-
-
-def test_a_photograph_taken_sideways_is_turned(tmp_path):
-    fill(tmp_path, count=1)
-    pixels = np.zeros((8, 8, 3), np.uint8)
-    pixels[0] = 255
-    image = Image.fromarray(pixels)
+def test_long_images_lose_their_ends_and_photographs_taken_sideways_are_turned(photos):
+    # 40 x 120 pixels: black, a white square, black
+    pixels = np.repeat(np.repeat(np.array([[0, 255, 0]], np.uint8), 40, 0), 40, 1)
+    Image.fromarray(pixels).save(photos / "cat" / "wide.png")
+    Image.fromarray(pixels.T).save(photos / "cat" / "high.png")
+    image = Image.fromarray(np.eye(1, 8, dtype=np.uint8).repeat(8, 0).T * 255)  # white above
     exif = image.getexif()
     exif[0x0112] = 6  # the camera's upper edge is at the right
-    image.save(tmp_path / "cat" / "sideways.png", exif=exif)
-    raw = image_folder(folder_settings(tmp_path))
-    assert (raw.train_images[1, :, -1] == 255).all() and not raw.train_images[1, :, 0].any()
+    image.save(photos / "cat" / "sideways.png", exif=exif)
+    high, sideways, wide = read_folder(photos).train_images[2:5]
+    assert (high > 200).all() and (wide > 200).all()
+    assert (sideways[:, -1] == 255).all() and not sideways[:, 0].any()
 
 
-def test_without_a_size_images_must_be_equal_squares(tmp_path):
-    fill(tmp_path, count=2, size=(9, 9))
-    assert image_folder(folder_settings(tmp_path, image_size=None)).train_images.shape == (4, 9, 9, 3)
-    Image.new("RGB", (9, 7)).save(tmp_path / "dog" / "odd.png")
+def test_without_a_size_images_must_be_equal_squares(photos):
+    assert read_folder(photos, None).train_images.shape == (4, 9, 9, 3)
+    Image.new("RGB", (9, 7)).save(photos / "dog" / "odd.png")
     with pytest.raises(DataError, match=r"odd\.png is 9 x 7 pixels.*data\.image_size=32"):
-        image_folder(folder_settings(tmp_path, image_size=None))
+        read_folder(photos, None)
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n broken"])
-def test_a_damaged_image_is_named(tmp_path, content):
-    fill(tmp_path, count=2)
-    (tmp_path / "dog" / "bad.png").write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n broken", "half"])
+def test_a_damaged_image_is_named(photos, content):
+    whole = (photos / "cat" / "0.png").read_bytes()
+    (photos / "dog" / "bad.png").write_bytes(whole[: len(whole) // 2] if content == "half" else content)
     with pytest.raises(DataError, match=r"dog/bad\.png cannot be read as an image") as caught:
-        image_folder(folder_settings(tmp_path))
+        read_folder(photos)
     assert "\n" not in str(caught.value)
 
 
-def test_a_truncated_image_is_named(tmp_path):
-    fill(tmp_path, count=2)
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
-    noise.save(tmp_path / "dog" / "whole.jpg")
-    page = (tmp_path / "dog" / "whole.jpg").read_bytes()
-    (tmp_path / "dog" / "half.jpg").write_bytes(page[: len(page) // 2])
-    with pytest.raises(DataError, match=r"half\.jpg cannot be read"):
-        image_folder(folder_settings(tmp_path))
-
-
-def test_directories_that_are_not_class_folders_are_explained(tmp_path):
-    with pytest.raises(DataError, match="is not a directory"):
-        image_folder(folder_settings(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"data\.root is missing"):
-        image_folder(Data(name="mine", _target_="whyrelu.data.sources.image_folder", validation_size=2))
-    with pytest.raises(DataError, match="holds 0 folders"):
-        image_folder(folder_settings(tmp_path))
-    fill(tmp_path / "photos", count=1)
-    (tmp_path / "photos" / "empty").mkdir()
+def test_directories_that_are_not_class_folders_are_explained(photos):
+    for root in (photos / "nowhere", photos / "cat", photos / "cat" / "0.png"):
+        with pytest.raises(DataError, match="holds 0 folders; it must hold one per class"):
+            read_folder(root)
+    with pytest.raises(DataError, match=r"data\.url=x: .* has no use for it"):
+        read_folder(photos, url="x")
+    (photos / "empty").mkdir()
     with pytest.raises(DataError, match="empty holds no images"):
-        image_folder(folder_settings(tmp_path / "photos"))
-    for part in ("train", "val"):
-        fill(tmp_path / "split" / part, count=1)
-    with pytest.raises(DataError, match=r"holds splits, not classes: name one of them, data\.root=.*split/train"):
-        image_folder(folder_settings(tmp_path / "split"))
+        read_folder(photos)
+    (photos / "empty").rmdir()
+    for old, new in (("cat", "train"), ("dog", "val")):
+        (photos / old).rename(photos / new)
+    with pytest.raises(DataError, match=r"holds splits, not classes: name one of them, data\.root=.*photos/train"):
+        read_folder(photos)
 
 
-@pytest.mark.parametrize(("key", "value"), [("url", "https://example.org"), ("md5", "abc"), ("options", {"a": 1})])
-def test_settings_without_effect_are_refused(tmp_path, key, value):
-    fill(tmp_path, count=1)
-    with pytest.raises(DataError, match=rf"data\.{key}=.* has no use for it"):
-        image_folder(folder_settings(tmp_path, **{key: value}))
+# torchvision's classes
 
 
-def test_a_prepared_folder_follows_its_images(tmp_path):
-    root = fill(tmp_path / "images")
-    settings = folder_settings(root)
-    first = prepare(settings, tmp_path / "prepared")
-    written = (tmp_path / "prepared" / "mine" / "facts.json").stat().st_mtime_ns
-    assert prepare(settings, tmp_path / "prepared") == first
-    assert (tmp_path / "prepared" / "mine" / "facts.json").stat().st_mtime_ns == written
-    assert (first["train"], first["test"], first["shape"]) == (8, 4, [8, 8, 3])
-
-    changed = root / "cat" / "0.png"
-    Image.new("RGB", (8, 8), (0, 255, 0)).save(changed)
-    second = prepare(settings, tmp_path / "prepared")
-    assert second["fingerprint"] != first["fingerprint"]
-
-    # another image of the same size in bytes, at another time
-    page = bytearray(changed.read_bytes())
-    changed.write_bytes(page)
-    os.utime(changed, ns=(1, 1))
-    third = prepare(settings, tmp_path / "prepared")
-    assert third["source"]["listing"] != second["source"]["listing"]
-    assert third["fingerprint"] == second["fingerprint"]
-
-    (root / "dog" / "5.png").unlink()
-    assert prepare(settings, tmp_path / "prepared")["train"] == 7
+def read(dataset, root, url=None, checksum=None, **changes):
+    return torchvision_set(dataset, Data("x", "torchvision.datasets.X", str(root), url, checksum, **changes))
 
 
-def test_images_are_not_overwritten_by_the_arrays_made_from_them(tmp_path):
-    root = fill(tmp_path / "data" / "mine")
-    with pytest.raises(DataError, match=r"mine is not a prepared data set .*another data\.name"):
-        prepare(folder_settings(root), tmp_path / "data")
-    assert len(list((root / "cat").iterdir())) == 6
+def like(parent, **content):
+    """A class like torchvision's own, with other checksums and an address where nobody answers."""
+    return type(parent.__name__, (parent,), content)
+
+
+def mnist(sums, parent=datasets.FashionMNIST):
+    return like(parent, resources=sums, mirrors=[NOWHERE])
+
+
+@contextmanager
+def server(answers):
+    """Serve bytes by path."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = answers.get(self.path)
+            if body is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+# torchvision writes text where Python 3 writes bytes
+@pytest.mark.parametrize("key", [str, str.encode])
+def test_cifar_comes_out_as_it_went_in(tmp_path, key):
+    path = cifar_archive(tmp_path, key=key)
+    for url in (str(path), path.as_uri(), str(tmp_path)):
+        raw = read(datasets.CIFAR10, tmp_path / "raw", url, md5(path))
+        for images, labels, (given, given_labels) in (
+            (raw.train_images, raw.train_labels, image_set(30)),
+            (raw.test_images, raw.test_labels, image_set(9, seed=1)),
+        ):
+            assert np.array_equal(images, given) and labels.tolist() == given_labels.tolist()
+        assert raw.classes == tuple(CLASSES)
+        assert (raw.md5, raw.official_md5) == (md5(path), "c58f30108f718f92721af3b95e74349a")
+    assert leftovers(tmp_path / "raw") == []
+
+
+@pytest.mark.parametrize("where", ["kept", "folder", "mirror"])
+def test_mnist_is_read_from_its_four_files(tmp_path, where):
+    kept = tmp_path / "raw" / "FashionMNIST" / "raw"
+    folder = kept if where == "kept" else tmp_path / "copy"
+    sums, train, test = mnist_files(folder)
+    with server({f"/m/{path.name}": path.read_bytes() for path in folder.iterdir()}) as address:
+        url = {"kept": None, "folder": folder.as_uri(), "mirror": f"{address}/m"}[where]
+        raw = read(mnist(sums), tmp_path / "raw", url)
+    assert np.array_equal(raw.train_images, train[0]) and np.array_equal(raw.test_images, test[0])
+    assert raw.train_labels.tolist() == train[1].tolist() and raw.test_labels.tolist() == test[1].tolist()
+    assert (raw.classes[0], raw.md5, raw.official_md5) == ("T-shirt/top", None, None)
+    assert len(leftovers(tmp_path / "raw")) == (0 if where == "folder" else 4)
+
+
+def test_svhn_is_read_from_its_two_files(tmp_path):
+    labels, images = [10, *range(1, 10), 10, 5], image_set(12)[0]
+    parts = {}
+    for part in ("train", "test"):
+        path = tmp_path / f"{part}_32x32.mat"
+        savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": np.array(labels, np.uint8)[:, None]})
+        parts[part] = [f"{NOWHERE}{path.name}", path.name, md5(path)]
+    raw = read(like(datasets.SVHN, split_list=parts), tmp_path)
+    assert np.array_equal(raw.train_images, images) and np.array_equal(raw.test_images, images)
+    assert raw.train_labels.tolist() == [*range(10), 0, 5]
+    assert raw.classes == tuple("0123456789")
+
+
+class Own(datasets.VisionDataset):
+    """A person's own class, which looks after its files itself."""
+
+    def __init__(self, root, train=True, download=False):
+        images, labels = image_set(30 if train else 9, 8, 1)
+        self.data, self.targets = images[..., 0], labels.tolist()
+
+
+def test_a_class_of_ones_own_that_keeps_its_images_in_an_array_is_read(tmp_path):
+    raw = read(Own, tmp_path)
+    assert (raw.train_images.shape, raw.test_images.shape, raw.classes) == (
+        (30, 8, 8, 1),
+        (9, 8, 8, 1),
+        ("0", "1", "2"),
+    )
+
+
+@pytest.mark.parametrize("ending", ["/cifar-10-python.tar.gz", "/"])
+def test_a_download_is_checked_kept_and_then_read_without_a_network(tmp_path, ending):
+    path = cifar_archive(tmp_path)
+    official = like(datasets.CIFAR10, tgz_md5="0" * 32)
+    with server({"/cifar-10-python.tar.gz": path.read_bytes()}) as address:
+        first = read(official, tmp_path / "raw", address + ending, md5(path))
+        # an archive that is not the official one does not take its place
+        assert leftovers(tmp_path / "raw") == [f"{md5(path)}/cifar-10-python.tar.gz"]
+        with pytest.raises(DataError, match=rf"md5 {md5(path)}, expected 0+ \(.*data\.md5={md5(path)}\)") as caught:
+            read(official, tmp_path / "raw", address + ending)
+    assert "\n" not in str(caught.value)
+    assert np.array_equal(read(official, tmp_path / "raw", None, md5(path)).train_images, first.train_images)
+
+
+@pytest.mark.parametrize("kept", [None, b"damaged"])
+def test_an_address_that_does_not_answer_is_told_with_what_helps(tmp_path, kept):
+    path = tmp_path / "cifar-10-python.tar.gz"
+    if kept is not None:
+        path.write_bytes(kept)
+    found = r"; .*7 bytes with md5 .*data\.md5=" if kept else ""
+    with pytest.raises(DataError, match=rf"refused.*{found}.*without a network put an intact copy at {path}") as caught:
+        read(datasets.CIFAR10, tmp_path, NOWHERE)
+    assert "\n" not in str(caught.value)
+    assert leftovers(tmp_path) == ([path.name] if kept else [])
+
+
+class Touch:
+    """A pickle that makes a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_nothing_is_read_of_an_archive_with_another_checksum(tmp_path):
+    page = pickle.dumps(Touch(tmp_path / "owned"))
+    path = tar(tmp_path / "cifar-10-python.tar.gz", cifar_pages() | {"data_batch_1": page})
+    for checksum in (None, "0" * 32):
+        with pytest.raises(DataError, match=rf"with md5 {md5(path)}, expected .*data\.md5={md5(path)}\)"):
+            read(datasets.CIFAR10, tmp_path / "raw", str(path), checksum)
+    assert not (tmp_path / "owned").exists() and leftovers(tmp_path / "raw") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda pages: {name: page for name, page in pages.items() if name != "data_batch_4"}, "data_batch_4"),
+        (lambda pages: pages | {"data_batch_4": b"garbage"}, "UnpicklingError"),
+        (lambda pages: pages | {"data_batch_4": pickle.dumps({"labels": []})}, "KeyError: 'data'"),
+        (lambda pages: pages | {"../../../outside": b"owned"}, "OutsideDestinationError"),
+        (None, "EOFError"),
+    ],
+)
+def test_an_archive_with_other_content_is_explained_and_leaves_nothing(tmp_path, change, message):
+    path = tar(tmp_path / "x.tar.gz", change(cifar_pages())) if change else cifar_archive(tmp_path)
+    if change is None:
+        path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(DataError, match=rf"cannot be read: .*{message}") as caught:
+        read(datasets.CIFAR10, tmp_path / "raw", str(path), md5(path))
+    assert "\n" not in str(caught.value)
+    assert leftovers(tmp_path) == [path.name]
+
+
+def test_a_missing_or_wrong_file_of_several_is_named(tmp_path):
+    sums, _, _ = mnist_files(tmp_path / "copy")
+    labels = tmp_path / "copy" / "t10k-labels-idx1-ubyte.gz"
+    labels.write_bytes(b"wrong")
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is damaged.*expected \w+$"):
+        read(mnist(sums), tmp_path / "raw", str(tmp_path / "copy"))
+    labels.unlink()
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz does not exist"):
+        read(mnist(sums), tmp_path / "raw", str(tmp_path / "copy"))
+    assert leftovers(tmp_path / "raw") == []
+
+
+def test_settings_and_classes_that_cannot_work_are_explained(tmp_path):
+    for changes in ({"checksum": "abc"}, {"test_size": 100}):
+        with pytest.raises(DataError, match="has no use for it; leave it out"):
+            read(datasets.MNIST, tmp_path, **changes)
+    with pytest.raises(DataError, match=r"no array of images: name a function of your own.*docs/usage\.md"):
+        read(datasets.Food101, tmp_path)
+    with pytest.raises(DataError, match="unexpected keyword argument 'colour'"):
+        read(Own, tmp_path, options={"colour": 3})

@@ -58,31 +58,6 @@ for number in range(10):
 codes = [os.wait()[1] for _ in range(10)]
 assert codes == [0] * 10, codes
 """
-# Ten processes, each of which has finished some runs and tracks them, and one that its neighbour tracks too.
-TEN_TRACK = """
-import os, sys
-from pathlib import Path
-from whyrelu.tracking.client import quiet_mlflow
-with quiet_mlflow():
-    import mlflow
-from synthetic import make_records
-from whyrelu.runs.store import RunStore
-from whyrelu.tracking.synchronisation import Synchroniser
-
-records = make_records(["relu", "tanh"], [2], seeds=10)
-for number in range(10):
-    if os.fork() == 0:
-        mine = [records[(2 * number + k) % 20] for k in range(3)]
-        for record in mine[:2]:
-            RunStore(Path("runs")).write(record)
-        synchroniser = Synchroniser("sqlite:///mlflow.db", Path("runs"))
-        synchroniser.prepare(300)
-        synchroniser.synchronise(run_ids={record["run_id"] for record in mine}, wait=300)
-        assert not synchroniser.rejected, synchroniser.rejected
-        os._exit(0)
-codes = [os.wait()[1] for _ in range(10)]
-assert codes == [0] * 10, codes
-"""
 
 
 @pytest.fixture
@@ -225,23 +200,3 @@ def test_two_that_tune_or_aggregate_at_once_and_a_sweep_meanwhile_write_what_one
     assert python(folder, "aggregate.py", *grid).returncode == 0
     assert tables(folder) == together
     assert not [path for path in folder.glob("results/digits/.*") if path.is_file()]
-
-
-@pytest.mark.slow
-def test_mlflow_loses_nothing_of_ten_writers(folder):
-    ten(folder, TEN_TRACK)
-    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
-        of = dict(database.execute("select run_uuid, value from tags where key = 'run_id'").fetchall())
-        points = Counter(
-            of[run]
-            for (run,) in database.execute("select run_uuid from metrics where key = 'val_accuracy'")
-            if run in of
-        )
-        states = {row[0] for row in database.execute("select status from runs")}
-        cells = database.execute("select count(*) from tags where key = 'kind' and value = 'cell'").fetchone()[0]
-    expected = [json.loads(path.read_text()) for path in folder.glob("runs/*/run.json")]
-    assert len(expected) == 20
-    assert sorted(of.values()) == sorted(record["run_id"] for record in expected)
-    assert points == {record["run_id"]: len(record["history"]["val_accuracy"]) for record in expected}
-    assert states <= {"FINISHED", "FAILED"}
-    assert cells == 2

@@ -43,3 +43,11 @@ def test_hard_edges_and_gaps():
 def test_no_slope_at_all():
     nothing = found(lambda x: x * 0)
     assert all(math.isnan(end) for end in nothing)
+
+
+def test_widths_in_closed_form():
+    # sech^2(x) = 1/20 at arcosh(sqrt(20)); sigmoid is tanh at half the scale; 1 / (1 + x)^2 = 1/20
+    half = math.acosh(math.sqrt(20))
+    widths = {nn.Tanh(): 2 * half, nn.Sigmoid(): 4 * half, nn.Softsign(): 2 * (math.sqrt(20) - 1), nn.Hardtanh(): 2}
+    for activation, width in widths.items():
+        assert found(activation).width == pytest.approx(width, abs=1e-6)

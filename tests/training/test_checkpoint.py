@@ -1,8 +1,8 @@
-"""Checkpoints: what is damaged, or of another run, is never continued from."""
+"""Checkpoints: what is damaged is never continued from."""
 
 import errno
-import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from whyrelu.errors import UserError
 from whyrelu.training.checkpoint import AtomicCheckpointIO, usable
 
 
-def content(seed: int = 0) -> dict:
+def content(seed: int = 0) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(seed)
     return {"epoch": 3, "state_dict": {"weight": torch.randn(64, 64, generator=generator)}, "history": [0.5, 0.25]}
 
@@ -19,7 +19,6 @@ def content(seed: int = 0) -> dict:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "a-run" / "checkpoint.ckpt"
-    path.parent.mkdir()
     AtomicCheckpointIO().save_checkpoint(content(), path)
     return path
 
@@ -34,38 +33,23 @@ def test_what_is_saved_can_be_used(path: Path, capsys: pytest.CaptureFixture[str
     assert not capsys.readouterr().err
 
 
-def test_any_changed_bit_that_matters_is_found(path: Path) -> None:
-    whole, draw, found = path.read_bytes(), random.Random(0), 0
-    for _ in range(300):
-        damaged = bytearray(whole)
-        damaged[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+def test_what_is_no_checkpoint_is_named_and_removed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = path.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], bytes(len(whole)), b"{}"):
         path.write_bytes(damaged)
-        if usable(path):
-            # the padding and the dates of the archive, which nobody reads
-            loaded = torch.load(path, weights_only=True)
-            assert torch.equal(loaded["state_dict"]["weight"], content()["state_dict"]["weight"])
-            assert (loaded["epoch"], loaded["history"]) == (3, [0.5, 0.25])
-        else:
-            assert not path.exists()
-            found += 1
-    assert found > 200
+        assert not usable(path)
+        assert not path.exists()
+        assert capsys.readouterr().err.startswith(f"{path} is damaged")
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: bytes(len(b)), lambda b: b"{}"]
-)
-def test_what_is_no_checkpoint_is_named_and_removed(path: Path, damage, capsys: pytest.CaptureFixture[str]) -> None:
-    path.write_bytes(damage(path.read_bytes()))
+def test_code_in_a_checkpoint_is_never_executed(path: Path, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (tmp_path / "executed").touch, ()
+
+    torch.save({"weights": Evil()}, path)
     assert not usable(path)
-    assert not path.exists()
-    assert capsys.readouterr().err == f"{path} is damaged: this run starts anew\n"
-
-
-def test_the_checkpoint_of_another_run_is_not_used(path: Path) -> None:
-    other = path.parents[1] / "another-run" / path.name
-    other.parent.mkdir()
-    path.rename(other)
-    assert not usable(other)
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_the_old_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +60,8 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_old_one(path: Path, monkey
             file.write(data[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match=r"cannot write .*checkpoint\.ckpt: No space left on device"):
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"cannot write .*: No space left on device"):
+        patch.setattr(Path, "write_bytes", full)
         AtomicCheckpointIO().save_checkpoint(content(1), path)
-    monkeypatch.undo()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -79,6 +79,8 @@ def _explain_omegaconf(error: OmegaConfBaseException) -> UserError:
         found = re.match(r"Value '(.*)' of type '.*' could not be converted to (\w+)", message)
         if found:
             return UserError(f"setting {key} must be {_TYPES.get(found[2], found[2])}, not {found[1]!r}")
+        if "is not Optional" in message:
+            return UserError(f"setting {key} must have a value, not null")
     if isinstance(error, InterpolationResolutionError):
         return UserError(f"setting {key}: {message}; to use the text as it is, write \\${{...}}")
     return UserError(f"setting {key}: {message}")

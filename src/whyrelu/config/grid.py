@@ -205,14 +205,17 @@ def _product(overrides: Sequence[str], rate_of: RateOf | None, varied_keys: Iter
     named = {axis.key for axis in axes if len(axis.texts) > 1} | {key.lstrip("+~") for key in varied_keys}
     composed = cache(lambda *texts: _compose(texts))
     seedless = cache(lambda base, texts: _resolved_with(composed(*base), texts, rate_of))
+    follows_seed = cache(lambda base: "seed}" in OmegaConf.to_yaml(composed(*base)))
     runs = []
     for texts in itertools.product(*(axis.texts for axis in axes)):
         pairs = list(zip(axes, texts, strict=True))
         base = tuple(text for axis, text in pairs if not axis.is_set)
         values = tuple(text for axis, text in pairs if axis.is_set and axis.key != "seed")
+        seed = [text for axis, text in pairs if axis.is_set and axis.key == "seed"]
+        if follows_seed(base) or any("seed}" in str(_value(text)) for text in values):
+            values = (*values, *seed)
         run = seedless(base, values)
         config = copy.deepcopy(run.config)
-        seed = [text for axis, text in pairs if axis.is_set and axis.key == "seed"]
         if seed:
             config["seed"] = _value(seed[0])
             validate(config)

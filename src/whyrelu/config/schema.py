@@ -26,6 +26,12 @@ TUNED = "tuned"
 
 # What texts that end up in tables, figures and pages must not hold: Markdown's and HTML's marks, and line ends.
 _ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
+# What pydantic says, and what a person would.
+_IN_OUR_WORDS = {
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "a valid integer": "a whole number",
+}
 # Tables count in 64 bits.
 _LARGEST_WHOLE = 2**63 - 1
 
@@ -108,7 +114,7 @@ class Data(_Strict):
     test_size: _Count | None = None
     # Side length in pixels to which images are resized, for image_folder.
     image_size: _Pixels | None = None
-    # Further arguments of a torchvision class: +data.options.split=letters for EMNIST.
+    # Further arguments of a torchvision class: +data.options.split=balanced for EMNIST.
     options: dict[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -193,7 +199,7 @@ class Config(_Strict):
     activation: dict[str, Any] = field(default_factory=dict)
     depth: _Depth = 4
     width: _Count = 16
-    seed: Annotated[int, Field(ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE)] = 0
+    seed: Annotated[int, Field(ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE, strict=True)] = 0
     model: dict[str, Any] = field(default_factory=dict)
     init: dict[str, Any] = field(default_factory=dict)
     norm: dict[str, Any] = field(default_factory=dict)
@@ -235,7 +241,7 @@ def validate(config: Mapping[str, Any]) -> None:
     except ValidationError as error:
         raise _explained(error) from None
     for group in NAMED_GROUPS:
-        for key in ("name", "_target_"):
+        for key in ("_target_", "name"):
             value = config[group].get(key)
             if not (isinstance(value, str) and value) or "/" in value or value.startswith("."):
                 raise UserError(f"setting {group}.{key} must be a name, not {value!r}")
@@ -254,7 +260,11 @@ def _explained(error: ValidationError) -> UserError:
     """The first of pydantic's errors, in our words."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    what = str(first["msg"]).removeprefix("Input should be ").removeprefix("a valid number, ")
+    if first["type"] == "too_short":
+        return UserError(f"setting {key} must not be empty")
+    what = str(first["msg"]).removeprefix("Input should be ")
+    for theirs, ours in _IN_OUR_WORDS.items():
+        what = what.replace(theirs, ours)
     return UserError(f"setting {key} must be {what}, not {first['input']!r}")
 
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from modulefinder import ModuleFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from whyrelu.errors import UnknownNameError, UserError
@@ -66,11 +67,14 @@ def locate(kind: str, target: str) -> Callable[..., Any]:
         own = "a function or class of your own, mymodule.name"
         if importlib.util.find_spec(target.partition(".")[0]) is None:
             raise UserError(f"{kind} {target!r} is not found: {EXAMPLE}")
-        raise UserError(f"{kind} {target!r} is refused: {kind} takes {' or '.join(ADMITTED[kind])}..., or {own}")
+        admitted = ", ".join(f"{begin}*" for begin in ADMITTED[kind])
+        raise UserError(f"{kind} {target!r} is refused: {kind} takes {admitted} or {own}")
     try:
         found = pydoc.locate(target)
     except pydoc.ErrorDuringImport as error:
         raise UserError(f"{kind} {target!r} cannot be imported: {error.value}") from error
+    if through := _imported_module(target):
+        raise UserError(f"{kind} {target!r} is refused: it reaches {through!r} through a module that imports it")
     if found is None:
         module, _, name = target.rpartition(".")
         near = difflib.get_close_matches(name, dir(pydoc.locate(module)), n=1)
@@ -91,6 +95,17 @@ def _is_admitted(kind: str, target: str) -> bool:
 
     # torch.load, torch.save and the like are no methods of a tensor, which torch.tanh is
     return hasattr(torch.Tensor, name)
+
+
+def _imported_module(target: str) -> str | None:
+    """The name of a module on a path that only another module's import put there, such as os in mymodule.os.system."""
+    parts = target.split(".")
+    for end in range(2, len(parts)):
+        path = ".".join(parts[:end])
+        found = pydoc.locate(path)
+        if isinstance(found, ModuleType) and found.__name__ != path:
+            return found.__name__
+    return None
 
 
 def _check_arguments(what: str, found: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

@@ -1,8 +1,6 @@
-"""Data sets: from raw files to memory-mapped arrays (`preparation`), and from arrays to splits and batches.
+"""Data sets: raw files become memory-mapped arrays once (`prepare`), and arrays become splits and batches in each run.
 
-    conf/data/<name>.yaml -> preparation.prepare -> <prepared_root>/<name>/ -> arrays.load -> split, normalisation,
-    augmentation
+    conf/data/<name>.yaml -> sources -> prepare -> <prepared_root>/<name>/ -> arrays.load -> split, batches, augment
 
-The raw files of torchvision sets are found, checked or fetched by `downloads` and read by `torchvision_sets`; sets that
-are not torchvision's by a function of `sources`. Nothing after `prepare` knows where a set came from.
+Nothing after `prepare` knows where a set came from.
 """

@@ -1,24 +1,52 @@
-"""The Lightning data module: whole data set on the device, batches by index."""
+"""Batches of normalised images, made by index on the device that holds the whole data set."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.augment import augment
-from whyrelu.data.normalisation import channel_statistics
-from whyrelu.data.split import split
+from whyrelu.data.split import Indices, split
 
 Batch = tuple[Tensor, Tensor]
+Statistics = npt.NDArray[np.float64]
 
 # Images per forward pass where no gradient is needed; bounds the memory of deep and wide networks.
 EVALUATION_BATCH = 1000
+
+
+def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple[Statistics, Statistics]:
+    """Return mean and standard deviation (C,) of every channel over all pixels (0 to 255) of the chosen images.
+
+    The sums are integers, so the result is exact up to its last rounding and does not depend on any order. A constant
+    channel gets standard deviation 1, so that dividing by it is harmless.
+
+    Args:
+        images: (N, H, W, C) uint8, possibly memory-mapped; a chunk of it is in memory at a time.
+        indices: which images to use.
+    """
+    channels, pixels = images.shape[-1], math.prod(images.shape[1:])
+    total, squares = np.zeros(pixels, np.int64), np.zeros(pixels, np.int64)
+    # 2^16 squares of at most 255^2 stay below 2^32; this many images at a time fit in a processor's cache
+    for start in range(0, len(indices), 256):
+        chunk = images[indices[start : start + 256]].reshape(-1, pixels)
+        total += chunk.sum(axis=0, dtype=np.uint32)
+        squares += np.multiply(chunk, chunk, dtype=np.uint16).sum(axis=0, dtype=np.uint32)
+    count = len(indices) * pixels // channels
+    sums, square_sums = (values.reshape(-1, channels).sum(axis=0).tolist() for values in (total, squares))
+    # in Python's integers the difference of two large, nearly equal numbers loses nothing
+    variances = [(count * b - a * a) / count**2 for a, b in zip(sums, square_sums, strict=True)]
+    deviations = [math.sqrt(value) if value > 0 else 1.0 for value in variances]
+    return np.array([value / count for value in sums]), np.array(deviations)
 
 
 class Images:
@@ -35,11 +63,11 @@ class Images:
 
     def __init__(
         self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        indices: np.ndarray,
-        mean: np.ndarray,
-        std: np.ndarray,
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.int64],
+        indices: Indices,
+        mean: Statistics,
+        std: Statistics,
         device: torch.device,
     ) -> None:
         self._device = device
@@ -59,7 +87,7 @@ class Images:
         return len(self._indices)
 
     def batch(self, rows: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Batch:
-        """Return images (B, C, H, W) float32 and labels (B,) of some rows of this split.
+        """Return images (B, C, H, W) float32, channels last in memory, and labels (B,) of some rows of this split.
 
         Args:
             rows: (B,) positions within the split, on the device.
@@ -70,14 +98,10 @@ class Images:
         images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
         if change is not None:
             images = change(images)
-        return self._normalise(images), self._labels[chosen]
-
-    def _normalise(self, images: Tensor) -> Tensor:
-        """Return (B, C, H, W) float32 in channels-last memory format, for uint8 in any."""
         size, channels, height, width = images.shape
-        rows = images.permute(0, 2, 3, 1).reshape(size * height, width * channels).float()
-        rows.sub_(self._mean).mul_(self._scale)
-        return rows.view(size, height, width, channels).permute(0, 3, 1, 2)
+        pixels = images.permute(0, 2, 3, 1).reshape(size * height, width * channels).float()
+        pixels.sub_(self._mean).mul_(self._scale)
+        return pixels.view(size, height, width, channels).permute(0, 3, 1, 2), self._labels[chosen]
 
     def all_rows(self) -> Tensor:
         """Return every row in order, on the device."""
@@ -89,44 +113,45 @@ class Images:
         return torch.randperm(len(self), generator=generator).to(self._device)
 
 
+@dataclass(frozen=True)
 class TrainingBatches:
-    """One epoch of shuffled and augmented batches per iteration; every image once, the last batch may be smaller."""
+    """One epoch of shuffled and augmented batches per iteration; every image once, the last batch may be smaller.
 
-    def __init__(
-        self,
-        images: Images,
-        batch_size: int,
-        augmentation: dict[str, Any],
-        epoch: Callable[[], int],
-        stream: Callable[[str, int], int],
-    ) -> None:
-        self._images = images
-        self._batch_size = batch_size
-        self._augmentation = augmentation
-        self._epoch = epoch
-        self._stream = stream
+    Attributes:
+        images: the training images.
+        batch_size: images per step.
+        augmentation: keyword arguments of `augment`.
+        epoch: tells which epoch it is.
+        stream: maps the name of a random stream and an epoch to its seed.
+    """
+
+    images: Images
+    batch_size: int
+    augmentation: dict[str, Any]
+    epoch: Callable[[], int]
+    stream: Callable[[str, int], int]
 
     def __len__(self) -> int:
-        return -(-len(self._images) // self._batch_size)
+        return -(-len(self.images) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch = self._epoch()
-        generator = torch.Generator().manual_seed(self._stream("augmentation", epoch))
+        epoch = self.epoch()
+        generator = torch.Generator().manual_seed(self.stream("augmentation", epoch))
         change = None
-        if self._augmentation["padding"] or self._augmentation["flip"]:
+        if self.augmentation["padding"] or self.augmentation["flip"]:
 
             def change(images: Tensor) -> Tensor:
-                return augment(images, generator=generator, **self._augmentation)
+                return augment(images, generator=generator, **self.augmentation)
 
-        for rows in self._images.shuffled_rows(self._stream("order", epoch)).split(self._batch_size):  # type: ignore[no-untyped-call]
-            yield self._images.batch(rows, change)
+        for rows in self.images.shuffled_rows(self.stream("order", epoch)).split(self.batch_size):  # type: ignore[no-untyped-call]
+            yield self.images.batch(rows, change)
 
 
+@dataclass(frozen=True)
 class EvaluationBatches:
     """Every image once, in order, unchanged."""
 
-    def __init__(self, images: Images) -> None:
-        self.images = images
+    images: Images
 
     def __len__(self) -> int:
         return -(-len(self.images) // EVALUATION_BATCH)
@@ -158,44 +183,38 @@ class ImageDataModule(pl.LightningDataModule):
         stream: Callable[[str, int | None], int],
     ) -> None:
         super().__init__()
+        labels, seed = arrays.train_labels, stream("split", None)
         self.arrays = arrays
-        self.train_indices, self.validation_indices = split(
-            arrays.train_labels, validation_size, train_size, stream("split", None)
-        )
+        self.train_indices, self.validation_indices = split(labels, validation_size, train_size, seed)
         self._batch_size = batch_size
         self._augmentation = augmentation
         self._stream = stream
-        self._mean, self._std = channel_statistics(arrays.train_images, self.train_indices)
+        self._statistics = channel_statistics(arrays.train_images, self.train_indices)
 
-    def _images(self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> Images:
+    def _images(self, part: str, indices: Indices) -> Images:
         assert self.trainer is not None
-        return Images(images, labels, indices, self._mean, self._std, self.trainer.strategy.root_device)
+        images, labels = getattr(self.arrays, f"{part}_images"), getattr(self.arrays, f"{part}_labels")
+        return Images(images, labels, indices, *self._statistics, self.trainer.strategy.root_device)
 
     def train_dataloader(self) -> TrainingBatches:
         """Return the training batches; Lightning iterates over them once per epoch."""
         trainer = self.trainer
         assert trainer is not None
-        images = self._images(self.arrays.train_images, self.arrays.train_labels, self.train_indices)
+        images = self._images("train", self.train_indices)
         return TrainingBatches(
             images, self._batch_size, self._augmentation, lambda: trainer.current_epoch, self._stream
         )
 
     def val_dataloader(self) -> EvaluationBatches:
         """Return the batches of the validation split."""
-        images = self._images(self.arrays.train_images, self.arrays.train_labels, self.validation_indices)
-        return EvaluationBatches(images)
+        return EvaluationBatches(self._images("train", self.validation_indices))
 
     def test_dataloader(self) -> EvaluationBatches:
         """Return the batches of the test set."""
-        everything = np.arange(len(self.arrays.test_labels))
-        return EvaluationBatches(self._images(self.arrays.test_images, self.arrays.test_labels, everything))
+        return EvaluationBatches(self._images("test", np.arange(len(self.arrays.test_labels))))
 
     def probe(self, most: int) -> Batch:
-        """Return some images (B, C, H, W) and labels (B,) of the validation split, always the same ones.
-
-        Args:
-            most: how many, as far as there are so many.
-        """
+        """Return the same images (B, C, H, W) and labels (B,) of the validation split each time, `most` if it can."""
         validation = self.val_dataloader().images
         return validation.batch(validation.shuffled_rows(self._stream("probe", None))[:most])
 

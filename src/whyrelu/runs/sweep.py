@@ -58,14 +58,16 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     if notice := other_code_notice(record for record in kept if record is not None):
         console.print(notice)
     labels = {run.run_id: run.label for run in waiting}
+    if not waiting:
+        return runs
     with (
         follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
         SweepDisplay(store, labels, console) as display,
     ):
         try:
             while waiting:
-                waiting = _launch(waiting, launcher, display)
-                _wait_for_others(waiting, store, display)
+                busy = _launch(waiting, launcher, display)
+                waiting = _wait_for_others(busy, store, display)
         except KeyboardInterrupt:
             # a person who stops a sweep has not killed its runs
             for run in waiting:
@@ -96,15 +98,23 @@ def _launch(waiting: Sequence[Run], launcher: Launcher, display: SweepDisplay) -
     return [run for run in waiting if run.run_id not in display.ended]
 
 
-def _wait_for_others(waiting: Sequence[Run], store: RunStore, display: SweepDisplay) -> None:
-    """Wait until another sweep has ended or let go of one of these runs."""
-    while waiting and all(run.run_id not in display.ended for run in waiting):
-        for run in waiting:
+def _wait_for_others(waiting: Sequence[Run], store: RunStore, display: SweepDisplay) -> list[Run]:
+    """Wait for runs that another sweep is at; return those that are not done when it has let go of one of them."""
+    left = list(waiting)
+    while left:
+        free = set()
+        for run in left:
             with store.claim(run.run_id, wait=False) as is_free:
                 if is_free:
-                    return
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+                    free.add(run.run_id)
+        # after the claims: who lets go of a run that is done has recorded it before
         display.refresh()
+        left = [run for run in left if run.run_id not in display.ended]
+        if any(run.run_id in free for run in left):
+            return left
+        if left:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    return left
 
 
 def job(config: DictConfig) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyrelu.data.arrays import Arrays
-from whyrelu.data.normalisation import channel_statistics
+from whyrelu.data.batches import channel_statistics
 from whyrelu.theory.prediction import InputStatistics
 
 # Images that are looked at, and pixels in them, which are held in float64.

@@ -35,8 +35,7 @@ import numpy as np
 import torch
 
 from whyrelu.data.arrays import Arrays, load
-from whyrelu.data.batches import Images
-from whyrelu.data.normalisation import channel_statistics
+from whyrelu.data.batches import Images, channel_statistics
 from whyrelu.files import write_bytes
 from whyrelu.network.activations import activation_factory
 from whyrelu.statistics.summaries import seed_of

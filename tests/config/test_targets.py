@@ -1,0 +1,104 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from whyrelu.config.targets import bind, own_code_version, own_source
+from whyrelu.errors import UserError
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Code of a person's own."""
+    (tmp_path / "mine.py").write_text(
+        "import os\nimport beside\nimport torch\n\n\ndef double(x):\n    return 2 * x\n\n\n"
+        "def scaled(x, *, by=1):\n    return by * x\n\n\nmade = torch.nn.ReLU()\n"
+    )
+    (tmp_path / "beside.py").write_text("VALUE = 1\n")
+    (tmp_path / "broken.py").write_text("import torch\ntorch.nowhere\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in ("mine", "beside", "broken"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        *(("activation", t) for t in ("torch.tanh", "torch.special.expit", "torch.Tensor.tanh", "torch.nn.Hardshrink")),
+        *(("activation", t) for t in ("torch.nn.functional.relu", "mine.double", "mine.made")),
+        ("optimizer", "torch.optim.SGD"),
+        ("norm", "torch.nn.BatchNorm2d"),
+        ("data", "torchvision.datasets.MNIST"),
+        ("data", "whyrelu.data.sources.digits"),
+    ],
+)
+def test_a_group_takes_what_it_has_use_for_and_what_a_person_wrote(mine: Path, kind: str, target: str) -> None:
+    assert callable(bind(kind, {"name": "x", "_target_": target}).func)
+
+
+FOREIGN = (
+    *("os.system", "subprocess.Popen", "builtins.eval", "pickle.loads", "importlib.import_module", "functools.partial"),
+    *(
+        "torch.load",
+        "torch.save",
+        "torch.hub.load",
+        "torch.compile",
+        "torch.jit.load",
+        "torch.utils.cpp_extension.load",
+    ),
+    *("numpy.load", "joblib.load", "pandas.read_pickle", "hydra.utils.instantiate", "whyrelu.runs.store.RunStore"),
+    # through a module that another one has imported
+    *("mine.os.system", "torch.os.system", "torch.nn.functional.torch.load", "whyrelu.network.model.torch.load"),
+)
+
+
+@pytest.mark.parametrize("target", FOREIGN)
+def test_anything_else_is_refused_before_it_is_called(mine: Path, target: str) -> None:
+    for kind in ("activation", "model", "norm", "init", "optimizer", "data", "claim"):
+        with pytest.raises(UserError, match=f"^{kind} '{target}' is refused: "):
+            bind(kind, {"name": "x", "_target_": target, "shell": True})
+
+
+@pytest.mark.parametrize(
+    ("group", "fragment"),
+    [
+        ({"_target_": "torch.nn.Hardshrimp"}, "is not found: did you mean torch.nn.Hardshrink?"),
+        ({"_target_": "nowhere.f"}, "is not found: _target_ is the import path"),
+        ({"_target_": "relu"}, "is not found: _target_ is the import path"),
+        ({"_target_": "a..b"}, "is not found: _target_ is the import path"),
+        ({"_target_": "torch.nn.functional"}, "is not callable"),
+        ({"_target_": "broken.f"}, "cannot be imported: module 'torch' has no attribute 'nowhere'"),
+        ({"_target_": "torch.nn.LeakyReLU", "negative_slop": 0.1}, "did you mean 'negative_slope'?"),
+    ],
+)
+def test_what_cannot_be_bound_is_told_in_one_line(mine: Path, group: dict[str, object], fragment: str) -> None:
+    with pytest.raises(UserError) as caught:
+        bind("activation", {"name": "x", **group})
+    assert fragment in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_arguments_stand_beside_the_target(mine: Path) -> None:
+    x = torch.tensor([1.0, -1.0])
+    scaled = bind("activation", {"name": "x", "_target_": "mine.scaled", "by": 3})
+    assert scaled(x).tolist() == [3.0, -3.0]
+    # what is of the group is no argument
+    group = {"name": "sgd", "_target_": "torch.optim.SGD", "default_lr": 1, "lr_grid": [0, 1], "momentum": 0.9}
+    assert bind("optimizer", group).keywords == {"momentum": 0.9}
+
+
+def test_own_code_is_known_by_what_it_imports_beside_it(mine: Path) -> None:
+    for target in ("torch.tanh", "os.system", "whyrelu.errors.UserError", "yaml.load", "nowhere.f"):
+        assert own_source(target) is None
+        assert own_code_version(target) is None
+    before = own_code_version("mine.double")
+    assert before is not None
+    assert own_code_version("mine.scaled") == before
+    (mine / "beside.py").write_text("VALUE = 2\n")
+    after = own_code_version("mine.double")
+    assert after != before
+    (mine / "unrelated.py").write_text("")
+    assert own_code_version("mine.double") == after

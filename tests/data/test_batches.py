@@ -1,0 +1,173 @@
+"""Batches: every image once, normalised by the training images, shuffled and augmented from streams of their own."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from whyrelu.config.streams import stream_seed
+from whyrelu.data.arrays import Arrays
+from whyrelu.data.augment import augment
+from whyrelu.data.batches import EvaluationBatches, ImageDataModule, Images, TrainingBatches, channel_statistics
+
+CPU = torch.device("cpu")
+PLAIN = {"padding": 0, "flip": False}
+
+
+# normalisation
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 513])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_statistics_agree_with_the_definition(count, channels):
+    images = np.random.default_rng(0).integers(0, 256, (count + 9, 5, 4, channels), dtype=np.uint8)
+    chosen = np.random.default_rng(1).permutation(count + 9)[:count]
+    mean, deviation = channel_statistics(images, chosen)
+    values = images[chosen].astype(np.longdouble)
+    assert mean.dtype == deviation.dtype == np.float64
+    np.testing.assert_allclose(mean, values.mean(axis=(0, 1, 2)).astype(float), rtol=1e-15)
+    np.testing.assert_allclose(deviation, values.std(axis=(0, 1, 2)).astype(float), rtol=1e-14)
+    again = channel_statistics(images, chosen[::-1])
+    assert np.array_equal(again[0], mean) and np.array_equal(again[1], deviation)
+
+
+def test_statistics_do_not_overflow_and_a_constant_channel_has_deviation_one():
+    images = np.full((768, 8, 8, 2), 255, np.uint8)
+    images[0, 0, 0, 0] = 254
+    mean, deviation = channel_statistics(images, np.arange(len(images)))
+    count = images[..., 0].size
+    assert mean.tolist() == [(255 * count - 1) / count, 255]
+    assert deviation.tolist() == [pytest.approx(np.sqrt((count - 1) / count**2), rel=1e-12), 1]
+
+
+# augmentation
+
+
+def stream_of(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(count=64, channels=3, height=8, width=8, dtype=torch.uint8):
+    return torch.randint(1, 256, (count, channels, height, width), generator=stream_of(1)).to(dtype)
+
+
+def windows(image, padding):
+    """Every crop of one padded image with the place it was cut at, mirrored or not: the definition."""
+    height, width = image.shape[1:]
+    padded = F.pad(image, (padding,) * 4)
+    for top in range(2 * padding + 1):
+        for left in range(2 * padding + 1):
+            window = padded[:, top : top + height, left : left + width]
+            yield (top, left, False), window
+            yield (top, left, True), window.flip(2)
+
+
+def places(images, changed, padding):
+    return [
+        next(place for place, window in windows(image, padding) if torch.equal(window, result))
+        for image, result in zip(images, changed, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", [(16, 1, 6, 9), (16, 3, 6, 9), (1, 3, 8, 8), (16, 1, 2, 2)])
+def test_every_image_becomes_a_window_of_itself(dtype, memory_format, shape):
+    images = pictures(*shape, dtype).contiguous(memory_format=memory_format)
+    before = images.clone()
+    changed = augment(images, 2, True, stream_of())
+    assert (changed.shape, changed.dtype) == (images.shape, dtype)
+    assert changed.is_contiguous(memory_format=memory_format)
+    assert torch.equal(images, before)
+    assert len(set(places(images, changed, 2))) > (4 if len(images) > 1 else 0)
+
+
+def test_all_places_and_both_directions_are_equally_likely():
+    images = pictures(1, 1, 4, 4).expand(9000, 1, 4, 4)
+    found, counts = torch.unique(augment(images, 1, True, stream_of()), dim=0, return_counts=True)
+    assert len(found) == 18
+    # 500 expected of each, standard deviation 22
+    assert counts.min() > 400 and counts.max() < 600
+
+
+def test_crop_alone_never_mirrors_flip_alone_never_moves_and_neither_draws_nothing():
+    images, generator = pictures(), stream_of()
+    assert not any(mirrored for _, _, mirrored in places(images, augment(images, 1, False, generator), 1))
+    mirrored = augment(images, 0, True, generator)
+    same = (mirrored == images).flatten(1).all(1)
+    assert 10 < same.sum() < 54
+    assert torch.equal(mirrored[~same], images[~same].flip(3))
+    state = generator.get_state()
+    assert torch.equal(augment(images, 0, False, generator), images)
+    assert torch.equal(generator.get_state(), state)
+
+
+def test_the_stream_decides_as_in_the_published_runs():
+    images = torch.arange(96, dtype=torch.uint8).view(2, 3, 4, 4)
+    changed = augment(images, 2, True, stream_of(5))
+    assert changed[:, 0, :2].tolist() == [[[0, 0, 0, 0], [0, 1, 2, 3]], [[57, 56, 0, 0], [61, 60, 0, 0]]]
+    assert torch.equal(augment(images.float(), 2, True, stream_of(5)), changed.float())
+    assert torch.equal(augment(images.contiguous(memory_format=torch.channels_last), 2, True, stream_of(5)), changed)
+
+
+# batches
+
+
+def stream(name, epoch):
+    return stream_seed("study", 4, 0, name, epoch)
+
+
+@pytest.fixture
+def arrays():
+    """Images whose pixels are all their own index, so that a batch tells which images it holds."""
+    labels = np.arange(100, dtype=np.int64) % 4
+    images = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None, None], (100, 8, 8, 3)).copy()
+    return Arrays(images, labels, images[:20], labels[:20], ("a", "b", "c", "d"), "fingerprint", {})
+
+
+def training(arrays, augmentation=PLAIN, epoch=0):
+    images = Images(arrays.train_images, arrays.train_labels, np.arange(100), np.zeros(3), np.ones(3), CPU)
+    return TrainingBatches(images, 16, augmentation, lambda: epoch, stream)
+
+
+def seen(batches):
+    return [int(image[0, 4, 4]) for images, _ in batches for image in images]
+
+
+def test_an_epoch_has_every_image_once_with_its_label(arrays):
+    batches = training(arrays)
+    assert len(batches) == len(list(batches)) == 7
+    assert sorted(seen(batches)) == seen(EvaluationBatches(batches.images)) == list(range(100))
+    for images, labels in batches:
+        assert torch.equal(images[:, 0, 0, 0].long() % 4, labels)
+    assert seen(training(arrays)) == seen(batches) != seen(training(arrays, epoch=1))
+
+
+def test_augmentation_changes_pixels_but_not_the_order(arrays):
+    augmented = {"padding": 2, "flip": True}
+    plain, changed, again = (
+        torch.cat([images for images, _ in training(arrays, augmentation)])
+        for augmentation in (PLAIN, augmented, augmented)
+    )
+    assert torch.equal(plain[:, :, 4, 4], changed[:, :, 4, 4])
+    assert torch.equal(changed, again) and not torch.equal(plain, changed)
+    images, _ = next(iter(training(arrays, augmented)))
+    assert images.shape == (16, 3, 8, 8) and images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_normalisation_knows_the_training_images_only(arrays):
+    module = ImageDataModule(arrays, 20, 40, 16, PLAIN, stream)
+    statistics = channel_statistics(arrays.train_images, module.train_indices)
+    images = Images(arrays.train_images, arrays.train_labels, module.train_indices, *statistics, CPU)
+    batch, _ = images.batch(images.all_rows())
+    assert batch.mean((0, 2, 3)) == pytest.approx([0, 0, 0], abs=1e-5)
+    assert batch.std((0, 2, 3), correction=0) == pytest.approx([1, 1, 1], abs=1e-5)
+    assert not np.isclose(statistics[0][0], arrays.train_images.mean())
+
+
+def test_splits_share_no_image_and_depend_on_the_stream(arrays):
+    module = ImageDataModule(arrays, 20, 40, 16, PLAIN, stream)
+    assert (len(module.train_indices), len(module.validation_indices)) == (40, 20)
+    assert not set(module.train_indices) & set(module.validation_indices)
+    other = ImageDataModule(arrays, 20, 40, 16, PLAIN, lambda name, epoch: 1 + stream(name, epoch))
+    assert list(other.validation_indices) != list(module.validation_indices)

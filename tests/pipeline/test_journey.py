@@ -1,0 +1,177 @@
+"""A tiny study from the first command to the last, as a person types them in a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from whyrelu.errors import UserError
+from whyrelu.reproduce import reproduce
+from whyrelu.results.files import write_table
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+GRID = ["study=tiny", "lr=tuned", "activation=relu,sigmoid", "depth=1", "seed=0,1", "width=4", "data.train_size=128"]
+GRID += ["trainer.max_epochs=1", "optimizer._target_=mine.Counted", "optimizer.lr_grid=[0.01,0.0316]"]
+GRID += ["tuning.seeds=1", "tuning.extensions=0", "mlflow.tracking_uri=null"]
+QUICK = ["timing=quick", "timing.seconds=0", "timing.blocks=2", "timing.sample=0.001", "timing.sizes=[4096]"]
+QUICK += ["timing.widths=[4]", "timing.vanishing_depths=[]", "timing.wait=0"]
+# An optimizer of a person's own, which notes every training that begins.
+MINE = """
+import torch
+
+
+class Counted(torch.optim.SGD):
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        with open("starts", "a") as file:
+            file.write("one\\n")
+"""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def begin(folder: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
+    places = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        [sys.executable, str(SOURCE / script), *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": places},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(command: subprocess.Popen[str]) -> str:
+    output, errors = command.communicate()
+    assert command.returncode == 0, errors
+    return output
+
+
+def typed(folder: Path, script: str, *arguments: str) -> str:
+    return end(begin(folder, script, *arguments))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def starts(folder: Path) -> int:
+    """How many trainings have begun."""
+    return len((folder / "starts").read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder, and what was seen on the way."""
+    folder = tmp_path_factory.mktemp("journey")
+    (folder / "mine.py").write_text(MINE)
+    seen: dict[str, Any] = {"prepare": typed(folder, "prepare.py", *GRID)}
+    seen["tune"] = typed(folder, "tune.py", *GRID, "hydra/launcher=basic")
+    seen["tuning starts"] = starts(folder)
+    # two at once, on the default launcher and on Hydra's simplest
+    both = [begin(folder, "train.py", "-m", *GRID, own) for own in ("hydra.launcher.n_jobs=1", "hydra/launcher=basic")]
+    seen["sweeps"] = [end(command) for command in both]
+    seen["starts"] = starts(folder)
+    seen["runs"] = contents(folder / "runs")
+    seen["again"] = typed(folder, "train.py", "-m", *GRID)
+    typed(folder, "theory.py", "-m", *GRID)
+    typed(folder, "timing.py", *GRID, *QUICK)
+    typed(folder, "aggregate.py", *GRID)
+    typed(folder, "report.py", "tiny")
+    seen["claims"] = (folder / "results/tiny/claims.json").read_bytes()
+    seen["decide"] = typed(folder, "decide.py", "tiny")
+    seen["status"] = typed(folder, "status.py", *GRID)
+    seen["reproduce"] = typed(folder, "reproduce.py", "tiny", "--runs", "1")
+    return folder, seen
+
+
+def test_every_cell_is_tuned_and_the_study_uses_its_rates_and_not_its_seeds(
+    journey: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, seen = journey
+    rates = pd.read_csv(folder / "results/tiny/lr.csv")
+    tuning, runs = (pd.read_parquet(folder / f"results/tiny/{name}.parquet") for name in ("tuning", "runs"))
+    assert (len(tuning), seen["tuning starts"], len(runs)) == (4, 4, 4)
+    assert dict(zip(runs["activation"], runs["lr"], strict=True)) == dict(
+        zip(rates["activation"], rates["lr"], strict=True)
+    )
+    assert set(runs["seed"]) == {0, 1} and not set(tuning["seed"]) & {0, 1}
+
+
+def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: tuple[Path, dict[str, Any]]) -> None:
+    folder, seen = journey
+    assert seen["starts"] == seen["tuning starts"] + 4
+    assert len(list((folder / "runs/tiny").glob("*/run.json"))) == 4
+    for output in (*seen["sweeps"], seen["again"]):
+        assert [line.split()[:2] for line in output.splitlines()[-2:]] == [["relu", "depth=1"], ["sigmoid", "depth=1"]]
+    assert "4 runs, 4 of them done already" in seen["again"]
+    assert contents(folder / "runs") == seen["runs"]
+    assert not [name for name in seen["runs"] if not name.endswith(("run.json", "layers.npy"))]
+
+
+def test_tables_claims_and_pages_are_made(journey: tuple[Path, dict[str, Any]]) -> None:
+    folder, seen = journey
+    published = {path.name for path in (SOURCE.parent / "results/digits").iterdir()}
+    assert {path.name for path in (folder / "results/tiny").iterdir()} == published
+    assert len(list((folder / "reports/tiny/figures").iterdir())) > 5
+    for page in (folder / "reports/README.md", folder / "reports/tiny/README.md"):
+        assert "tiny" in page.read_text()
+    assert (folder / "results/tiny/claims.json").read_bytes() == seen["claims"], "decided anew it is the same"
+
+
+def test_status_and_reproduction_say_so(journey: tuple[Path, dict[str, Any]]) -> None:
+    _, seen = journey
+    assert seen["status"].startswith("4 runs: 4 done, 0 failed, 0 begun, 0 missing")
+    assert seen["reproduce"].splitlines()[-1] == "identical"
+
+
+@pytest.fixture
+def clone(journey: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tables alone, as somebody else has them who clones the project; the folder is the working directory."""
+    folder = tmp_path / "clone"
+    shutil.copytree(journey[0] / "results", folder / "results")
+    (folder / "mine.py").write_text(MINE)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    return Path("results/tiny")
+
+
+def test_the_last_bit_of_a_published_number_and_every_row_count(clone: Path, tmp_path: Path) -> None:
+    runs, layers = (pd.read_parquet(clone / name) for name in ("runs.parquet", "layers.parquet"))
+    last = str(runs["run_id"].iloc[-1])
+    runs.loc[len(runs) - 1, "train_loss"] = np.nextafter(runs["train_loss"].iloc[-1], np.inf)
+    write_table(runs, clone / "runs.parquet")
+    write_table(layers.drop(layers.index[layers["run_id"] == last][-1]), clone / "layers.parquet")
+    said: list[str] = []
+    found = reproduce(clone, [last[:8]], 1, tmp_path / "runs", lambda run, _: said.append(run.run_id))
+    assert said == [last]
+    assert [text.split(" differs")[0] for text in found] == [
+        f"{last}: runs.parquet: train_loss",
+        f"{last}: layers.parquet: 1 rows published, 2 here",
+    ]
+
+
+def test_what_cannot_be_reproduced_is_told(clone: Path, tmp_path: Path) -> None:
+    def refused(*names: str, count: int = 1, results: Path = clone) -> str:
+        with pytest.raises(UserError) as caught:
+            reproduce(results, names, count, tmp_path / "runs", lambda *_: None)
+        return str(caught.value)
+
+    assert "xyz is the beginning of no run" in refused("xyz")
+    assert "is the beginning of 4 runs" in refused("")
+    assert "at least 1" in refused(count=0)
+    assert "results/other" in refused(results=Path("results/other"))
+    facts = json.loads((clone / "provenance.json").read_text())
+    (clone / "provenance.json").write_text(json.dumps(facts | {"code_version": ["0123456789ab"]}))
+    assert "another training code, version 0123456789ab" in refused()

@@ -1,0 +1,260 @@
+"""A sweep: what is not done of a grid, whoever trains it; with a launcher of Hydra that stays in this process."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig
+from rich.console import Console
+
+from tiny_runs import TINY, InProcess, comparable, make_record
+from whyrelu.config.grid import Run, compose_grid
+from whyrelu.errors import UserError
+from whyrelu.results.printing import print_cells
+from whyrelu.runs import sweep as subject
+from whyrelu.runs.execute import execute
+from whyrelu.runs.plan import identify
+from whyrelu.runs.progress import SweepDisplay
+from whyrelu.runs.store import ERROR, STARTS, RunStore
+from whyrelu.runs.sweep import job, sweep
+
+FAST = ["trainer.max_epochs=1", "diagnostics=off"]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_SECONDS_BETWEEN_LOOKS", 0.01)
+
+
+@pytest.fixture
+def grid(root: Path, tmp_path: Path) -> Callable[..., list[Run]]:
+    """Composes a grid of tiny runs in a folder of its own."""
+
+    def runs(*overrides: str) -> list[Run]:
+        return compose_grid([*TINY, *FAST, f"prepared_root={root}", f"run_root={tmp_path}/runs", *overrides])
+
+    return runs
+
+
+def store_of(runs: Sequence[Run]) -> RunStore:
+    return RunStore.of(runs[0].config)
+
+
+def statuses(runs: Sequence[Run]) -> list[str | None]:
+    """What is on record of each run."""
+    records = [store_of(runs).record(run.run_id) for run in identify(runs)]
+    return [record["status"] if record else None for record in records]
+
+
+def test_a_sweep_does_what_is_not_done_and_a_second_one_nothing(
+    grid: Callable[..., list[Run]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = grid("activation=relu,tanh", "seed=0,1,0")
+    launcher = InProcess()
+    done = sweep(runs, launcher)
+    assert [run.run_id for run in done] == [run.run_id for run in identify(runs)]
+    assert statuses(runs) == ["completed"] * 4
+    assert [texts[-1] for texts in launcher.launched[0]] == [f"+run_id={run.run_id}" for run in done]
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("[") for line in lines) == 4
+    before = [store_of(runs).recorded_at(run.run_id) for run in done]
+    again = InProcess()
+    assert sweep(runs, again) == done
+    assert again.launched == []
+    assert [store_of(runs).recorded_at(run.run_id) for run in done] == before
+    # a larger grid pays for what is new in it
+    sweep(grid("activation=relu,tanh", "seed=0,1,2"), again)
+    assert len(again.launched[0]) == 2
+
+
+def test_a_run_of_a_sweep_is_the_same_as_that_run_alone(grid: Callable[..., list[Run]], tmp_path: Path) -> None:
+    runs = sweep(grid("activation=relu,sigmoid", "seed=3"), InProcess())
+    for run in runs:
+        alone, _ = execute(run.config | {"run_root": str(tmp_path / "alone")})
+        swept = store_of(runs).record(run.run_id)
+        assert alone is not None and swept is not None
+        assert comparable(alone) == comparable(swept)
+
+
+def test_failed_runs_end_the_sweep_with_one_line_after_the_others_ran(
+    grid: Callable[..., list[Run]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = grid("batch_size=65,64,66")
+    with pytest.raises(UserError, match=r"2 of 3 runs failed.*batch_size=65") as caught:
+        sweep(runs, InProcess())
+    assert "\n" not in str(caught.value)
+    assert statuses(runs) == ["failed", "completed", "failed"]
+    assert not (store_of(runs).folder(identify(runs)[0].run_id) / ERROR).exists()
+    again = InProcess()
+    with pytest.raises(UserError, match="2 of 2 runs failed"):
+        sweep(runs, again)
+    assert len(again.launched[0]) == 2
+
+
+def test_a_launcher_that_raises_ends_the_sweep_with_one_line_and_the_next_goes_on(
+    grid: Callable[..., list[Run]],
+) -> None:
+    def dying(config: DictConfig) -> str | None:
+        if config.seed == 1:
+            raise OSError("a worker\nwas killed")
+        return job(config)
+
+    runs = grid("seed=0,1,2")
+    with pytest.raises(UserError, match=r"a worker died .*a worker was killed") as caught:
+        sweep(runs, InProcess(dying))
+    assert "\n" not in str(caught.value)
+    assert statuses(runs) == ["completed", None, None]
+    again = InProcess()
+    sweep(runs, again)
+    assert len(again.launched[0]) == 2
+
+
+def test_a_job_that_leaves_no_record_is_told(grid: Callable[..., list[Run]]) -> None:
+    for word, told in (("no room", "no room"), (None, "no record")):
+        with pytest.raises(UserError, match=rf"seed=0: .*{told}"):
+            sweep(grid("seed=0,1"), InProcess(lambda _, word=word: word))
+    # such as where its folder cannot be written
+    runs = grid("seed=0,1")
+    Path(runs[0].config["run_root"]).write_text("a file")
+    with pytest.raises(UserError, match="cannot write"):
+        sweep(runs, InProcess())
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+def test_a_run_that_another_sweep_is_at_is_waited_for(grid: Callable[..., list[Run]], finishes: bool) -> None:
+    runs = grid("seed=0,1")
+    busy = identify(runs)[0]
+    held, asked = threading.Event(), threading.Event()
+
+    def other_sweep() -> None:
+        with store_of(runs).claim(busy.run_id):
+            held.set()
+            asked.wait()
+            if finishes:
+                found = {"metrics": {"test_accuracy": 0.1}, "at_chance": True, "provenance": {"seconds": 1.0}}
+                store_of(runs).write(make_record(busy.run_id, **found))
+
+    def noting(config: DictConfig) -> str | None:
+        word = job(config)
+        if word == subject.BUSY:
+            asked.set()
+        return word
+
+    thread = threading.Thread(target=other_sweep)
+    thread.start()
+    held.wait()
+    launcher = InProcess(noting)
+    sweep(runs, launcher)
+    thread.join()
+    # what the other one let go of without a record is trained here
+    assert [len(jobs) for jobs in launcher.launched] == ([2] if finishes else [2, 1])
+    assert statuses(runs) == ["completed"] * 2
+
+
+def test_who_stops_a_sweep_has_not_killed_its_runs(grid: Callable[..., list[Run]]) -> None:
+    runs = identify(grid("seed=0,1"))
+    starts = store_of(runs).folder(runs[1].run_id) / STARTS
+
+    def stopped(_: DictConfig) -> str | None:
+        starts.parent.mkdir(parents=True)
+        starts.write_text("1")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(runs, InProcess(stopped))
+    assert not starts.exists()
+
+
+def test_runs_are_followed_while_they_end(grid: Callable[..., list[Run]]) -> None:
+    seen: list[Any] = []
+
+    @contextmanager
+    def follow(uri: str | None, store: RunStore, run_ids: Sequence[str]) -> Iterator[None]:
+        seen.extend([uri, list(store.records()), run_ids])
+        yield
+        seen.append(len(list(store.records())))
+
+    runs = sweep(grid("seed=0,1"), InProcess(), follow)
+    assert seen == [None, [], [run.run_id for run in runs], 2]
+
+
+def test_runs_of_other_code_are_told_or_trained_again(
+    grid: Callable[..., list[Run]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(grid("seed=0,1"), InProcess())
+    capsys.readouterr()
+    monkeypatch.setattr("whyrelu.runs.provenance.code_digest", lambda: "another")
+    launcher = InProcess()
+    sweep(grid("seed=0,1"), launcher)
+    assert "rerun=changed" in capsys.readouterr().out
+    assert launcher.launched == []
+    sweep(grid("seed=0,1", "rerun=changed"), launcher)
+    assert len(launcher.launched[0]) == 2
+
+
+# what is printed
+
+
+def test_the_display_has_a_line_for_each_run_that_ends_now(
+    grid: Callable[..., list[Run]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = identify(grid("seed=range(0,4)"))
+    store = store_of(runs)
+
+    def write(run: Run, status: str, **more: Any) -> None:
+        more |= {"provenance": {"seconds": 1.0}, "at_chance": False}
+        store.write(make_record(run.run_id, status, metrics={"test_accuracy": 0.5, "epochs_run": 3}, **more))
+
+    write(runs[0], "failed", error="an earlier one")
+    with SweepDisplay(store, {run.run_id: run.label for run in runs}, Console()) as display:
+        write(runs[1], "completed")
+        write(runs[2], "diverged")
+        display.refresh()
+        display.refresh()
+        time.sleep(0.01)
+        write(runs[0], "failed", error="[no] memory")
+        display.refresh()
+        assert set(display.ended) == {run.run_id for run in runs[:3]}
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert [line.split("]")[0] for line in lines] == ["[1/4", "[2/4", "[3/4"]
+    assert "seed=1" in lines[0] and "0.500" in lines[0]
+    assert "diverged in epoch 3" in lines[1]
+    assert "failed: [no] memory" in lines[2]
+
+
+def test_the_time_left_supposes_that_runs_take_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("whyrelu.runs.progress.time.monotonic", lambda: now[0])
+    display = SweepDisplay(RunStore(tmp_path), dict.fromkeys("abcd", ""), Console(quiet=True))
+    assert "unknown" in display._time_left()
+    display.ended["a"] = {}
+    for elapsed, text in ((10, "30 s left"), (100, "5 min left"), (3600, "3.0 h left")):
+        now[0] = 100 + elapsed
+        assert display._time_left() == text
+
+
+def test_a_sweep_ends_with_a_table_of_its_cells(
+    grid: Callable[..., list[Run]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = sweep(grid("activation=relu,sigmoid", "seed=0,1"), InProcess())
+    for run, accuracy in zip(runs, (0.5, 0.7, 0.25, 0.25), strict=True):
+        record = store_of(runs).record(run.run_id)
+        assert record is not None
+        record["metrics"]["test_accuracy"] = accuracy
+        record["at_chance"] = run is runs[3]
+        store_of(runs).write(record)
+    capsys.readouterr()
+    print_cells(runs)
+    head, *rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert head[:3] == ["cell", "n", "failed"]
+    # the t interval of two values is wide: 0.6 -+ 12.7 * 0.1, cut to what an accuracy can be
+    assert rows == [
+        ["relu", "depth=1", "2", "0", "0.600", "0.000", "to", "1.000"],
+        ["sigmoid", "depth=1", "2", "1", "0.250", "0.250", "to", "0.250"],
+    ]
+    print_cells(runs[:1])
+    assert capsys.readouterr().out.split()[-4:] == ["depth=1", "1", "0", "0.500"]
