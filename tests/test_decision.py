@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from whyrelu.decision import ABSENT, Change, decide_anew
 
 from whyrelu.claims.decide import ABSENT, Change, decide_anew
 from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
