@@ -14,14 +14,15 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from whyrelu.errors import DataError, UserError
-from whyrelu.files import replacing, write_json
+from whyrelu.files import replacing, write_bytes, write_json
 
 Record = dict[str, Any]
 
 RECORD = "run.json"
 LAYERS = "layers.npy"
 CHECKPOINT = "checkpoint.ckpt"
-STARTS = "starts"
+BEGUN = "begun"
+DEATHS = "deaths"
 ERROR = "error.txt"
 LOCK = "lock"
 
@@ -109,10 +110,39 @@ class RunStore:
                 np.save(file, layers, allow_pickle=False)
         # last, because it is the mark of being done
         write_json(record, folder / RECORD)
-        served = [STARTS] if record["status"] == "failed" else [STARTS, ERROR, CHECKPOINT]
-        for name in served:
+        self._remove(record["run_id"], BEGUN, DEATHS)
+        if record["status"] != "failed":
+            self._remove(record["run_id"], ERROR, CHECKPOINT)
+
+    def begin(self, run_id: str) -> None:
+        """Note that a process is at a run and has not finished an epoch of it yet."""
+        write_bytes(b"", self.folder(run_id) / BEGUN)
+
+    def epoch_done(self, run_id: str) -> None:
+        """Forget what `begin` noted, and the processes that died before."""
+        self._remove(run_id, BEGUN, DEATHS)
+
+    def forget_start(self, run_id: str) -> None:
+        """Forget what `begin` noted of a process that is no more and that the run did not kill."""
+        self._remove(run_id, BEGUN)
+
+    def count_death(self, run_id: str) -> None:
+        """Count the death of a process, if a run has begun and not finished an epoch yet."""
+        if (self.folder(run_id) / BEGUN).exists():
+            write_bytes(str(self.deaths(run_id) + 1).encode(), self.folder(run_id) / DEATHS)
+            self._remove(run_id, BEGUN)
+
+    def deaths(self, run_id: str) -> int:
+        """Return how many processes died at a run since it last finished an epoch."""
+        try:
+            return int((self.folder(run_id) / DEATHS).read_bytes())
+        except (OSError, ValueError):
+            return 0
+
+    def _remove(self, run_id: str, *names: str) -> None:
+        for name in names:
             with suppress(OSError):
-                (folder / name).unlink(missing_ok=True)
+                (self.folder(run_id) / name).unlink(missing_ok=True)
 
     @contextmanager
     def claim(self, run_id: str, wait: bool = True) -> Iterator[bool]:

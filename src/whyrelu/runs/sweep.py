@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
+import psutil
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -21,7 +21,7 @@ from whyrelu.runs.execute import execute, needs_nothing
 from whyrelu.runs.plan import identify, one_study, prepare_data
 from whyrelu.runs.progress import SweepDisplay
 from whyrelu.runs.provenance import other_code_notice
-from whyrelu.runs.store import STARTS, RunStore
+from whyrelu.runs.store import RunStore
 
 # Takes MLflow's address, the store and the ids of the runs, and shows them while the context lasts.
 Follow = Callable[[str | None, RunStore, Sequence[str]], AbstractContextManager[object]]
@@ -29,6 +29,7 @@ Follow = Callable[[str | None, RunStore, Sequence[str]], AbstractContextManager[
 # What a job says of a run that another sweep is at.
 BUSY = "busy"
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_TO_END = 5.0
 
 
 def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: nullcontext()) -> list[Run]:
@@ -62,15 +63,9 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
         follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
         SweepDisplay(store, labels, console) as display,
     ):
-        try:
-            while waiting:
-                waiting = _launch(waiting, launcher, display)
-                _wait_for_others(waiting, store, display)
-        except KeyboardInterrupt:
-            # a person who stops a sweep has not killed its runs
-            for run in waiting:
-                (store.folder(run.run_id) / STARTS).unlink(missing_ok=True)
-            raise
+        while waiting:
+            waiting = _launch(waiting, launcher, store, display)
+            _wait_for_others(waiting, store, display)
     failed = [record for record in display.ended.values() if record["status"] == "failed"]
     if failed:
         raise UserError(
@@ -80,20 +75,61 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     return list(runs)
 
 
-def _launch(waiting: Sequence[Run], launcher: Launcher, display: SweepDisplay) -> list[Run]:
-    """Launch runs; return those that another sweep is at."""
-    jobs = [[*run.overrides, f"+run_id={run.run_id}"] for run in waiting]
-    try:
-        said = [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
-    except Exception as error:  # jobs tell their own failures: this is the launcher's, such as a worker that died
-        raise UserError(
-            f"a worker died ({one_line(error)[:300]}); what is finished is kept, and the same command goes on"
-        ) from error
-    display.refresh()
-    for run, word in zip(waiting, said, strict=True):
-        if word != BUSY and run.run_id not in display.ended:
-            raise UserError(f"{run.label}: {word or 'it left no record'}; the same command goes on")
+def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display: SweepDisplay) -> list[Run]:
+    """Launch runs; return those that another sweep is at.
+
+    Runs at which a worker died before are launched last and one by one, so that each answers for itself alone.
+    """
+    suspects = [run for run in waiting if store.deaths(run.run_id)]
+    together = [run for run in waiting if run not in suspects]
+    for runs in filter(None, [together, *([run] for run in suspects)]):
+        for run in runs:
+            store.forget_start(run.run_id)
+        said = _done_by_workers([[*run.overrides, f"+run_id={run.run_id}"] for run in runs], launcher)
+        if isinstance(said, Exception):
+            for run in runs:
+                store.count_death(run.run_id)
+            raise UserError(
+                f"a worker died or could not be started ({one_line(said)[:300]}); what is finished is kept, and the "
+                "same command goes on"
+            )
+        display.refresh()
+        for run, word in zip(runs, said, strict=True):
+            if word != BUSY and run.run_id not in display.ended:
+                raise UserError(f"{run.label}: {word or 'it left no record'}; the same command goes on")
     return [run for run in waiting if run.run_id not in display.ended]
+
+
+def _done_by_workers(jobs: list[list[str]], launcher: Launcher) -> list[str | None] | Exception:
+    """Return what `job` said in each worker, or the launcher's error: jobs tell their own; no worker outlives that."""
+    # Ctrl-C reaches every process of the terminal. Workers inherit that they do not hear it, and are ended by this one,
+    # which hears it in its other threads.
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
+    except Exception as error:
+        _end_children()
+        return error
+    except SystemExit:  # Ray's answer to SIGTERM
+        _end_children()
+        raise KeyboardInterrupt from None
+    except KeyboardInterrupt:
+        _end_children()
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+
+
+def _end_children() -> None:
+    """End the workers on this machine: not every launcher does."""
+    ending = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            # joblib's tracker cleans up after the others, and ends with this process
+            if not any("resource_tracker" in word for word in child.cmdline()):
+                child.kill()
+                ending.append(child)
+    psutil.wait_procs(ending, timeout=_SECONDS_TO_END)
 
 
 def _wait_for_others(waiting: Sequence[Run], store: RunStore, display: SweepDisplay) -> None:
@@ -116,9 +152,6 @@ def job(config: DictConfig) -> str | None:
     Returns:
         nothing if the run is on record, BUSY, or why it is not on record.
     """
-    if multiprocessing.current_process().name != "MainProcess":
-        # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     # a person's own activation may live beside where the command is typed
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
