@@ -108,6 +108,8 @@ def _train(
 
     try:
         if (deaths := store.deaths(identity)) >= MOST_DEATHS:
+            # the next sweep tries it once more, and still knows better than to do it beside others
+            store.set_deaths(identity, MOST_DEATHS - 1)
             raise UserError(f"its worker died {deaths} times before an epoch was finished, perhaps out of memory")
         store.begin(identity)
         arrays = load(Path(config["prepared_root"]) / config["data"]["name"])

@@ -110,9 +110,9 @@ class RunStore:
                 np.save(file, layers, allow_pickle=False)
         # last, because it is the mark of being done
         write_json(record, folder / RECORD)
-        self._remove(record["run_id"], BEGUN, DEATHS)
+        self._remove(record["run_id"], BEGUN)
         if record["status"] != "failed":
-            self._remove(record["run_id"], ERROR, CHECKPOINT)
+            self._remove(record["run_id"], DEATHS, ERROR, CHECKPOINT)
 
     def begin(self, run_id: str) -> None:
         """Note that a process is at a run and has not finished an epoch of it yet."""
@@ -129,8 +129,12 @@ class RunStore:
     def count_death(self, run_id: str) -> None:
         """Count the death of a process, if a run has begun and not finished an epoch yet."""
         if (self.folder(run_id) / BEGUN).exists():
-            write_bytes(str(self.deaths(run_id) + 1).encode(), self.folder(run_id) / DEATHS)
+            self.set_deaths(run_id, self.deaths(run_id) + 1)
             self._remove(run_id, BEGUN)
+
+    def set_deaths(self, run_id: str, deaths: int) -> None:
+        """Note how many processes died at a run since it last finished an epoch."""
+        write_bytes(str(deaths).encode(), self.folder(run_id) / DEATHS)
 
     def deaths(self, run_id: str) -> int:
         """Return how many processes died at a run since it last finished an epoch."""

@@ -80,8 +80,9 @@ def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display
 
     Runs at which a worker died before are launched last and one by one, so that each answers for itself alone.
     """
-    suspects = [run for run in waiting if store.deaths(run.run_id)]
-    together = [run for run in waiting if run not in suspects]
+    deaths = {run.run_id: store.deaths(run.run_id) for run in waiting}
+    together = [run for run in waiting if not deaths[run.run_id]]
+    suspects = sorted((run for run in waiting if deaths[run.run_id]), key=lambda run: deaths[run.run_id])
     for runs in filter(None, [together, *([run] for run in suspects)]):
         for run in runs:
             store.forget_start(run.run_id)
@@ -110,12 +111,11 @@ def _done_by_workers(jobs: list[list[str]], launcher: Launcher) -> list[str | No
     except Exception as error:
         _end_children()
         return error
-    except SystemExit:  # Ray's answer to SIGTERM
+    except (KeyboardInterrupt, SystemExit):
+        # SystemExit is Ray's answer to SIGTERM; with it Ray sets an alarm, to abort three seconds later
+        signal.alarm(0)
         _end_children()
         raise KeyboardInterrupt from None
-    except KeyboardInterrupt:
-        _end_children()
-        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
