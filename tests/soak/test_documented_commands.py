@@ -39,7 +39,7 @@ SMALLER = {
     },
     "conf/timing/quick.yaml": {
         r"seconds: \d+": "seconds: 1",
-        r" sizes: \[.*\]": " sizes: [4096]",
+        r"sizes: \[.*\]": "sizes: [4096]",
         r"widths: \[.*\]": "widths: [2, 4]",
         r"wait: \d+": "wait: 0",
     },

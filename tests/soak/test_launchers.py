@@ -49,19 +49,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("launcher", ["basic", *LAUNCHERS])
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGTERM to all"])
 def test_a_sweep_that_is_interrupted_ends_with_one_line_and_goes_on(
-    launcher: str, name: str, folder: Path, wanted: dict[str, dict[str, Any]], draw: random.Random
+    launcher: str, how: str, folder: Path, wanted: dict[str, dict[str, Any]], draw: random.Random
 ) -> None:
     process = start(folder, *sweep(launcher, *GRID))
     happened = draw.choice(["data", "runs/*", "runs/*/*/checkpoint.ckpt"])
     wait_until(lambda: list(folder.glob(happened)), process)
     # a terminal tells the whole group, `kill` the command alone
-    if name == "SIGINT":
-        os.killpg(process.pid, signal.SIGINT)
-    else:
+    if how == "SIGTERM":
         process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGINT if how == "Ctrl-C" else signal.SIGTERM)
     code, output, errors = ended_by_itself(process)
     assert code == 130, (happened, output, errors)
     assert "Traceback" not in errors and errors.count("error: ") == 1, errors

@@ -91,6 +91,7 @@ def _train(
 ) -> tuple[Record, NDArray[np.float64] | None]:
     # torch and Lightning take seconds to import, which a run that is done should not cost
     import torch
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from whyrelu.data.arrays import load
     from whyrelu.training.fit import fit
@@ -128,8 +129,8 @@ def _train(
         device = result.device
     # a callable may call sys.exit, which would end a worker and with it the whole sweep
     except (Exception, SystemExit) as error:
-        # Lightning's answer to Ctrl-C
-        if isinstance(error.__context__, KeyboardInterrupt):
+        # Lightning's answers to SIGTERM, where nobody else handles it, and to Ctrl-C
+        if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         outcome["error"] = _reason(error)
         if not isinstance(error, UserError):
