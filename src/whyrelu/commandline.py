@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import ParamSpec
 
 from whyrelu.errors import UserError
@@ -34,7 +35,10 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
         # a person's own activation may live beside where the command is typed
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _interrupt)
+        # what a script has in the background ignores Ctrl-C
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
         try:
             function(*args, **kwargs)
         except KeyboardInterrupt:
@@ -57,6 +61,13 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
             fail(str(error) if is_plain else str(explain(error, sys.argv[1:])))
 
     return guarded
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End the command once: a second Ctrl-C does not disturb the first."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def fail(message: str, code: int = 1) -> None:

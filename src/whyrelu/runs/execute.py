@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 
 from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError, one_line
-from whyrelu.files import write_bytes
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.provenance import is_of_other_code, provenance
-from whyrelu.runs.store import ERROR, RECORD, STARTS, Record, RunStore
+from whyrelu.runs.store import ERROR, RECORD, Record, RunStore
 
 if TYPE_CHECKING:
     from whyrelu.diagnostics.callback import Findings
 
 OnEpoch = Callable[[dict[str, list[float]]], None]
 
-# A run whose process died so often without finishing an epoch kills whatever trains it.
+# A run that was begun so often without finishing an epoch kills whatever trains it.
 MOST_STARTS = 2
 
 
@@ -92,24 +91,26 @@ def _train(
 ) -> tuple[Record, NDArray[np.float64] | None]:
     # torch and Lightning take seconds to import, which a run that is done should not cost
     import torch
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from whyrelu.data.arrays import load
     from whyrelu.training.fit import fit
 
     started, clock = datetime.now(UTC), time.perf_counter()
-    starts = store.folder(identity) / STARTS
     outcome: dict[str, Any] = {"status": "failed", "at_chance": None, "metrics": {}, "history": {}}
     outcome |= {"diagnostics": None, "error": None}
     sizes: dict[str, int] = {}
     device, layers = None, None
 
     def after_epoch(history: dict[str, list[float]]) -> None:
-        starts.unlink(missing_ok=True)
+        store.set_starts(identity, 0)
         if on_epoch is not None:
             on_epoch(history)
 
     try:
-        _count_start(starts)
+        if (starts := store.starts(identity)) >= MOST_STARTS:
+            raise UserError(f"its process died {starts} times before an epoch was finished, perhaps out of memory")
+        store.set_starts(identity, starts + 1)
         arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
         if arrays.fingerprint != facts["fingerprint"]:
             raise UserError(f"data set {facts['name']!r} was replaced by another while this run began; start it again")
@@ -126,6 +127,9 @@ def _train(
         device = result.device
     # a callable may call sys.exit, which would end a worker and with it the whole sweep
     except (Exception, SystemExit) as error:
+        # Lightning's answers to SIGTERM, where nobody else handles it, and to Ctrl-C
+        if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         outcome["error"] = _reason(error)
         if not isinstance(error, UserError):
             # where there is no room for it the reason is told all the same
@@ -151,21 +155,6 @@ def _train(
             "seconds": time.perf_counter() - clock,
         },
     }, layers
-
-
-def _count_start(path: Path) -> None:
-    """Count a start that no epoch has followed yet.
-
-    Raises:
-        UserError: there were too many.
-    """
-    try:
-        starts = int(path.read_text())
-    except (OSError, ValueError):
-        starts = 0
-    if starts >= MOST_STARTS:
-        raise UserError(f"its process died {starts} times before an epoch was finished, perhaps out of memory")
-    write_bytes(str(starts + 1).encode(), path)
 
 
 def _reason(error: BaseException) -> str:

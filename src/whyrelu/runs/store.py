@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from whyrelu.errors import DataError, UserError
-from whyrelu.files import replacing, write_json
+from whyrelu.files import replacing, write_bytes, write_json
 
 Record = dict[str, Any]
 
@@ -113,6 +113,21 @@ class RunStore:
         for name in served:
             with suppress(OSError):
                 (folder / name).unlink(missing_ok=True)
+
+    def starts(self, run_id: str) -> int:
+        """Return how often a run was begun since it last finished an epoch."""
+        try:
+            return int((self.folder(run_id) / STARTS).read_bytes())
+        except (OSError, ValueError):
+            return 0
+
+    def set_starts(self, run_id: str, starts: int) -> None:
+        """Note how often a run was begun since it last finished an epoch."""
+        path = self.folder(run_id) / STARTS
+        if starts:
+            write_bytes(str(starts).encode(), path)
+        else:
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def claim(self, run_id: str, wait: bool = True) -> Iterator[bool]:

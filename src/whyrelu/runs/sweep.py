@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
+import psutil
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -21,7 +21,7 @@ from whyrelu.runs.execute import execute, needs_nothing
 from whyrelu.runs.plan import identify, one_study, prepare_data
 from whyrelu.runs.progress import SweepDisplay
 from whyrelu.runs.provenance import other_code_notice
-from whyrelu.runs.store import STARTS, RunStore
+from whyrelu.runs.store import RunStore
 
 # Takes MLflow's address, the store and the ids of the runs, and shows them while the context lasts.
 Follow = Callable[[str | None, RunStore, Sequence[str]], AbstractContextManager[object]]
@@ -29,6 +29,7 @@ Follow = Callable[[str | None, RunStore, Sequence[str]], AbstractContextManager[
 # What a job says of a run that another sweep is at.
 BUSY = "busy"
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_TO_END = 5.0
 
 
 def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: nullcontext()) -> list[Run]:
@@ -57,21 +58,21 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     kept = (store.record(run.run_id) for run in runs if run.run_id not in left)
     if notice := other_code_notice(record for record in kept if record is not None):
         console.print(notice)
-    labels = {run.run_id: run.label for run in waiting}
     if not waiting:
         return runs
+    labels = {run.run_id: run.label for run in waiting}
     with (
         follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
         SweepDisplay(store, labels, console) as display,
     ):
         try:
             while waiting:
-                busy = _launch(waiting, launcher, display)
+                busy = _launch(waiting, launcher, store, display)
                 waiting = _wait_for_others(busy, store, display)
         except KeyboardInterrupt:
             # a person who stops a sweep has not killed its runs
             for run in waiting:
-                (store.folder(run.run_id) / STARTS).unlink(missing_ok=True)
+                store.set_starts(run.run_id, 0)
             raise
     failed = [record for record in display.ended.values() if record["status"] == "failed"]
     if failed:
@@ -82,20 +83,58 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     return list(runs)
 
 
-def _launch(waiting: Sequence[Run], launcher: Launcher, display: SweepDisplay) -> list[Run]:
-    """Launch runs; return those that another sweep is at."""
-    jobs = [[*run.overrides, f"+run_id={run.run_id}"] for run in waiting]
-    try:
-        said = [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
-    except Exception as error:  # jobs tell their own failures: this is the launcher's, such as a worker that died
-        raise UserError(
-            f"a worker died ({one_line(error)[:300]}); what is finished is kept, and the same command goes on"
-        ) from error
-    display.refresh()
-    for run, word in zip(waiting, said, strict=True):
-        if word != BUSY and run.run_id not in display.ended:
-            raise UserError(f"{run.label}: {word or 'it left no record'}; the same command goes on")
+def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display: SweepDisplay) -> list[Run]:
+    """Launch runs; return those that another sweep is at.
+
+    Those whose process died before are launched last and one by one, so that each answers for itself alone.
+    """
+    suspects = [run for run in waiting if store.starts(run.run_id)]
+    others = [run for run in waiting if run not in suspects]
+    for runs in filter(None, [others, *([run] for run in suspects)]):
+        said = _done_by_workers([[*run.overrides, f"+run_id={run.run_id}"] for run in runs], launcher)
+        display.refresh()
+        for run, word in zip(runs, said, strict=True):
+            if word != BUSY and run.run_id not in display.ended:
+                raise UserError(f"{run.label}: {word or 'it left no record'}; the same command goes on")
     return [run for run in waiting if run.run_id not in display.ended]
+
+
+def _done_by_workers(jobs: list[list[str]], launcher: Launcher) -> list[str | None]:
+    """Return what `job` said in each worker; none outlives an interruption or the death of another.
+
+    Raises:
+        UserError: a worker died. Jobs tell their own errors, so that others are the launcher's.
+    """
+    # Ctrl-C reaches every process of the terminal. Workers inherit that they do not hear it, and are ended by this one,
+    # which hears it in its other threads.
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
+    except Exception as error:
+        _end_children()
+        raise UserError(
+            f"a worker died or could not be started ({one_line(error)[:300]}); what is finished is kept, and the same "
+            "command goes on"
+        ) from error
+    except (KeyboardInterrupt, SystemExit):
+        # SystemExit is Ray's answer to SIGTERM; with it Ray sets an alarm, to abort three seconds later
+        signal.alarm(0)
+        _end_children()
+        raise KeyboardInterrupt from None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+
+
+def _end_children() -> None:
+    """End the workers on this machine: not every launcher does."""
+    ending = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            # joblib's tracker cleans up after the others, and ends with this process
+            if not any("resource_tracker" in word for word in child.cmdline()):
+                child.kill()
+                ending.append(child)
+    psutil.wait_procs(ending, timeout=_SECONDS_TO_END)
 
 
 def _wait_for_others(waiting: Sequence[Run], store: RunStore, display: SweepDisplay) -> list[Run]:
@@ -126,9 +165,6 @@ def job(config: DictConfig) -> str | None:
     Returns:
         nothing if the run is on record, BUSY, or why it is not on record.
     """
-    if multiprocessing.current_process().name != "MainProcess":
-        # Ctrl-C reaches every process of the terminal; the one that launched the sweep ends the others
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     # a person's own activation may live beside where the command is typed
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
