@@ -26,32 +26,21 @@ _intact: set[tuple[Any, ...]] = set()
 
 @dataclass(frozen=True)
 class Arrays:
-    """A data set as it lies on disk.
+    """A data set as it lies on disk: images (N, H, W, C), labels (N,), which are positions in `classes`, and facts."""
 
-    Attributes:
-        train_images: (N, H, W, C) uint8; the validation images are among them.
-        train_labels: (N,) int64, positions in `classes`.
-        test_images: (M, H, W, C) uint8.
-        test_labels: (M,) int64.
-        classes: the names of the classes.
-        fingerprint: hash of all of the above.
-        facts: what `read_facts` returns.
-    """
-
+    # the validation images are among them
     train_images: npt.NDArray[np.uint8]
     train_labels: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
+    # of all of the above
     fingerprint: str
     facts: dict[str, Any]
 
 
 def read_facts(directory: Path) -> dict[str, Any] | None:
-    """Return what is known of a prepared set without opening its arrays, or None if there is none.
-
-    The facts are: format, name, fingerprint, classes, shape ([H, W, C]), train and test (numbers of images) and source
-    (where the images came from, see `whyrelu.data.prepare`).
+    """Return what `write` wrote about a set, without opening its arrays; None if there is none.
 
     Raises:
         DataError: the facts cannot be read.
@@ -67,9 +56,7 @@ def read_facts(directory: Path) -> dict[str, Any] | None:
 
 
 def load(directory: Path) -> Arrays:
-    """Open a prepared set, memory-mapped; changes to it stay in memory.
-
-    A process reads it from end to end the first time, a second for a gigabyte, and again when a file has changed.
+    """Open a prepared set, memory-mapped; a process reads it from end to end once, and again when a file has changed.
 
     Raises:
         DataError: it is not prepared, or not what was written.
@@ -93,8 +80,9 @@ def load(directory: Path) -> Arrays:
 
 
 def _damaged(directory: Path, error: Exception) -> DataError:
-    remedy = f"python src/prepare.py data={directory.name} mends it"
-    return DataError(f"{directory} is damaged ({one_line(error)}); {remedy}")
+    return DataError(
+        f"{directory} is damaged ({one_line(error)}); python src/prepare.py data={directory.name} mends it"
+    )
 
 
 def fingerprint(arrays: Mapping[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> str:
@@ -115,11 +103,8 @@ def write(
     Args:
         directory: the folder to make; its name is the name of the set.
         classes: names of the classes.
-        source: where the images came from; kept in the facts.
+        source: where the images came from; kept in the facts, which are returned.
         **arrays: the four arrays of `Arrays`, by name.
-
-    Returns:
-        The facts, as `read_facts` will return them.
 
     Raises:
         DataError: something else is at the place of the folder.

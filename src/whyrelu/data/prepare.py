@@ -28,9 +28,8 @@ TEST_SEED = 0
 def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Make <root>/<data.name>/, unless it is there and was made with the same settings from the same source.
 
-    Any number of processes may call this at once: one prepares, the others wait for it. Nothing half-written is ever
-    left in place of a set; one that is there stays until its successor is complete. A set that is damaged is named and
-    made anew.
+    Any number of processes may call this at once: one prepares, the others wait for it. A set that is damaged is named
+    and made anew.
 
     Args:
         data: the group `data` of a configuration (`whyrelu.config.schema.Data`).
@@ -65,10 +64,7 @@ def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 
 def write_note(facts: Mapping[str, Any], path: Path) -> None:
-    """Write what identifies a prepared set, and nothing that differs between machines, to a small JSON file.
-
-    Its keys are name, fingerprint, classes, shape, train, test, md5 and official_md5.
-    """
+    """Write what identifies a prepared set, and nothing that differs between machines, to a small JSON file."""
     note = {key: facts[key] for key in ("name", "fingerprint", "classes", "shape", "train", "test")}
     write_json(note | {key: facts["source"][key] for key in ("md5", "official_md5")}, path)
 
@@ -84,7 +80,7 @@ def _current(directory: Path, settings: Data) -> dict[str, Any] | None:
 
 
 def _request(settings: Data, kind: str) -> dict[str, Any]:
-    """Return what a set is made of besides a checksum, in the form of the facts' source."""
+    """Return what a set is made of besides a checksum."""
     listing = None
     if kind == "function" and settings.root is not None:  # raw files of torchvision sets have checksums
         base = Path(settings.root).expanduser()
