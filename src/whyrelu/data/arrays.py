@@ -98,13 +98,9 @@ def fingerprint(arrays: Mapping[str, npt.NDArray[Any]], classes: tuple[str, ...]
 def write(
     directory: Path, *, classes: tuple[str, ...], source: Mapping[str, Any], **arrays: npt.NDArray[Any]
 ) -> dict[str, Any]:
-    """Write a set, as a whole or not at all, in place of the one that is there; one process at a time.
+    """Write a set, as a whole or not at all, in place of the one that is there, and return its facts.
 
-    Args:
-        directory: the folder to make; its name is the name of the set.
-        classes: names of the classes.
-        source: where the images came from; kept in the facts, which are returned.
-        **arrays: the four arrays of `Arrays`, by name.
+    Only one process may do this at a time. The facts keep `source`, which says where the images came from.
 
     Raises:
         DataError: something else is at the place of the folder.
@@ -127,18 +123,16 @@ def write(
         "test": len(arrays["test_labels"]),
         "source": dict(source),
     }
-    new, old = (directory.with_name(f".{directory.name}.{part}") for part in ("new", "old"))
+    new = directory.with_name(f".{directory.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
     try:
-        shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
         new.mkdir(parents=True)
         for name, array in arrays.items():
             np.save(new / FILES[name], array)
         write_json(facts, new / FACTS)
-        shutil.rmtree(old, ignore_errors=True)
         if directory.exists():
-            directory.rename(old)
+            shutil.rmtree(directory)
         new.rename(directory)
     finally:
-        for folder in (new, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
     return facts

@@ -47,14 +47,9 @@ def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple
 
 
 class Images:
-    """Some images of one split with their labels, normalised batch by batch on the device.
+    """Those of (N, H, W, C) images and (N,) labels that `indices` names, normalised batch by batch on the device.
 
-    Args:
-        images: (N, H, W, C) uint8.
-        labels: (N,) int64.
-        indices: (n,) the rows that belong to the split.
-        mean, std: (C,) of the training images.
-        device: where batches are made. On a CPU the arrays stay memory-mapped and shared between processes.
+    Mean and deviation (C,) are of the training images. On a CPU the arrays stay memory-mapped.
     """
 
     def __init__(
@@ -130,12 +125,8 @@ class Batches:
 class ImageDataModule(pl.LightningDataModule):
     """Training, validation and test batches of one run.
 
-    Args:
-        arrays: the prepared data set.
-        validation_size, train_size: as for `split`.
-        batch_size: images per training step.
-        augmentation: padding and flip of `augment`, for training images only.
-        stream: maps the name of a random stream and an epoch (None for streams without epochs) to its seed.
+    `augmentation` is padding and flip of `augment`, for training images. `stream` maps the name of a random stream and
+    an epoch, None for streams without epochs, to its seed.
     """
 
     def __init__(
@@ -163,12 +154,12 @@ class ImageDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Batches:
         """Return the training batches, shuffled and augmented anew in each of the trainer's epochs."""
-        trainer = self.trainer
-        assert trainer is not None
         images = self._images("train", self.train_indices)
-        return Batches(
-            images, self._batch_size, lambda name: self._stream(name, trainer.current_epoch), self._augmentation
-        )
+        return Batches(images, self._batch_size, self._stream_of_epoch, self._augmentation)
+
+    def _stream_of_epoch(self, name: str) -> int:
+        assert self.trainer is not None
+        return self._stream(name, self.trainer.current_epoch)
 
     def val_dataloader(self) -> Batches:
         """Return the batches of the validation split."""

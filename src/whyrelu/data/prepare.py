@@ -29,14 +29,7 @@ def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Make <root>/<data.name>/, unless it is there and was made with the same settings from the same source.
 
     Any number of processes may call this at once: one prepares, the others wait for it. A set that is damaged is named
-    and made anew.
-
-    Args:
-        data: the group `data` of a configuration (`whyrelu.config.schema.Data`).
-        root: where prepared sets are kept.
-
-    Returns:
-        The facts of the set (`arrays.read_facts`).
+    and made anew. `data` has the keys of `whyrelu.config.schema.Data`; the facts of the set are returned.
     """
     settings = Data(**data)
     settings.md5 = None if settings.md5 is None else settings.md5.strip().lower()

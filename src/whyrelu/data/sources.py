@@ -33,16 +33,10 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class RawData:
-    """A data set in memory, before it is checked, split and written.
+    """A data set in memory, before it is split and written: images (N, H, W, C) uint8, labels (N,) from 0.
 
-    Attributes:
-        train_images: (N, H, W, C) uint8.
-        train_labels: (N,) whole numbers, positions in `classes`.
-        classes: names of the classes.
-        test_images: (M, H, W, C) uint8; None has data.test_size images taken from the others.
-        test_labels: (M,), or None likewise.
-        md5: checksum of the file that the images were read from, if it was one.
-        official_md5: checksum that this file has where it was first published.
+    Without test images, data.test_size of the others are taken. `md5` is of the file that the images were read from, if
+    it was one, `official_md5` of this file where it was first published.
     """
 
     train_images: npt.NDArray[np.uint8]
@@ -200,14 +194,9 @@ def _read_mnist(paths: Sequence[Path], classes: tuple[str, ...]) -> RawData:
 
 
 def _intact_copy(data: Data, path: str, address: str, md5: str, is_alone: bool = False) -> Path:
-    """Return where a file with the right MD5 lies: below data.root, at data.url or, if nowhere, now downloaded.
+    """Return where a file with the right MD5 lies: at `path` below data.root, at data.url or, if nowhere, downloaded.
 
-    Args:
-        data: the settings.
-        path: of the file below data.root.
-        address: where it is downloaded from, unless data.url names another place.
-        md5: of its content.
-        is_alone: whether the set is this one file, which data.url and data.md5 may then mean.
+    If it `is_alone`, data.url may name the file itself instead of its folder, and data.md5 its checksum.
     """
     root, name, url = Path(data.root or "data/raw").expanduser(), Path(path).name, data.url or ""
     # a downloaded archive that is not the official one does not take its place
