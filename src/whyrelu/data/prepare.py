@@ -107,10 +107,9 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
     if settings.md5 not in (None, raw.md5):
         raise DataError(f"data.md5={settings.md5}: {target} does not read a file with this checksum")
     raw = _with_test_split(raw, settings)
-    parts = {"train": (raw.train_images, raw.train_labels), "test": (raw.test_images, raw.test_labels)}
     found: dict[str, npt.NDArray[Any]] = {}
-    for part, (images, labels) in parts.items():
-        assert images is not None and labels is not None
+    for part in ("train", "test"):
+        images, labels = getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels")
         _check(f"{target}: {part}", images, labels, raw)
         if settings.image_size not in (None, images.shape[1]):
             images = resize(images, settings.image_size)
@@ -119,12 +118,8 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
     if len(raw.classes) < 2 or len(absent):
         what = f"class {raw.classes[absent[0]]!r} has no training image" if len(absent) else "there is only one class"
         raise DataError(f"{target}: {what}")
-    return arrays.write(
-        directory,
-        classes=raw.classes,
-        source=request | {"md5": raw.md5, "official_md5": raw.official_md5},
-        **found,
-    )
+    source = request | {"md5": raw.md5, "official_md5": raw.official_md5}
+    return arrays.write(directory, classes=raw.classes, source=source, **found)
 
 
 def _with_test_split(raw: RawData, settings: Data) -> RawData:
