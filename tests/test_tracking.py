@@ -92,15 +92,13 @@ def lab(filled: tuple[Lab, list[dict[str, Any]]], tmp_path: Path) -> Lab:
 def test_cells_are_named_by_what_tells_them_apart() -> None:
     alike = {"activation": "relu", "depth": 8, "lr": 0.1, "init": "he", "width": 16}
     cells = {"a": alike, "b": alike | {"width": 128, "lr": 0.05}, "c": alike | {"depth": 16, "lr": 0.01}}
-    # the rate goes with the cell, so it need not be named
-    assert cell_labels(cells | {"d": {"activation": "gelu", "depth": 8, "flag": True}}) == {
-        "a": "relu depth=08 lr=0.1",
-        "b": "relu depth=08 lr=0.05",
-        "c": "relu depth=16 lr=0.01",
-        "d": "gelu depth=08",
+    assert cell_labels(cells | {"d": {"activation": "gelu", "depth": 8, "width": 16, "flag": True}}) == {
+        "a": "relu depth=08 lr=0.1 init=he width=16",
+        "b": "relu depth=08 lr=0.05 init=he width=128",
+        "c": "relu depth=16 lr=0.01 init=he width=16",
+        "d": "gelu depth=08 width=16 flag=true",
     }
-    del alike["lr"]
-    assert cell_labels({"a": alike, "b": alike | {"width": 128}})["a"] == "relu depth=08 width=016"
+    assert cell_labels({"a": alike, "b": alike | {"width": 128}})["a"] == "relu depth=08 width=16"
 
 
 def test_every_run_is_a_child_of_its_cell(filled: tuple[Lab, list[dict[str, Any]]]) -> None:

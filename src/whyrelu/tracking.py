@@ -21,14 +21,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
-from whyrelu.config.schema import Config, MLflow
-from whyrelu.errors import UserError, notice
+from whyrelu.errors import UserError, notice, one_line
 from whyrelu.results.cells import cells_table
 from whyrelu.results.tables import build_tables
 from whyrelu.runs.store import RunStore
@@ -50,6 +48,7 @@ SETTINGS = {
 # Seconds: between two looks at the store, and for what is left at the end or another process that writes.
 PAUSE, PATIENCE = 5.0, 60.0
 METRICS_PER_CALL = 1_000
+INTERVAL = ("test_accuracy_low", "test_accuracy_high")
 # What a person reads for what is found in MLflow's words.
 REASONS = {
     "connection refused": "connection refused",
@@ -76,12 +75,9 @@ class Counts:
 
 @contextmanager
 def follow(uri: str | None, store: RunStore, run_ids: Sequence[str]) -> Iterator[None]:
-    """Send runs to MLflow as they finish, and the rest at the end; what goes wrong is said in one line.
+    """Send runs of a study to MLflow as they finish, and the rest at the end; what goes wrong is said in one line.
 
-    Args:
-        uri: MLflow's address; None sends nothing.
-        store: of the study, runs/<study>.
-        run_ids: of all runs that are to be trained or are done already.
+    Without an address nothing is sent. `run_ids` are all runs that are to be trained or are done already.
     """
     if uri is None:
         yield
@@ -92,8 +88,7 @@ def follow(uri: str | None, store: RunStore, run_ids: Sequence[str]) -> Iterator
     try:
         yield
     except KeyboardInterrupt:
-        # who interrupts does not want to wait; what is half written is written again next time
-        unsent.clear()
+        unsent.clear()  # who interrupts does not want to wait
         raise
     finally:
         ended.set()
@@ -111,12 +106,11 @@ def _send(uri: str, store: RunStore, unsent: set[str], ended: threading.Event) -
         begin = time.monotonic()
         try:
             records = [record for run_id in sorted(unsent) if (record := store.record(run_id))]
-            # one that failed may be trained again
             finished = {record["run_id"] for record in records if is_last or record["status"] != "failed"}
             if finished:
                 synchronise(uri, store.root.parent, store.root.name)
                 unsent -= finished
-            # never a large part of the processor that trains, however large the study
+            # at most a tenth of a processor's time, however large the study
             pause = max(PAUSE, 10 * (time.monotonic() - begin))
         except Exception as error:
             if unsent and pause is not None:
@@ -125,21 +119,12 @@ def _send(uri: str, store: RunStore, unsent: set[str], ended: threading.Event) -
 
 
 def _complain(uri: str, store: RunStore, problem: str) -> None:
-    command = "python src/track.py"
-    if uri != MLflow.tracking_uri:
-        command += f" mlflow.tracking_uri={without_password(uri)}"
-    if store.root.parent != Path(Config.run_root):
-        command += f" run_root={store.root.parent}"
+    command = f"python src/track.py mlflow.tracking_uri={without_password(uri)} run_root={store.root.parent}"
     notice(f"MLflow: {problem}; `{command}` completes the view later")
 
 
 def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:
-    """Make MLflow show every finished run and every cell, and write only what is missing for that.
-
-    Args:
-        uri: MLflow's address.
-        run_root: folder of the studies.
-        study: one of them; None for all.
+    """Make MLflow show every finished run and every cell of one study or of all, and write only what is missing.
 
     Raises:
         UserError: MLflow cannot be reached or refuses, or there is no finished run.
@@ -187,7 +172,7 @@ def _synchronise_experiment(client: MlflowClient, study: str, records: Sequence[
 
 
 class _Content(NamedTuple):
-    """What MLflow shows of a run or cell; times are milliseconds since 1970, `digest` is of what it was made of."""
+    """What MLflow shows of a run or cell, made of what has `digest`; times are milliseconds since 1970."""
 
     name: str
     start: int
@@ -197,17 +182,16 @@ class _Content(NamedTuple):
     tags: dict[str, str]
     factors: dict[str, Any]
     # key, value, time and epoch, which is 0 for a result of the whole run
-    metrics: Sequence[tuple[str, float | None, int, int]]
+    metrics: Sequence[tuple[str, Any, int, int]]
 
 
 def _run_content(record: Record, parent: str, label: str) -> _Content:
     start, end = _times(record)
     history = {key: values for key, values in record["history"].items() if key != "epoch"}
     epochs = record["history"].get("epoch", [])
-    # only start and end are on record: the epochs are laid evenly between them
+    # laid evenly between start and end
     times = [start + (end - start) * i // len(epochs) for i in range(1, len(epochs) + 1)]
     metrics = [(key, *point) for key, values in history.items() for point in zip(values, times, epochs, strict=True)]
-    # what has a history ends with this very value
     metrics += [(key, value, end, 0) for key, value in record["metrics"].items() if key not in history]
     told = {name: record[name] for name in ("run_id", "status", "at_chance", "error")} | record["provenance"]
     tags = {name: _text(value) for name, value in told.items()}
@@ -228,49 +212,26 @@ def _cell_content(records: Sequence[Record], factors: dict[str, Any], cell: str,
         values |= {"test_accuracy": row["mean"], "n": row["n"], "failures": row["failures"]}
         values |= {f"test_accuracy_{name}": row[name] for name in ("low", "high", "sd")}
     start, end = min(_times(record)[0] for record in latest), max(_times(record)[1] for record in latest)
-    # what is written later must count as the later value, whenever the last run ended
-    now = round(1000 * time.time())
+    now = round(1000 * time.time())  # so that the last value written counts
     metrics = [(key, float(value), now, 0) for key, value in values.items()]
     tags = {"kind": "cell", "cell": cell, "mlflow.runColor": _colour(records[0])}
     return _Content(label, start, end, "FINISHED", _digest(list(records)), tags, factors, metrics)
 
 
 def cell_labels(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Name the cells of a study such as `relu depth=08 init=he`: sorted as text they are sorted by number.
-
-    Activation and depth are always named, any further factor only if cells would have the same name without it.
-
-    Args:
-        cells: the factors of each cell by its id.
-    """
-    shown = ["activation", "depth"]
-    for name in dict.fromkeys(chain.from_iterable(cells.values())):
-        without = {tuple(str(factors.get(key)) for key in shown) for factors in cells.values()}
-        if len({tuple(str(factors.get(key)) for key in [*shown, name]) for factors in cells.values()}) > len(without):
-            shown.append(name)
-    # two digits of depth at once, so that a study which grows from depth 8 to 16 keeps its names
-    digits = {name: 2 if name == "depth" else 1 for name in shown}
-    for factors in cells.values():
-        digits |= {key: max(digits[key], len(str(factors[key]))) for key in shown if type(factors.get(key)) is int}
+    """Name cells, given as factors by id: by activation, depth (`08`, to sort as text) and every factor that varies."""
     labels = {}
     for cell, factors in cells.items():
-        values = {key: factors[key] for key in shown[1:] if key in factors}
-        texts = {
-            key: f"{value:0{digits[key]}d}" if type(value) is int else _text(value) for key, value in values.items()
-        }
-        labels[cell] = " ".join([factors["activation"], *(f"{key}={text[:40]}" for key, text in texts.items())])
+        varying = [key for key in factors if len({_text(other.get(key)) for other in cells.values()}) > 1]
+        others = [f"{key}={_text(factors[key])[:40]}" for key in varying if key not in ("activation", "depth")]
+        labels[cell] = " ".join([factors["activation"], f"depth={factors['depth']:02d}", *others])
     return labels
 
 
 def _colour(record: Record) -> str:
-    """The activation's colour in all figures, the paler the shallower the net: halfway to white at depth 1."""
-    from matplotlib.colors import to_hex, to_rgb
-
     from whyrelu.report.style import style_of
 
-    white = 0.5 * (1 - min(1.0, math.log2(record["factors"]["depth"]) / 6))
-    red, green, blue = to_rgb(style_of(record["factors"]["activation"]).colour)
-    return to_hex((red + white * (1 - red), green + white * (1 - green), blue + white * (1 - blue)))
+    return style_of(record["factors"]["activation"]).colour
 
 
 def _times(record: Record) -> tuple[int, int]:
@@ -288,7 +249,7 @@ def _digest(value: Any) -> str:
 
 @contextmanager
 def _connected(uri: str, run_root: Path) -> Iterator[MlflowClient]:
-    """Yield a client, while other processes of this project are kept out: two would write one run twice."""
+    """Yield a client, while other processes of this project wait: two would write one run twice."""
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     warnings.filterwarnings("ignore", module=r"(mlflow|alembic|sqlalchemy|pydantic)\b")
@@ -316,9 +277,8 @@ def _connected(uri: str, run_root: Path) -> Iterator[MlflowClient]:
 
 def _open_experiment(client: MlflowClient, study: str) -> str:
     """Create or find the experiment of a study; return its id."""
-    tags = _views() | {"mlflow.note.content": f"Study {study}: a run for each cell, its seeds as the runs below it."}
-    # else the UI opens pages about language models
-    tags["mlflow.experimentKind"] = "custom_model_development"
+    # without the kind, the UI opens pages about language models
+    tags = _views() | {"mlflow.experimentKind": "custom_model_development"}
     found = client.get_experiment_by_name(f"whyrelu/{study}")
     experiment = str(client.create_experiment(f"whyrelu/{study}") if found is None else found.experiment_id)
     if not experiment:
@@ -353,11 +313,7 @@ def _write(client: MlflowClient, experiment: str, present: Run | None, content: 
     """Make MLflow show a run or cell, of which `present` is there; return its id, and whether it had to be written."""
     from mlflow.entities import Metric, Param, RunTag
 
-    metrics = [
-        Metric(key, value, timestamp, epoch)
-        for key, value, timestamp, epoch in content.metrics
-        if value is not None and math.isfinite(value)
-    ]
+    metrics = [Metric(*metric) for metric in content.metrics if metric[1] is not None and math.isfinite(metric[1])]
     is_current = present is not None and present.data.tags.get("digest") == content.digest
     gone = present.data.metrics.keys() - {metric.key for metric in metrics} if present else set()
     if present and not is_current and (gone or content.tags["kind"] == "run"):
@@ -385,44 +341,44 @@ def without_password(text: str) -> str:
 
 def _reason(error: BaseException) -> str:
     """Say in a few words why MLflow could not be used."""
-    message = " ".join(str(error).split())
-    for sign, words in REASONS.items():
-        if re.search(sign, message, re.IGNORECASE):
-            return words
-    name = "" if type(error).__module__.startswith("mlflow") else f"{type(error).__name__}: "
-    return f"{name}{without_password(message)}"[:200]
+    message = one_line(error)
+    known = [words for sign, words in REASONS.items() if re.search(sign, message, re.IGNORECASE)]
+    return known[0] if known else without_password(message)[:200]
 
 
 def _views() -> dict[str, str]:
     """Tags of an experiment, in which the UI keeps the views of its menu "Views": search, order, columns and charts."""
-    columns = ["test_accuracy", "test_accuracy_low", "test_accuracy_high", "failures", "n"]
-    cells = _view("tags.kind = 'cell'", columns, "BAR", "Cells: means over all seeds", ["test_accuracy", "failures"])
+    columns = [f"metrics.`{key}`" for key in ("test_accuracy", *INTERVAL, "failures", "n")]
+    cells = {
+        "searchFilter": "tags.kind = 'cell'",
+        "orderByKey": "tags.`mlflow.runName`",
+        "orderByAsc": True,
+        "selectedColumns": columns,
+        "columnOrder": columns,
+        "runsHiddenMode": "SHOW_ALL",  # ten by default
+    }
+    hidden = [*INTERVAL, "test_accuracy_sd", "n", "errors"]
+    cells |= _charts("BAR", "Cells: means over all seeds", ["test_accuracy", "failures"], hidden)
     # the UI lays runs below one another only where it neither searches nor orders by anything but the start
     seeds = cells | {"searchFilter": "", "orderByKey": "attributes.start_time", "orderByAsc": False}
-    by_epoch = ["val_accuracy", "train_loss", "val_loss", "train_accuracy"]
-    curves = _view("tags.kind = 'run' and params.seed = '0'", columns[:1], "LINE", "Seed 0 of each cell", by_epoch)
+    curves = cells | {"searchFilter": "tags.kind = 'run' and params.seed = '0'"}
+    curves |= _charts("LINE", "Seed 0 of each cell", ["val_accuracy", "train_loss", "val_loss", "train_accuracy"], [])
+    # the last comes first in the menu
     named = {"curves": curves, "seeds": seeds, "cells": cells}
     return {
         f"mlflow.sharedViewState.{key}": json.dumps({"name": key, "createdAt": i, "state": json.dumps(view)})
-        # the last comes first in the menu
         for i, (key, view) in enumerate(named.items())
     }
 
 
-def _view(search: str, columns: Sequence[str], kind: str, title: str, charts: Sequence[str]) -> dict[str, Any]:
-    # the UI adds a chart of its own for each metric that a view does not mention
-    hidden = ["test_accuracy_low", "test_accuracy_high", "test_accuracy_sd", "n", "errors"] if kind == "BAR" else []
+def _charts(kind: str, title: str, shown: Sequence[str], hidden: Sequence[str]) -> dict[str, Any]:
+    """Charts of metrics; those that are not even mentioned would get one too."""
     chart = {"type": kind, "metricSectionId": kind, "runsCountToCompare": 100, "lineSmoothness": 0}
+    metrics = dict.fromkeys(shown, False) | dict.fromkeys(hidden, True)
     return {
-        "searchFilter": search,
-        "orderByKey": "tags.`mlflow.runName`",
-        "orderByAsc": True,
-        "selectedColumns": [f"metrics.`{key}`" for key in columns],
-        "columnOrder": [f"metrics.`{key}`" for key in columns],
-        # of runs, the UI shows ten by default
-        "runsHiddenMode": "SHOW_ALL",
         "compareRunSections": [{"uuid": kind, "name": title, "display": True, "isReordered": True, "columns": 2}],
         "compareRunCharts": [
-            {**chart, "uuid": f"{kind} {key}", "metricKey": key, "deleted": key in hidden} for key in [*charts, *hidden]
+            {**chart, "uuid": f"{kind} {key}", "metricKey": key, "deleted": is_hidden}
+            for key, is_hidden in metrics.items()
         ],
     }

@@ -129,9 +129,8 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path, monkeypatch, there
 
 def test_a_new_set_takes_the_place_of_the_old_and_of_what_a_killed_process_left(folder):
     old = arrays.load(folder)
-    for part in ("new", "old"):
-        (folder.parent / f".set.{part}").mkdir()
-        (folder.parent / f".set.{part}" / "train_images.npy").write_bytes(b"half")
+    (folder.parent / ".set.new").mkdir()
+    (folder.parent / ".set.new" / "train_images.npy").write_bytes(b"half")
     arrays.write(folder, **content(seed=5))
     assert np.array_equal(arrays.load(folder).train_images, content(seed=5)["train_images"])
     assert np.array_equal(old.train_images, content()["train_images"])

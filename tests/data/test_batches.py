@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from whyrelu.config.streams import stream_seed
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.augment import augment
-from whyrelu.data.batches import EvaluationBatches, ImageDataModule, Images, TrainingBatches, channel_statistics
+from whyrelu.data.batches import Batches, ImageDataModule, Images, channel_statistics
 
 CPU = torch.device("cpu")
 PLAIN = {"padding": 0, "flip": False}
@@ -127,7 +127,7 @@ def arrays():
 
 def training(arrays, augmentation=PLAIN, epoch=0):
     images = Images(arrays.train_images, arrays.train_labels, np.arange(100), np.zeros(3), np.ones(3), CPU)
-    return TrainingBatches(images, 16, augmentation, lambda: epoch, stream)
+    return Batches(images, 16, lambda name: stream(name, epoch), augmentation)
 
 
 def seen(batches):
@@ -137,7 +137,7 @@ def seen(batches):
 def test_an_epoch_has_every_image_once_with_its_label(arrays):
     batches = training(arrays)
     assert len(batches) == len(list(batches)) == 7
-    assert sorted(seen(batches)) == seen(EvaluationBatches(batches.images)) == list(range(100))
+    assert sorted(seen(batches)) == seen(Batches(batches.images)) == list(range(100))
     for images, labels in batches:
         assert torch.equal(images[:, 0, 0, 0].long() % 4, labels)
     assert seen(training(arrays)) == seen(batches) != seen(training(arrays, epoch=1))
@@ -159,7 +159,7 @@ def test_normalisation_knows_the_training_images_only(arrays):
     module = ImageDataModule(arrays, 20, 40, 16, PLAIN, stream)
     statistics = channel_statistics(arrays.train_images, module.train_indices)
     images = Images(arrays.train_images, arrays.train_labels, module.train_indices, *statistics, CPU)
-    batch, _ = images.batch(images.all_rows())
+    batch, _ = images.batch(torch.arange(40))
     assert batch.mean((0, 2, 3)) == pytest.approx([0, 0, 0], abs=1e-5)
     assert batch.std((0, 2, 3), correction=0) == pytest.approx([1, 1, 1], abs=1e-5)
     assert not np.isclose(statistics[0][0], arrays.train_images.mean())

@@ -57,17 +57,16 @@ def test_folders_are_classes_and_subfolders_belong_to_them(photos):
 
 
 def test_images_of_any_mode_become_colour(photos):
-    grey, palette = Image.new("L", (8, 8), 77), Image.new("P", (8, 8), 1)
+    Image.new("L", (8, 8), 77).save(photos / "cat" / "a-grey.png")
+    palette = Image.new("P", (8, 8), 1)
     palette.putpalette([0, 0, 0, 9, 8, 7])
-    grey.save(photos / "cat" / "a-grey.png")
-    grey.convert("1", dither=Image.Dither.NONE).save(photos / "cat" / "b-binary.png")
-    palette.save(photos / "cat" / "c-palette.gif")
-    palette.save(photos / "cat" / "d-palette.png", transparency=bytes([0, 128]))
-    Image.new("RGBA", (8, 8), (1, 2, 3, 100)).save(photos / "cat" / "e-rgba.png")
-    Image.fromarray(np.full((8, 8), 0xABCD, np.uint16)).save(photos / "cat" / "f-16bit.png")
-    Image.new("CMYK", (8, 8), (0, 0, 0, 255)).save(photos / "cat" / "g-cmyk.tif")
+    palette.save(photos / "cat" / "b-palette.gif")
+    Image.new("RGBA", (8, 8), (1, 2, 3, 100)).save(photos / "cat" / "c-rgba.png")
     colours = read_folder(photos).train_images[2:-2, 4, 4].tolist()
-    assert colours == [[77] * 3, [0] * 3, [9, 8, 7], [9, 8, 7], [1, 2, 3], [0xAB] * 3, [0] * 3]
+    assert colours == [[77] * 3, [9, 8, 7], [1, 2, 3]]
+    Image.fromarray(np.full((8, 8), 0xABCD, np.uint16)).save(photos / "cat" / "16bit.png")
+    with pytest.raises(DataError, match=r"16bit\.png cannot be read as an image: its pixels have more than 8 bits"):
+        read_folder(photos)
 
 
 def test_long_images_lose_their_ends_and_photographs_taken_sideways_are_turned(photos):
@@ -205,23 +204,6 @@ def test_svhn_is_read_from_its_two_files(tmp_path):
     assert raw.classes == tuple("0123456789")
 
 
-class Own(datasets.VisionDataset):
-    """A person's own class, which looks after its files itself."""
-
-    def __init__(self, root, train=True, download=False):
-        images, labels = image_set(30 if train else 9, 8, 1)
-        self.data, self.targets = images[..., 0], labels.tolist()
-
-
-def test_a_class_of_ones_own_that_keeps_its_images_in_an_array_is_read(tmp_path):
-    raw = read(Own, tmp_path)
-    assert (raw.train_images.shape, raw.test_images.shape, raw.classes) == (
-        (30, 8, 8, 1),
-        (9, 8, 8, 1),
-        ("0", "1", "2"),
-    )
-
-
 @pytest.mark.parametrize("ending", ["/cifar-10-python.tar.gz", "/"])
 def test_a_download_is_checked_kept_and_then_read_without_a_network(tmp_path, ending):
     path = cifar_archive(tmp_path)
@@ -241,10 +223,9 @@ def test_an_address_that_does_not_answer_is_told_with_what_helps(tmp_path, kept)
     path = tmp_path / "cifar-10-python.tar.gz"
     if kept is not None:
         path.write_bytes(kept)
-    found = r"; .*7 bytes with md5 .*data\.md5=" if kept else ""
-    with pytest.raises(DataError, match=rf"refused.*{found}.*without a network put an intact copy at {path}") as caught:
+    found = r".*7 bytes with md5 .*data\.md5=.*; " if kept else "^"
+    with pytest.raises(DataError, match=rf"{found}{NOWHERE}.*refused.*without a network put an intact copy at {path}"):
         read(datasets.CIFAR10, tmp_path, NOWHERE)
-    assert "\n" not in str(caught.value)
     assert leftovers(tmp_path) == ([path.name] if kept else [])
 
 
@@ -273,7 +254,6 @@ def test_nothing_is_read_of_an_archive_with_another_checksum(tmp_path):
         (lambda pages: {name: page for name, page in pages.items() if name != "data_batch_4"}, "data_batch_4"),
         (lambda pages: pages | {"data_batch_4": b"garbage"}, "UnpicklingError"),
         (lambda pages: pages | {"data_batch_4": pickle.dumps({"labels": []})}, "KeyError: 'data'"),
-        (lambda pages: pages | {"../../../outside": b"owned"}, "OutsideDestinationError"),
         (None, "EOFError"),
     ],
 )
@@ -300,10 +280,9 @@ def test_a_missing_or_wrong_file_of_several_is_named(tmp_path):
 
 
 def test_settings_and_classes_that_cannot_work_are_explained(tmp_path):
-    for changes in ({"checksum": "abc"}, {"test_size": 100}):
+    for changes in ({"checksum": "abc"}, {"test_size": 100}, {"options": {"colour": 3}}):
         with pytest.raises(DataError, match="has no use for it; leave it out"):
             read(datasets.MNIST, tmp_path, **changes)
-    with pytest.raises(DataError, match=r"no array of images: name a function of your own.*docs/usage\.md"):
-        read(datasets.Food101, tmp_path)
-    with pytest.raises(DataError, match="unexpected keyword argument 'colour'"):
-        read(Own, tmp_path, options={"colour": 3})
+    for dataset in (datasets.Food101, datasets.EMNIST):
+        with pytest.raises(DataError, match=r"name a function of your own.*docs/usage\.md"):
+            read(dataset, tmp_path)

@@ -114,7 +114,7 @@ class Data(_Strict):
     test_size: _Count | None = None
     # Side length in pixels to which images are resized, for image_folder.
     image_size: _Pixels | None = None
-    # Further arguments of a torchvision class: +data.options.split=balanced for EMNIST.
+    # Further settings for a reader of your own: +data.options.year=2024.
     options: dict[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
 

@@ -26,32 +26,21 @@ _intact: set[tuple[Any, ...]] = set()
 
 @dataclass(frozen=True)
 class Arrays:
-    """A data set as it lies on disk.
+    """A data set as it lies on disk: images (N, H, W, C), labels (N,), which are positions in `classes`, and facts."""
 
-    Attributes:
-        train_images: (N, H, W, C) uint8; the validation images are among them.
-        train_labels: (N,) int64, positions in `classes`.
-        test_images: (M, H, W, C) uint8.
-        test_labels: (M,) int64.
-        classes: the names of the classes.
-        fingerprint: hash of all of the above.
-        facts: what `read_facts` returns.
-    """
-
+    # the validation images are among them
     train_images: npt.NDArray[np.uint8]
     train_labels: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
+    # of all of the above
     fingerprint: str
     facts: dict[str, Any]
 
 
 def read_facts(directory: Path) -> dict[str, Any] | None:
-    """Return what is known of a prepared set without opening its arrays, or None if there is none.
-
-    The facts are: format, name, fingerprint, classes, shape ([H, W, C]), train and test (numbers of images) and source
-    (where the images came from, see `whyrelu.data.prepare`).
+    """Return what `write` wrote about a set, without opening its arrays; None if there is none.
 
     Raises:
         DataError: the facts cannot be read.
@@ -67,9 +56,7 @@ def read_facts(directory: Path) -> dict[str, Any] | None:
 
 
 def load(directory: Path) -> Arrays:
-    """Open a prepared set, memory-mapped; changes to it stay in memory.
-
-    A process reads it from end to end the first time, a second for a gigabyte, and again when a file has changed.
+    """Open a prepared set, memory-mapped; a process reads it from end to end once, and again when a file has changed.
 
     Raises:
         DataError: it is not prepared, or not what was written.
@@ -93,8 +80,9 @@ def load(directory: Path) -> Arrays:
 
 
 def _damaged(directory: Path, error: Exception) -> DataError:
-    remedy = f"python src/prepare.py data={directory.name} mends it"
-    return DataError(f"{directory} is damaged ({one_line(error)}); {remedy}")
+    return DataError(
+        f"{directory} is damaged ({one_line(error)}); python src/prepare.py data={directory.name} mends it"
+    )
 
 
 def fingerprint(arrays: Mapping[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> str:
@@ -110,16 +98,9 @@ def fingerprint(arrays: Mapping[str, npt.NDArray[Any]], classes: tuple[str, ...]
 def write(
     directory: Path, *, classes: tuple[str, ...], source: Mapping[str, Any], **arrays: npt.NDArray[Any]
 ) -> dict[str, Any]:
-    """Write a set, as a whole or not at all, in place of the one that is there; one process at a time.
+    """Write a set, as a whole or not at all, in place of the one that is there, and return its facts.
 
-    Args:
-        directory: the folder to make; its name is the name of the set.
-        classes: names of the classes.
-        source: where the images came from; kept in the facts.
-        **arrays: the four arrays of `Arrays`, by name.
-
-    Returns:
-        The facts, as `read_facts` will return them.
+    Only one process may do this at a time. The facts keep `source`, which says where the images came from.
 
     Raises:
         DataError: something else is at the place of the folder.
@@ -142,18 +123,16 @@ def write(
         "test": len(arrays["test_labels"]),
         "source": dict(source),
     }
-    new, old = (directory.with_name(f".{directory.name}.{part}") for part in ("new", "old"))
+    new = directory.with_name(f".{directory.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
     try:
-        shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
         new.mkdir(parents=True)
         for name, array in arrays.items():
             np.save(new / FILES[name], array)
         write_json(facts, new / FACTS)
-        shutil.rmtree(old, ignore_errors=True)
         if directory.exists():
-            directory.rename(old)
+            shutil.rmtree(directory)
         new.rename(directory)
     finally:
-        for folder in (new, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
     return facts

@@ -14,13 +14,10 @@ def augment(images: Tensor, padding: int, flip: bool, generator: torch.Generator
     come from a CPU generator and are the same whatever the device of the images.
 
     Args:
-        images: (B, C, H, W), any dtype, on any device.
-        padding: zero pixels put around each image before it is cut back to H x W; 0 leaves it where it is.
-        flip: whether images are mirrored with probability 1/2.
-        generator: the CPU stream of the draws; nothing is drawn from it for what is switched off.
-
-    Returns:
-        (B, C, H, W) of the same dtype, device and memory format; `images` itself is never changed.
+        images: (B, C, H, W), which stay as they are; dtype, device and memory format are those of the result.
+        padding: zero pixels put around each image before it is cut back to H x W.
+        flip: whether images are mirrored.
+        generator: of the draws; nothing is drawn for what is switched off.
     """
     channels_last = images.is_contiguous(memory_format=torch.channels_last)
     # Copying whole rows of a channels-last image is several times faster than indexing its pixels.

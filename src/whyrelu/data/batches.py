@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -29,10 +30,6 @@ def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple
 
     The sums are integers, so the result is exact up to its last rounding and does not depend on any order. A constant
     channel gets standard deviation 1, so that dividing by it is harmless.
-
-    Args:
-        images: (N, H, W, C) uint8, possibly memory-mapped; a chunk of it is in memory at a time.
-        indices: which images to use.
     """
     channels, pixels = images.shape[-1], math.prod(images.shape[1:])
     total, squares = np.zeros(pixels, np.int64), np.zeros(pixels, np.int64)
@@ -50,15 +47,9 @@ def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple
 
 
 class Images:
-    """Some images of one split with their labels, normalised batch by batch on the device.
+    """Those of (N, H, W, C) images and (N,) labels that `indices` names, normalised batch by batch on the device.
 
-    Args:
-        images: (N, H, W, C) uint8.
-        labels: (N,) int64.
-        indices: (n,) the rows that belong to the split.
-        mean: (C,) per channel, of the training images.
-        std: (C,) likewise.
-        device: where batches are made. On a CPU the arrays stay memory-mapped and shared between processes.
+    Mean and deviation (C,) are of the training images. On a CPU the arrays stay memory-mapped.
     """
 
     def __init__(
@@ -70,7 +61,7 @@ class Images:
         std: Statistics,
         device: torch.device,
     ) -> None:
-        self._device = device
+        self.device = device
         self._images = torch.from_numpy(images)
         self._labels = torch.from_numpy(labels)
         self._indices = torch.from_numpy(indices)
@@ -89,9 +80,7 @@ class Images:
     def batch(self, rows: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Batch:
         """Return images (B, C, H, W) float32, channels last in memory, and labels (B,) of some rows of this split.
 
-        Args:
-            rows: (B,) positions within the split, on the device.
-            change: augmentation, applied to the uint8 images.
+        The augmentation `change` gets and returns uint8 images.
         """
         chosen = self._indices[rows]
         # channels last on disk is channels last in memory, without a copy
@@ -103,74 +92,41 @@ class Images:
         pixels.sub_(self._mean).mul_(self._scale)
         return pixels.view(size, height, width, channels).permute(0, 3, 1, 2), self._labels[chosen]
 
-    def all_rows(self) -> Tensor:
-        """Return every row in order, on the device."""
-        return torch.arange(len(self), device=self._device)
-
     def shuffled_rows(self, seed: int) -> Tensor:
         """Return every row once in an order drawn from the seed, the same on every kind of device."""
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randperm(len(self), generator=generator).to(self._device)
+        return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.device)
 
 
 @dataclass(frozen=True)
-class TrainingBatches:
-    """One epoch of shuffled and augmented batches per iteration; every image once, the last batch may be smaller.
-
-    Attributes:
-        images: the training images.
-        batch_size: images per step.
-        augmentation: keyword arguments of `augment`.
-        epoch: tells which epoch it is.
-        stream: maps the name of a random stream and an epoch to its seed.
-    """
+class Batches:
+    """Every image once per iteration; the last batch may be smaller."""
 
     images: Images
-    batch_size: int
-    augmentation: dict[str, Any]
-    epoch: Callable[[], int]
-    stream: Callable[[str, int], int]
+    batch_size: int = EVALUATION_BATCH
+    # From the name of a random stream to its seed in this epoch; without, images come in order and as they are.
+    stream: Callable[[str], int] | None = None
+    # Padding and flip of `augment`.
+    augmentation: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch = self.epoch()
-        generator = torch.Generator().manual_seed(self.stream("augmentation", epoch))
-        change = None
-        if self.augmentation["padding"] or self.augmentation["flip"]:
-
-            def change(images: Tensor) -> Tensor:
-                return augment(images, generator=generator, **self.augmentation)
-
-        for rows in self.images.shuffled_rows(self.stream("order", epoch)).split(self.batch_size):  # type: ignore[no-untyped-call]
-            yield self.images.batch(rows, change)
-
-
-@dataclass(frozen=True)
-class EvaluationBatches:
-    """Every image once, in order, unchanged."""
-
-    images: Images
-
-    def __len__(self) -> int:
-        return -(-len(self.images) // EVALUATION_BATCH)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for rows in self.images.all_rows().split(EVALUATION_BATCH):  # type: ignore[no-untyped-call]
-            yield self.images.batch(rows)
+        rows, change = torch.arange(len(self.images), device=self.images.device), None
+        if self.stream is not None:
+            rows = self.images.shuffled_rows(self.stream("order"))
+        if self.stream is not None and any(self.augmentation.values()):
+            generator = torch.Generator().manual_seed(self.stream("augmentation"))
+            change = partial(augment, generator=generator, **self.augmentation)
+        for part in rows.split(self.batch_size):  # type: ignore[no-untyped-call]
+            yield self.images.batch(part, change)
 
 
 class ImageDataModule(pl.LightningDataModule):
     """Training, validation and test batches of one run.
 
-    Args:
-        arrays: the prepared data set.
-        validation_size: images of the validation split.
-        train_size: training images to use, None for all.
-        batch_size: images per training step.
-        augmentation: `padding` in pixels and `flip`, for training images only.
-        stream: maps the name of a random stream and an epoch (None for streams without epochs) to its seed.
+    `augmentation` is padding and flip of `augment`, for training images. `stream` maps the name of a random stream and
+    an epoch, None for streams without epochs, to its seed.
     """
 
     def __init__(
@@ -196,26 +152,26 @@ class ImageDataModule(pl.LightningDataModule):
         images, labels = getattr(self.arrays, f"{part}_images"), getattr(self.arrays, f"{part}_labels")
         return Images(images, labels, indices, *self._statistics, self.trainer.strategy.root_device)
 
-    def train_dataloader(self) -> TrainingBatches:
-        """Return the training batches; Lightning iterates over them once per epoch."""
-        trainer = self.trainer
-        assert trainer is not None
+    def train_dataloader(self) -> Batches:
+        """Return the training batches, shuffled and augmented anew in each of the trainer's epochs."""
         images = self._images("train", self.train_indices)
-        return TrainingBatches(
-            images, self._batch_size, self._augmentation, lambda: trainer.current_epoch, self._stream
-        )
+        return Batches(images, self._batch_size, self._stream_of_epoch, self._augmentation)
 
-    def val_dataloader(self) -> EvaluationBatches:
+    def _stream_of_epoch(self, name: str) -> int:
+        assert self.trainer is not None
+        return self._stream(name, self.trainer.current_epoch)
+
+    def val_dataloader(self) -> Batches:
         """Return the batches of the validation split."""
-        return EvaluationBatches(self._images("train", self.validation_indices))
+        return Batches(self._images("train", self.validation_indices))
 
-    def test_dataloader(self) -> EvaluationBatches:
+    def test_dataloader(self) -> Batches:
         """Return the batches of the test set."""
-        return EvaluationBatches(self._images("test", np.arange(len(self.arrays.test_labels))))
+        return Batches(self._images("test", np.arange(len(self.arrays.test_labels))))
 
     def probe(self, most: int) -> Batch:
         """Return the same images (B, C, H, W) and labels (B,) of the validation split each time, `most` if it can."""
-        validation = self.val_dataloader().images
+        validation = self._images("train", self.validation_indices)
         return validation.batch(validation.shuffled_rows(self._stream("probe", None))[:most])
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

@@ -28,16 +28,8 @@ TEST_SEED = 0
 def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Make <root>/<data.name>/, unless it is there and was made with the same settings from the same source.
 
-    Any number of processes may call this at once: one prepares, the others wait for it. Nothing half-written is ever
-    left in place of a set; one that is there stays until its successor is complete. A set that is damaged is named and
-    made anew.
-
-    Args:
-        data: the group `data` of a configuration (`whyrelu.config.schema.Data`).
-        root: where prepared sets are kept.
-
-    Returns:
-        The facts of the set (`arrays.read_facts`).
+    Any number of processes may call this at once: one prepares, the others wait for it. A set that is damaged is named
+    and made anew. `data` has the keys of `whyrelu.config.schema.Data`; the facts of the set are returned.
     """
     settings = Data(**data)
     settings.md5 = None if settings.md5 is None else settings.md5.strip().lower()
@@ -65,10 +57,7 @@ def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 
 def write_note(facts: Mapping[str, Any], path: Path) -> None:
-    """Write what identifies a prepared set, and nothing that differs between machines, to a small JSON file.
-
-    Its keys are name, fingerprint, classes, shape, train, test, md5 and official_md5.
-    """
+    """Write what identifies a prepared set, and nothing that differs between machines, to a small JSON file."""
     note = {key: facts[key] for key in ("name", "fingerprint", "classes", "shape", "train", "test")}
     write_json(note | {key: facts["source"][key] for key in ("md5", "official_md5")}, path)
 
@@ -84,7 +73,7 @@ def _current(directory: Path, settings: Data) -> dict[str, Any] | None:
 
 
 def _request(settings: Data, kind: str) -> dict[str, Any]:
-    """Return what a set is made of besides a checksum, in the form of the facts' source."""
+    """Return what a set is made of besides a checksum."""
     listing = None
     if kind == "function" and settings.root is not None:  # raw files of torchvision sets have checksums
         base = Path(settings.root).expanduser()
@@ -118,10 +107,9 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
     if settings.md5 not in (None, raw.md5):
         raise DataError(f"data.md5={settings.md5}: {target} does not read a file with this checksum")
     raw = _with_test_split(raw, settings)
-    parts = {"train": (raw.train_images, raw.train_labels), "test": (raw.test_images, raw.test_labels)}
     found: dict[str, npt.NDArray[Any]] = {}
-    for part, (images, labels) in parts.items():
-        assert images is not None and labels is not None
+    for part in ("train", "test"):
+        images, labels = getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels")
         _check(f"{target}: {part}", images, labels, raw)
         if settings.image_size not in (None, images.shape[1]):
             images = resize(images, settings.image_size)
@@ -130,12 +118,8 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
     if len(raw.classes) < 2 or len(absent):
         what = f"class {raw.classes[absent[0]]!r} has no training image" if len(absent) else "there is only one class"
         raise DataError(f"{target}: {what}")
-    return arrays.write(
-        directory,
-        classes=raw.classes,
-        source=request | {"md5": raw.md5, "official_md5": raw.official_md5},
-        **found,
-    )
+    source = request | {"md5": raw.md5, "official_md5": raw.official_md5}
+    return arrays.write(directory, classes=raw.classes, source=source, **found)
 
 
 def _with_test_split(raw: RawData, settings: Data) -> RawData:

@@ -11,19 +11,10 @@ Indices = npt.NDArray[np.int64]
 
 
 def split(labels: npt.ArrayLike, validation_size: int, train_size: int | None, seed: int) -> tuple[Indices, Indices]:
-    """Divide training images into those to train on and those to validate on.
+    """Return sorted indices of the images to train on, `train_size` or all that are left, and of those to validate on.
 
-    The validation images depend on the seed alone, not on `train_size`, so that runs with fewer training images
-    are judged by the same ones.
-
-    Args:
-        labels: (N,) class of every image.
-        validation_size: number of validation images, stratified.
-        train_size: number of training images, stratified among those that validation leaves; None for all of them.
-        seed: any integer >= 0; the result depends on nothing else.
-
-    Returns:
-        Sorted indices (int64) of the training images and of the validation images.
+    The latter do not depend on `train_size`, so that runs with fewer training images are judged by the same ones. The
+    seed is any integer >= 0; numpy's and torch's global generators play no part.
     """
     labels = np.asarray(labels)
     validation, rest = stratified(labels, validation_size, _stream(seed, 0), "data.validation_size")
@@ -39,8 +30,7 @@ def stratified(
     """Draw `size` images, the same share of every class, and return their sorted indices and those of the others.
 
     Raises:
-        DataError: a class would have no image among those drawn or, if `both`, among the others; the message names
-            `key`, the setting of `size`.
+        DataError: a class has no image among those drawn or, if `both`, the others; it names `key`, the setting.
     """
     from sklearn.model_selection import train_test_split
 
