@@ -18,9 +18,7 @@ def layer_stages(depth: int, height: int, width: int) -> list[int]:
     a network of depth 1 halves nothing.
     """
     possible = 0
-    side = min(height, width)
-    while side // 2 >= SMALLEST_MAP:
-        side //= 2
+    while min(height, width) // 2 ** (possible + 1) >= SMALLEST_MAP:
         possible += 1
     stages = min(possible, depth - 1) + 1
     return [layer * stages // depth for layer in range(depth)]
@@ -43,8 +41,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, out_channels, H', W')."""
-        preactivation = self.norm(self.convolution(self.pool(x)))
-        return self.activation(preactivation)  # type: ignore[no-any-return]
+        return self.activation(self.norm(self.convolution(self.pool(x))))  # type: ignore[no-any-return]
 
 
 class CNN(nn.Module):
@@ -55,7 +52,7 @@ class CNN(nn.Module):
         classes: number of classes.
         depth: number of convolutions, at least 1.
         width: channels of the first convolution.
-        activation: makes one activation module per call.
+        activation: makes one module per call.
         norm: maps a number of channels to the module between convolution and activation.
     """
 
@@ -82,5 +79,4 @@ class CNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (B, channels, H, W) to logits (B, classes)."""
-        features = self.blocks(x)
-        return self.classifier(features.mean((2, 3)))  # type: ignore[no-any-return]
+        return self.classifier(self.blocks(x).mean((2, 3)))  # type: ignore[no-any-return]
