@@ -6,6 +6,7 @@ python src/track.py mlflow.tracking_uri=http://localhost:5000    to a server
 """
 
 import os
+from pathlib import Path
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
 
@@ -14,9 +15,6 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Complete or rebuild the view of runs/ in MLflow, and say where a browser finds it."""
     overrides = overrides_from_arguments(__doc__)
-
-    from pathlib import Path
-
     from whyrelu.config.grid import compose
     from whyrelu.errors import UserError
     from whyrelu.tracking import synchronise, without_password

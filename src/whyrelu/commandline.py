@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 from whyrelu.errors import UserError
 
@@ -25,7 +25,7 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        # makes Hydra pass on what it would otherwise print in its own words
+        # Hydra shall not print errors in its own words
         os.environ["HYDRA_FULL_ERROR"] = "1"
         # a person's own activation may live beside where the command is typed
         if os.getcwd() not in sys.path:
@@ -56,7 +56,7 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
-def fail(message: str, code: int = 1) -> None:
+def fail(message: str, code: int = 1) -> NoReturn:
     """Print `error: message` and leave with an exit code."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
     raise SystemExit(code)
@@ -90,7 +90,7 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
 
 
 def overrides_of_params(path: Path = Path("params.yaml")) -> list[str]:
-    """Return what the stages of dvc.yaml are given: the study of params.yaml, and what a person would type behind it."""
+    """Return what the stages of dvc.yaml are given: the study of params.yaml, and what is typed behind it there."""
     import yaml
 
     try:
