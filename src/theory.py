@@ -30,6 +30,7 @@ def main() -> None:
         prepare_data([config])
         print_prediction(config)
         return
+
     cells = one_per_cell(compose_tuned_grid(overrides))
     one_study(run.config for run in cells)
     prepare_data(run.config for run in cells)

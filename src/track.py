@@ -23,7 +23,7 @@ def main() -> None:
     uri = config["mlflow"]["tracking_uri"]
     if uri is None:
         raise UserError("mlflow.tracking_uri is null, which switches tracking off; give an address")
-    # By default the study is called after the data set: only one that was typed narrows what is tracked.
+    # by default the study is called after the data set: only one that was typed narrows what is tracked
     study = config["study"] if any(override.lstrip("+").startswith("study=") for override in overrides) else None
     counts = synchronise(uri, Path(config["run_root"]), study)
     print(f"written: {counts.runs} runs, {counts.cells} cells; there already: {counts.unchanged} runs")

@@ -70,9 +70,11 @@ def named_studies(description: str | None, *alternatives: str) -> list[str]:
     for flag in ("--all", *alternatives):
         group.add_argument(flag, action="store_true")
     given = parser.parse_args()
-    if given.all:
-        return sorted(path.parent.name for path in Path("results").glob("*/claims.json"))
-    return [given.study] if given.study else []
+    if not given.all:
+        return [given.study] if given.study else []
+    if studies := sorted(path.parent.name for path in Path("results").glob("*/claims.json")):
+        return studies
+    raise UserError("no folder in results/ has a claims.json: python src/aggregate.py writes it")
 
 
 def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:

@@ -131,10 +131,9 @@ def _device_kind(accelerator: str) -> str:
         return accelerator
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    if torch.backends.mps.is_available():
-        return "mps"
+    for kind, found in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if found:
+            return kind
     if accelerator == "gpu":
         raise UserError("trainer.accelerator=gpu, and there is no GPU here: trainer=cpu trains without one")
     return "cpu"

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from whyrelu.errors import UnknownNameError, UserError
 
-# Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables and figures.
+# Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables.
 NAMED_GROUPS = ("activation", "model", "init", "norm", "optimizer")
 # The value of lr that stands for the rate which tuning chose for the cell.
 TUNED = "tuned"
@@ -99,7 +99,7 @@ class Data(_Strict):
     # A mirror or local archive that replaces the official address, and its checksum.
     url: str | None = None
     md5: str | None = None
-    # What a reader of the report must know of the images, such as how an archive differs from the official one.
+    # What a reader of the report must know of the images.
     note: str | None = None
     # Images of the validation split, taken from the training images.
     validation_size: _Count = MISSING
@@ -210,11 +210,7 @@ def register() -> None:
 
 
 def validate(config: Mapping[str, Any]) -> None:
-    """Check the values of a resolved configuration.
-
-    Raises:
-        UserError: one line that names the setting, its value and what would be right.
-    """
+    """Check a resolved configuration; a UserError names the setting, its value and what would be right."""
     try:
         _adapter().validate_python(config)
     except ValidationError as error:

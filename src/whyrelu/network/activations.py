@@ -36,6 +36,10 @@ class Elementwise(nn.Module):
         """Apply the function to x of any shape."""
         return self.function(x, **self.arguments)
 
+    def extra_repr(self) -> str:
+        """Name of the function, for printing the network."""
+        return getattr(self.function, "__name__", repr(self.function))
+
 
 def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]:
     """Return a function that makes one module per call: a new one each time, for activations with parameters.

@@ -49,11 +49,7 @@ class SlopeScale(NamedTuple):
 
 
 def scalar_function(activation: Function) -> ScalarFunction:
-    """Return an activation (a module, which is copied, or a function) on numbers, its kinks found numerically.
-
-    Raises:
-        UserError: it is not elementwise.
-    """
+    """Return an activation (a module, which is copied, or a function) on numbers, its kinks found numerically."""
     function = _on_numbers(activation)
 
     def value(x: Tensor) -> Tensor:
@@ -79,11 +75,7 @@ def slope(activation: Function, x: Tensor) -> Tensor:
 
 
 def slope_scale(activation: Function) -> SlopeScale:
-    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it.
-
-    Raises:
-        UserError: it is not elementwise.
-    """
+    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it."""
     function = _on_numbers(activation)
     low, high = -_SLOPE_RANGE, _SLOPE_RANGE
     maximum = 0.0
@@ -98,7 +90,7 @@ def slope_scale(activation: Function) -> SlopeScale:
 
 
 def _on_numbers(activation: Function) -> Function:
-    """An activation as a function of float64 tensors on the CPU; what is random in it while training is off."""
+    """An activation on float64 tensors on the CPU, what is random in training off; a UserError if not elementwise."""
     single = copy.deepcopy(activation).cpu().eval() if isinstance(activation, nn.Module) else activation
     double = copy.deepcopy(single).double() if isinstance(single, nn.Module) else single
 
