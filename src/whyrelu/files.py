@@ -17,8 +17,7 @@ from whyrelu.errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path beside another one, whose file takes the place of that one if all goes well, even in a power cut.
 
-    Raises:
-        UserError: the disk is full or read-only; what was there before is still there.
+    A disk that is full or read-only is a UserError; what was there before is still there.
     """
     partial = None
     try:

@@ -28,10 +28,7 @@ from whyrelu.tuning.rates import compose_tuned_grid
 def reproduce(results: Path, names: Sequence[str], count: int) -> list[str]:
     """Train runs of a study again, print how each compares with its tables in results/, and return what differs.
 
-    Args:
-        results: results/<study>.
-        names: ids of the runs, or their beginnings; where there are none, `count` runs evenly spread over the study.
-        count: at least 1.
+    `names` are ids or their beginnings; where there are none, `count` runs evenly spread over the study are trained.
 
     Raises:
         UserError: a name is of no run, or of several; the study is of other code, data or learning rates than are here.

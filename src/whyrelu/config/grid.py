@@ -57,8 +57,7 @@ class _Axis(NamedTuple):
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
     """Compose conf/train.yaml with overrides in Hydra's syntax, resolved and checked; lr may be "tuned".
 
-    Raises:
-        UserError: one line about what cannot be composed, as of every function here.
+    What cannot be composed is a UserError of one line, here and in the functions below.
     """
     with _hydra():
         return resolve(_compose(overrides))

@@ -47,13 +47,8 @@ class Block(nn.Module):
 class CNN(nn.Module):
     """`depth` blocks whose channels double at each halving of the map, global average pooling, a linear classifier.
 
-    Args:
-        image_shape: (height, width, channels) of the images.
-        classes: number of classes.
-        depth: number of convolutions, at least 1.
-        width: channels of the first convolution.
-        activation: makes one module per call.
-        norm: maps a number of channels to the module between convolution and activation.
+    `image_shape` is (height, width, channels), and `width` the channels of the first convolution. `activation` makes
+    one module per call; `norm` maps a number of channels to the module between convolution and activation.
     """
 
     def __init__(
