@@ -158,7 +158,7 @@ def _is_resolved(function: Function, left: Array, right: Array) -> NDArray[np.bo
     centre, half = (left + right)[:, None] / 2, (right - left)[:, None] / 2
     values = evaluate(function, centre + half * points)
     # what is not finite cannot be mended by halving
-    finite = np.isfinite(values).all(1)
+    finite = np.asarray(np.isfinite(values).all(1))
     values = np.where(finite[:, None], values, 0.0)
     vandermonde = np.polynomial.legendre.legvander(points, POINTS - 1)
     coefficients = (values * weights) @ vandermonde * (2 * np.arange(POINTS) + 1) / 2
