@@ -12,7 +12,6 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Aggregate the runs that the command line plans."""
     overrides = overrides_from_arguments(__doc__)
-
     from whyrelu.claims.study import aggregate_study
 
     print(aggregate_study(overrides))

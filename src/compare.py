@@ -6,20 +6,19 @@ On the same kind of processor all must be the same. On another kind verdicts mus
 thousandth; what was trained there is another sample, because learning rates may fall out otherwise.
 """
 
+import argparse
+from pathlib import Path
+
 from whyrelu.commandline import reports_errors
 
 
 @reports_errors
 def main() -> None:
     """Print what differs; leave with an exit code of 1 if anything does."""
-    import argparse
-    from pathlib import Path
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", help="its tables are read from results/<study>/")
     parser.add_argument("other", help="another checkout of this project", type=Path)
     given = parser.parse_args()
-
     from whyrelu.errors import UserError
     from whyrelu.results.comparison import compare
 

@@ -6,30 +6,20 @@ published can be decided anew in any checkout.
   python src/decide.py --all && python src/report.py --all
 """
 
-from whyrelu.commandline import add_studies, named_studies, reports_errors
+from collections import Counter
+from pathlib import Path
+
+from whyrelu.commandline import named_studies, reports_errors
 
 
 @reports_errors
 def main() -> None:
     """Decide, and print a line per verdict that changed."""
-    import argparse
-    from pathlib import Path
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_studies(parser)
-    given = parser.parse_args()
-
-    from collections import Counter
-
+    studies = named_studies(__doc__)
     from whyrelu.claims.decide import decide_anew
-    from whyrelu.errors import UserError
 
-    results = Path("results")
-    studies = named_studies(given, results)
-    if given.all and not studies:
-        raise UserError("no folder in results/ has a claims.json: python src/aggregate.py writes it")
     for study in studies:
-        decided = decide_anew(results / study)
+        decided = decide_anew(Path("results") / study)
         for change in decided.changes:
             print(f"{study}: {change.id} is {change.after}, and was {change.before}")
         counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(decided.verdicts.values()).items())

@@ -9,6 +9,8 @@ Downloads what is missing, checks it, and writes memory-mapped arrays to <prepar
 intact is left alone; what is damaged is mended. <prepared_root>/<study>.json says what the study's data are.
 """
 
+from pathlib import Path
+
 from whyrelu.commandline import overrides_from_arguments, reports_errors
 
 
@@ -16,9 +18,6 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Prepare, note what was prepared, and say it in one line."""
     overrides = overrides_from_arguments(__doc__)
-
-    from pathlib import Path
-
     from whyrelu.config.grid import compose_grid
     from whyrelu.data.prepare import prepare, write_note
 
@@ -26,12 +25,12 @@ def main() -> None:
     root = Path(config["prepared_root"])
     facts = prepare(config["data"], root)
     write_note(facts, root / f"{config['study']}.json")
-    height, width, channels = facts["shape"]
-    md5, official = facts["source"]["md5"], facts["source"]["official_md5"]
-    other = "" if md5 == official else f", not the official archive but md5 {md5}"
+    md5 = facts["source"]["md5"]
+    other = "" if md5 == facts["source"]["official_md5"] else f", not the official archive but md5 {md5}"
     print(
-        f"{root / facts['name']}: {facts['train']} training and {facts['test']} test images of {height} x {width} x "
-        f"{channels}, {len(facts['classes'])} classes, fingerprint {facts['fingerprint']}{other}"
+        f"{root / facts['name']}: {facts['train']} training and {facts['test']} test images of "
+        f"{' x '.join(map(str, facts['shape']))}, {len(facts['classes'])} classes, "
+        f"fingerprint {facts['fingerprint']}{other}"
     )
 
 

@@ -5,28 +5,22 @@ python src/report.py --all      # of every study that has tables
 python src/report.py --index    # the index alone, reports/README.md
 """
 
-from whyrelu.commandline import add_studies, named_studies, reports_errors
+from pathlib import Path
+
+from whyrelu.commandline import named_studies, reports_errors
 
 
 @reports_errors
 def main() -> None:
     """Write the reports that the command line names, and the index."""
-    import argparse
-    from pathlib import Path
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = add_studies(parser)
-    what.add_argument("--index", action="store_true", help="no report, only reports/README.md")
-    given = parser.parse_args()
-
+    studies = named_studies(__doc__, "--index")
     from whyrelu.report.index.page import write_index
     from whyrelu.report.page import write_report
 
-    results, reports = Path("results"), Path("reports")
-    for study in named_studies(given, results):
-        print(f"report: {write_report(results / study, reports / study)}")
+    for study in studies:
+        print(f"report: {write_report(Path('results') / study, Path('reports') / study)}")
     # DVC does not know of the index: it is of all studies, and a pipeline is of one
-    print(f"index: {write_index(results, reports)}")
+    print(f"index: {write_index(Path('results'), Path('reports'))}")
 
 
 if __name__ == "__main__":

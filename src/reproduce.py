@@ -7,32 +7,24 @@ python src/reproduce.py digits 0a1b2c 3d4e5f    # these runs; the beginning of a
 The runs of this checkout are neither used nor changed.
 """
 
+import argparse
+from pathlib import Path
+
 from whyrelu.commandline import reports_errors
 
 
 @reports_errors
 def main() -> None:
     """Print a line per run; leave with an exit code of 1 if anything differs."""
-    import argparse
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", help="its tables are read from results/<study>/")
     parser.add_argument("run", nargs="*", help="id of a run, or its beginning")
     parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
     given = parser.parse_args()
-
-    from whyrelu.config.grid import Run
     from whyrelu.errors import UserError
     from whyrelu.reproduce import reproduce
 
-    def say(run: Run, differences: list[str]) -> None:
-        print(f"{run.run_id} {run.label}: {'differs' if differences else 'identical'}", flush=True)
-
-    with TemporaryDirectory() as folder:
-        found = reproduce(Path("results") / given.study, given.run, given.runs, Path(folder), say)
-    if found:
+    if found := reproduce(Path("results") / given.study, given.run, given.runs):
         raise UserError("; ".join(found))
     print("identical")
 

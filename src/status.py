@@ -11,7 +11,6 @@ from whyrelu.commandline import overrides_from_arguments, overrides_of_params, r
 def main() -> None:
     """Print a table of activations by depth, the failures, and the command that does what is missing."""
     overrides = overrides_from_arguments(__doc__) or overrides_of_params()
-
     from whyrelu.runs.plan import identify
     from whyrelu.runs.status import print_status
     from whyrelu.tuning.rates import compose_tuned_grid

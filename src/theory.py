@@ -16,24 +16,20 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Print one prediction, or write those of a grid."""
     overrides = overrides_from_arguments(__doc__)
-    is_sweep = "-m" in sys.argv or "--multirun" in sys.argv
-
     from whyrelu.config.grid import one_per_cell
     from whyrelu.errors import UserError
     from whyrelu.runs.plan import one_study, prepare_data
+    from whyrelu.theory.printing import print_prediction
+    from whyrelu.theory.tables import write_predictions
     from whyrelu.tuning.rates import compose_tuned, compose_tuned_grid
 
-    if not is_sweep and any("," in override for override in overrides):
-        raise UserError("these settings make several runs: with -m their predictions are written to a file")
-    if not is_sweep:
-        from whyrelu.theory.printing import print_prediction
-
+    if not {"-m", "--multirun"} & set(sys.argv):
+        if any("," in override for override in overrides):
+            raise UserError("these settings make several runs: with -m their predictions are written to a file")
         config = compose_tuned(overrides)
         prepare_data([config])
         print_prediction(config)
         return
-
-    from whyrelu.theory.tables import write_predictions
 
     cells = one_per_cell(compose_tuned_grid(overrides))
     one_study(run.config for run in cells)

@@ -5,6 +5,8 @@ Nothing else should run meanwhile. Takes the same settings as the sweep, and spe
   python src/timing.py study=mine depth=4 activation=relu,gelu,sigmoid timing=quick
 """
 
+from pathlib import Path
+
 from whyrelu.commandline import overrides_from_arguments, reports_errors
 
 
@@ -12,9 +14,6 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Time the study that the command line plans."""
     overrides = overrides_from_arguments(__doc__)
-
-    from pathlib import Path
-
     from whyrelu.config.grid import compose_grid, one_per_cell
     from whyrelu.files import write_json
     from whyrelu.runs.plan import one_study, prepare_data

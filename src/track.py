@@ -6,6 +6,7 @@ python src/track.py mlflow.tracking_uri=http://localhost:5000    to a server
 """
 
 import os
+from pathlib import Path
 
 from whyrelu.commandline import overrides_from_arguments, reports_errors
 
@@ -14,9 +15,6 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Complete or rebuild the view of runs/ in MLflow, and say where a browser finds it."""
     overrides = overrides_from_arguments(__doc__)
-
-    from pathlib import Path
-
     from whyrelu.config.grid import compose
     from whyrelu.errors import UserError
     from whyrelu.tracking import synchronise, without_password
@@ -25,7 +23,7 @@ def main() -> None:
     uri = config["mlflow"]["tracking_uri"]
     if uri is None:
         raise UserError("mlflow.tracking_uri is null, which switches tracking off; give an address")
-    # By default the study is called after the data set: only one that was typed narrows what is tracked.
+    # by default the study is called after the data set: only one that was typed narrows what is tracked
     study = config["study"] if any(override.lstrip("+").startswith("study=") for override in overrides) else None
     counts = synchronise(uri, Path(config["run_root"]), study)
     print(f"written: {counts.runs} runs, {counts.cells} cells; there already: {counts.unchanged} runs")

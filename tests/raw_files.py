@@ -61,8 +61,7 @@ def mnist_files(folder, count=12):
     for prefix, (images, labels) in (("train", train), ("t10k", test)):
         (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images[..., 0]), mtime=0))
         (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), mtime=0))
-    names = [f"{prefix}-{part}-ubyte.gz" for prefix in ("train", "t10k") for part in ("images-idx3", "labels-idx1")]
-    return [(name, md5(folder / name)) for name in names], train, test
+    return [(path.name, md5(path)) for path in sorted(folder.iterdir())], train, test
 
 
 def leftovers(folder):

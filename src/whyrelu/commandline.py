@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 from whyrelu.errors import UserError
 
@@ -19,18 +19,14 @@ P = ParamSpec("P")
 
 # Read before `reports_errors` sets the same variable for Hydra.
 _WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
-PARAMS = Path("params.yaml")
 
 
 def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
-    """Make a function end with one line and a non-zero exit code where a person can mend what is wrong.
-
-    Set HYDRA_FULL_ERROR=1 to see tracebacks.
-    """
+    """Make a function end with one line where a person can mend what is wrong; HYDRA_FULL_ERROR=1 gives tracebacks."""
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        # makes Hydra pass on what it would otherwise print in its own words
+        # Hydra shall not print errors in its own words
         os.environ["HYDRA_FULL_ERROR"] = "1"
         # a person's own activation may live beside where the command is typed
         if os.getcwd() not in sys.path:
@@ -51,14 +47,15 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
             from hydra.errors import HydraException
             from omegaconf.errors import OmegaConfBaseException
 
-            known = isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError)
-            if _WANTS_TRACEBACK or not known:
-                raise
             from whyrelu.config.explanation import explain
 
-            # Hydra's error about a missing file is an OSError too
-            is_plain = isinstance(error, OSError) and not isinstance(error, HydraException)
-            fail(str(error) if is_plain else str(explain(error, sys.argv[1:])))
+            if _WANTS_TRACEBACK:
+                raise
+            if isinstance(error, HydraException | OmegaConfBaseException):
+                fail(str(explain(error, sys.argv[1:])))
+            if not isinstance(error, UserError | OSError):
+                raise
+            fail(str(error))
 
     return guarded
 
@@ -70,54 +67,43 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def fail(message: str, code: int = 1) -> None:
+def fail(message: str, code: int = 1) -> NoReturn:
     """Print `error: message` and leave with an exit code."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
-def add_studies(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
-    """Let a command line name a study, or all; return the group of what excludes that."""
+def named_studies(description: str | None, *alternatives: str) -> list[str]:
+    """Return the studies in results/ that the command line names; none where it has one of the alternatives to that."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
-    group.add_argument("--all", action="store_true", help="every study that has tables")
-    return group
-
-
-def named_studies(given: argparse.Namespace, results: Path) -> list[str]:
-    """Return the studies that a command line names, in alphabetical order; see `add_studies`."""
-    if given.all:
-        return sorted(path.parent.name for path in results.glob("*/claims.json"))
-    return [given.study] if given.study else []
+    for flag in ("--all", *alternatives):
+        group.add_argument(flag, action="store_true")
+    given = parser.parse_args()
+    if not given.all:
+        return [given.study] if given.study else []
+    if studies := sorted(path.parent.name for path in Path("results").glob("*/claims.json")):
+        return studies
+    raise UserError("no folder in results/ has a claims.json: python src/aggregate.py writes it")
 
 
 def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:
-    """Return the command line as overrides; with -h or --help print the description and leave.
-
-    Raises:
-        UserError: an argument is not a setting.
-    """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if any(argument in ("-h", "--help") for argument in given):
+    """Return the command line as overrides; with -h or --help print the description and leave."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(given):
         print((description or "").strip())
         raise SystemExit(0)
     # a sweep's command line can be given to any script as it is
     overrides = [argument for argument in given if argument not in ("-m", "--multirun")]
     for override in overrides:
-        is_setting = "=" in override and not override.startswith("-")
-        if not is_setting and not override.startswith("~"):
-            from whyrelu.config.explanation import not_a_setting
-
-            raise not_a_setting(override)
+        if override.startswith("-") or not ("=" in override or override.startswith("~")):
+            raise UserError(f"cannot read {override!r}: settings are given as key=value; --help shows examples")
     return overrides
 
 
-def overrides_of_params(path: Path = PARAMS) -> list[str]:
-    """Return what the stages of dvc.yaml are given: the study of params.yaml, and what a person would type behind it.
-
-    Raises:
-        UserError: the file is missing or does not say both.
-    """
+def overrides_of_params(path: Path = Path("params.yaml")) -> list[str]:
+    """Return what the stages of dvc.yaml are given: the study of params.yaml, and what is typed behind it there."""
     import yaml
 
     try:

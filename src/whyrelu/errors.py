@@ -16,13 +16,7 @@ class DataError(UserError):
 
 
 class UnknownNameError(UserError):
-    """A name that is not among the valid ones; the message names the nearest and lists all.
-
-    Args:
-        what: what the name stands for, e.g. "activation".
-        name: what was written.
-        options: the valid names.
-    """
+    """A name that is not among the valid ones, of an activation say; the message names the nearest and lists all."""
 
     def __init__(self, what: str, name: str, options: Iterable[str]) -> None:
         valid = sorted(options)

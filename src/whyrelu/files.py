@@ -17,8 +17,7 @@ from whyrelu.errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path beside another one, whose file takes the place of that one if all goes well, even in a power cut.
 
-    Raises:
-        UserError: the disk is full or read-only; what was there before is still there.
+    A disk that is full or read-only is a UserError; what was there before is still there.
     """
     partial = None
     try:
@@ -41,35 +40,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file through a temporary one beside it, so that nobody ever sees half of it.
-
-    Raises:
-        UserError: the disk is full or read-only.
-    """
+    """Write a file through a temporary one beside it, so that nobody ever sees half of it; see `replacing`."""
     with replacing(path) as partial:
         partial.write_bytes(content)
 
 
 def write_json(value: Any, path: Path) -> None:
-    """Write plain values as JSON, in the order they have.
-
-    Raises:
-        ValueError: a number that is not finite.
-        UserError: the disk is full or read-only.
-    """
+    """Write plain values as JSON in the order they have; a number that is not finite is a ValueError."""
     write_bytes((json.dumps(value, indent=2, allow_nan=False) + "\n").encode(), path)
 
 
 def read_json(path: Path, writer: str = "python src/aggregate.py") -> Any:
-    """Read what `write_json` wrote.
-
-    Args:
-        path: the file.
-        writer: the command that writes it, for messages.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
+    """Read what `write_json` wrote; where it is missing or damaged, a UserError names the command that writes it."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -24,20 +25,10 @@ from whyrelu.runs.store import RunStore
 from whyrelu.tuning.rates import compose_tuned_grid
 
 
-def reproduce(
-    results: Path, names: Sequence[str], count: int, run_root: Path, on_run: Callable[[Run, list[str]], None]
-) -> list[str]:
-    """Train runs of a study again and compare each with what the tables of the study say of it.
+def reproduce(results: Path, names: Sequence[str], count: int) -> list[str]:
+    """Train runs of a study again, print how each compares with its tables in results/, and return what differs.
 
-    Args:
-        results: results/<study>.
-        names: ids of the runs, or their beginnings; where there are none, `count` runs evenly spread over the study.
-        count: at least 1.
-        run_root: a folder for run stores, without these runs.
-        on_run: called with each run and what differs.
-
-    Returns:
-        what differs of all of them, in words.
+    `names` are ids or their beginnings; where there are none, `count` runs evenly spread over the study are trained.
 
     Raises:
         UserError: a name is of no run, or of several; the study is of other code, data or learning rates than are here.
@@ -61,8 +52,8 @@ def reproduce(
     for run_id in dict.fromkeys(chosen):
         if run_id not in planned:
             raise UserError(f"run {run_id} of {results} is not what its settings, data and learning rates mean here")
-        differences = _differences(results, planned[run_id], run_root)
-        on_run(planned[run_id], differences)
+        differences = _differences(results, planned[run_id])
+        print(f"{run_id} {planned[run_id].label}: {'differs' if differences else 'identical'}", flush=True)
         found += [f"{run_id}: {difference}" for difference in differences]
     return found
 
@@ -74,16 +65,17 @@ def _named(name: str, known: Sequence[str]) -> str:
     return matches[0]
 
 
-def _differences(results: Path, run: Run, run_root: Path) -> list[str]:
+def _differences(results: Path, run: Run) -> list[str]:
     """What the tables of the study and one of this run alone do not have in common."""
-    config = {**run.config, "run_root": str(run_root)}
-    record, _ = execute(config, run.run_id)
-    assert record is not None
-    if record["status"] == "failed":
-        return [f"it fails here: {record['error']}"]
-    tables, inside = build_tables([record]), InsideBuilder()
-    inside.add(record)
-    layers = pd.concat(list(inside.batches(tables.runs, RunStore.of(config).layers)), ignore_index=True)
+    with TemporaryDirectory() as folder:
+        config = {**run.config, "run_root": folder}
+        record, _ = execute(config, run.run_id)
+        assert record is not None
+        if record["status"] == "failed":
+            return [f"it fails here: {record['error']}"]
+        tables, inside = build_tables([record]), InsideBuilder()
+        inside.add(record)
+        layers = pd.concat(list(inside.batches(tables.runs, RunStore.of(config).layers)), ignore_index=True)
     again = {
         "runs.parquet": (tables.runs, RUN_COLUMNS),
         "history.parquet": (tables.history, HISTORY_COLUMNS),
@@ -93,8 +85,7 @@ def _differences(results: Path, run: Run, run_root: Path) -> list[str]:
     found = []
     for name, (table, columns) in again.items():
         published = read_part(results / name, list(columns), pc.field("run_id") == run.run_id)
-        unlike = _unlike(published, table[list(columns)])
-        found += [f"{name}: {text}" for text in unlike]
+        found += [f"{name}: {text}" for text in _unlike(published, table[list(columns)])]
     return found
 
 

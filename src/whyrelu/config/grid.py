@@ -8,7 +8,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,6 @@ from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, register, validat
 from whyrelu.errors import UserError
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
-CONFIG_NAME = "train"
 # A larger grid is a slip of typing that would fill the memory.
 MOST_RUNS = 100_000
 
@@ -34,21 +33,16 @@ RateOf = Callable[[Mapping[str, Any]], float]
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid.
-
-    Attributes:
-        config: its resolved configuration.
-        overrides: how it is started.
-        label: what tells it from the others of its grid.
-        given_lr: what its learning rate was given as: "tuned", a number as text, or both if the tuned rate happens to
-            be that number.
-        run_id: its identity, once `whyrelu.runs.plan` has found it.
-    """
+    """One run of a grid, with its resolved configuration."""
 
     config: dict[str, Any]
+    # How it is started.
     overrides: tuple[str, ...]
+    # What tells it from the others of its grid.
     label: str
+    # What its learning rate was given as: "tuned", a number as text, or both if the tuned rate happens to be that.
     given_lr: tuple[str, ...]
+    # Its identity, once `whyrelu.runs.plan` has found it.
     run_id: str = ""
 
 
@@ -63,8 +57,7 @@ class _Axis(NamedTuple):
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
     """Compose conf/train.yaml with overrides in Hydra's syntax, resolved and checked; lr may be "tuned".
 
-    Raises:
-        UserError: one line about what cannot be composed.
+    What cannot be composed is a UserError of one line, here and in the functions below.
     """
     with _hydra():
         return resolve(_compose(overrides))
@@ -76,23 +69,21 @@ def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: 
     What an experiment declares as `hydra.sweeper.params` is swept too, unless it was typed otherwise. The grids of the
     study's `arms` follow: the same with some of its overrides replaced.
 
-    Hydra composes each combination of config groups once, a tenth of a second; values are set in copies of that.
-
     Args:
         overrides: as typed behind `python src/train.py -m`.
         rate_of: looks up learning rates that are given as "tuned"; without it they stay so.
         last: overrides that hold in arms too, whatever they say.
-
-    Raises:
-        UserError: one line about what cannot be composed.
     """
     with _hydra():
         declared = _declared(overrides)
         runs = _product([*declared, *overrides, *last], rate_of)
         for arm in runs[0].config["arms"]:
-            changes = _split(arm)
-            keys = {change.partition("=")[0] for change in changes}
+            try:
+                changes = shlex.split(arm)
+            except ValueError as error:
+                raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
             # what an arm says tells its runs from the rest of the grid
+            keys = {change.partition("=")[0] for change in changes}
             runs += _product([*declared, *overrides, *changes, *last], rate_of, keys)
         return runs
 
@@ -113,11 +104,7 @@ def one_per_cell(runs: Iterable[Run]) -> list[Run]:
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """Return a composed configuration as plain values, interpolations resolved, and checked.
-
-    Raises:
-        UserError: one line about a value that is missing, cannot be resolved or is not valid.
-    """
+    """Return a composed configuration as plain values, interpolations resolved, and checked."""
     try:
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except Exception as error:
@@ -128,7 +115,10 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         if key not in values:
             raise UserError(f"setting {key} was removed; a run needs it")
     for group in NAMED_GROUPS:
-        _rename_after_target(group, values[group])
+        # what a person made from a file of conf/ by typing another `_target_` gets a name after that
+        declared, target = _declared_target(group, str(values[group].get("name"))), values[group].get("_target_")
+        if declared is not None and isinstance(target, str) and target != declared:
+            values[group]["name"] = target.rpartition(".")[2] if target.startswith("torch.") else target
     validate(values)
     values["trainer"]["accelerator"] = _device_kind(values["trainer"]["accelerator"])
     return values
@@ -140,30 +130,18 @@ def _device_kind(accelerator: str) -> str:
         return accelerator
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    if torch.backends.mps.is_available():
-        return "mps"
+    for kind, found in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if found:
+            return kind
     if accelerator == "gpu":
         raise UserError("trainer.accelerator=gpu, and there is no GPU here: trainer=cpu trains without one")
     return "cpu"
 
 
-def _rename_after_target(group: str, named: dict[str, Any]) -> None:
-    """Give a new name to what a person made from a file of conf/ by typing another `_target_`."""
-    declared = _declared_target(group, str(named.get("name")))
-    target = named.get("_target_")
-    if declared is not None and isinstance(target, str) and target != declared:
-        named["name"] = target.rpartition(".")[2] if target.startswith("torch.") else target
-
-
 @cache
 def _declared_target(group: str, name: str) -> str | None:
     path = CONFIG_DIRECTORY / group / f"{name}.yaml"
-    if not path.is_file():
-        return None
-    declared = OmegaConf.select(OmegaConf.load(path), "_target_")
-    return None if declared is None else str(declared)
+    return OmegaConf.select(OmegaConf.load(path), "_target_") if path.is_file() else None
 
 
 @contextmanager
@@ -179,7 +157,7 @@ def _hydra() -> Iterator[None]:
 
 def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
     try:
-        return hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=return_hydra_config)
+        return hydra.compose("train", list(overrides), return_hydra_config=return_hydra_config)
     except Exception as error:
         raise explain(error, overrides) from error
 
@@ -191,42 +169,36 @@ def _declared(overrides: Sequence[str]) -> list[str]:
     return [f"{key}={value}" for key, value in (params or {}).items()]
 
 
-def _split(arm: str) -> list[str]:
-    try:
-        return shlex.split(arm)
-    except ValueError as error:
-        raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
-
-
 def _product(overrides: Sequence[str], rate_of: RateOf | None, varied_keys: Iterable[str] = ()) -> list[Run]:
     axes = _axes(overrides)
     if math.prod(len(axis.texts) for axis in axes) > MOST_RUNS:
         raise UserError(f"these settings make a grid of more than {MOST_RUNS:,} runs: sweep over fewer values")
     named = {axis.key for axis in axes if len(axis.texts) > 1} | {key.lstrip("+~") for key in varied_keys}
-    composed = cache(lambda *texts: _compose(texts))
-    seedless = cache(lambda base, texts: _resolved_with(composed(*base), texts, rate_of))
-    follows_seed = cache(lambda base: "seed}" in OmegaConf.to_yaml(composed(*base)))
+    # Hydra takes a tenth of a second to compose a choice of files; values are set in copies of that
+    composed = cache(_compose)
+    resolved = cache(lambda base, texts: _resolved_with(composed(base), texts, rate_of))
+    follows_seed = cache(lambda base: "seed}" in OmegaConf.to_yaml(composed(base)))
     runs = []
     for texts in itertools.product(*(axis.texts for axis in axes)):
         pairs = list(zip(axes, texts, strict=True))
         base = tuple(text for axis, text in pairs if not axis.is_set)
-        values = tuple(text for axis, text in pairs if axis.is_set and axis.key != "seed")
-        seed = [text for axis, text in pairs if axis.is_set and axis.key == "seed"]
-        if follows_seed(base) or any("seed}" in str(_value(text)) for text in values):
-            values = (*values, *seed)
-        run = seedless(base, values)
-        config = copy.deepcopy(run.config)
+        values = tuple(text for axis, text in pairs if axis.is_set)
+        seed = tuple(text for axis, text in pairs if axis.is_set and axis.key == "seed")
+        if not follows_seed(base) and not any("seed}" in str(_value(text)) for text in values):
+            # one configuration, whatever the seed
+            values = tuple(text for text in values if text not in seed)
+        config, given_lr = copy.deepcopy(resolved(base, values))
         if seed:
             config["seed"] = _value(seed[0])
             validate(config)
-        typed = (*(text for text in texts if not text.startswith("lr=")), *run.overrides)
+        typed = (*(text for text in texts if not text.startswith("lr=")), f"lr={config['lr']}")
         label = " ".join(text for axis, text in pairs if axis.key in named) or " ".join(texts) or "defaults"
-        runs.append(replace(run, config=config, overrides=typed, label=label))
+        runs.append(Run(config, typed, label, (given_lr,)))
     return runs
 
 
-def _resolved_with(composed: DictConfig, texts: Sequence[str], rate_of: RateOf | None) -> Run:
-    """A run with some values set in what was composed without them; of its overrides only that of lr."""
+def _resolved_with(composed: DictConfig, texts: Sequence[str], rate_of: RateOf | None) -> tuple[dict[str, Any], str]:
+    """The configuration with some values set in what was composed without them, and what its lr was given as."""
     config = composed.copy()
     for text in texts:
         try:
@@ -234,11 +206,12 @@ def _resolved_with(composed: DictConfig, texts: Sequence[str], rate_of: RateOf |
         except Exception as error:
             raise explain(error, [text]) from error
     values = resolve(config)
-    lr = values["lr"]
-    given = TUNED if lr == TUNED else f"{float(lr):.12g}"
-    if lr == TUNED and rate_of is not None:
+    given = values["lr"]
+    if given != TUNED:
+        return values, f"{float(given):.12g}"
+    if rate_of is not None:
         values["lr"] = rate_of(values)
-    return Run(values, (f"lr={values['lr']}",), "", (given,))
+    return values, TUNED
 
 
 @cache

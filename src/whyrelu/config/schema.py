@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
-from typing import Annotated, Any, get_type_hints
+from dataclasses import dataclass, field
+from functools import cache, reduce
+from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -19,12 +19,11 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from whyrelu.errors import UnknownNameError, UserError
 
-# Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables and figures.
+# Groups whose files name a callable (`_target_`) and its keyword arguments, beside a `name` for tables.
 NAMED_GROUPS = ("activation", "model", "init", "norm", "optimizer")
 # The value of lr that stands for the rate which tuning chose for the cell.
 TUNED = "tuned"
 
-# What texts that end up in tables, figures and pages must not hold: Markdown's and HTML's marks, and line ends.
 _ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
 # What pydantic says, and what a person would.
 _IN_OUR_WORDS = {
@@ -37,11 +36,7 @@ _LARGEST_WHOLE = 2**63 - 1
 
 
 def check_text(what: str, text: str) -> None:
-    """Refuse a text that would be more than a text in a table, a figure or a page.
-
-    Raises:
-        UserError: it holds marks of HTML or Markdown, or control characters.
-    """
+    """Refuse a text that would be more than a text in a page: marks of HTML or Markdown, or control characters."""
     if found := _ODD.search(text):
         raise UserError(f"{what} must not hold {found[0]!r}, which means something in pages and tables")
 
@@ -104,7 +99,7 @@ class Data(_Strict):
     # A mirror or local archive that replaces the official address, and its checksum.
     url: str | None = None
     md5: str | None = None
-    # What a reader of the report must know of the images, such as how an archive differs from the official one.
+    # What a reader of the report must know of the images.
     note: str | None = None
     # Images of the validation split, taken from the training images.
     validation_size: _Count = MISSING
@@ -126,7 +121,6 @@ class Trainer(_Strict):
     accelerator: Annotated[str, _one_of("trainer.accelerator", "auto", "cpu", "cuda", "gpu", "mps")] = "cpu"
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     max_epochs: _Count = 15
-    # Seconds between checkpoints (the first is written after the first epoch), for resuming.
     checkpoint_seconds: _Seconds = 2.0
 
 
@@ -147,38 +141,29 @@ class Diagnostics(_Strict):
 
 @dataclass
 class Tuning(_Strict):
-    """How learning rates are chosen; see `whyrelu.tuning`."""
+    """How learning rates are chosen, see `whyrelu.tuning`; conf/train.yaml says what each setting does."""
 
-    # Runs per cell and rate; their seeds count from `first_seed`, and no run of the study has one of them.
     seeds: Annotated[int, Field(ge=1, le=10_000)] = 3
     first_seed: Annotated[int, Field(le=2**62)] = 1_000_000
-    # By how many rates a grid is extended at most, at each end, while the best rate is the last one there.
     extensions: Annotated[int, Field(ge=0, le=100)] = 2
 
 
 @dataclass
 class Timing(_Strict):
-    """How src/timing.py spends its time; see `whyrelu.timing`."""
+    """How src/timing.py spends its time; conf/timing/full.yaml says what each setting does."""
 
     name: str = "full"
-    # Seconds of measuring, shared out among its parts; more of them give narrower intervals.
     seconds: _Seconds = 80.0
-    # Blocks of each measurement, whatever they take; further ones as time allows. An interval takes two.
+    # An interval takes two.
     blocks: Annotated[int, Field(ge=2, le=1_000_000)] = 6
-    # Seconds of one sample: one alternative in one block.
     sample: _Seconds = 0.02
-    # Elements of the tensors that activations are applied to.
     sizes: Annotated[list[Annotated[int, Field(ge=1, le=2**32)]], Field(min_length=1)] = field(
         default_factory=lambda: [2**power for power in range(12, 25, 2)]
     )
-    # Whether to time all of conf/activation elementwise, beside those of the study.
     every_activation: bool = True
-    # Widths at which the activation's share of a step is measured, and the depth there (None: the study's smallest).
     widths: list[_Count] = field(default_factory=lambda: [16, 32, 64, 128, 256])
     width_depth: _Depth | None = None
-    # Depths of nets whose gradients vanish, for what subnormal numbers cost.
     vanishing_depths: list[_Depth] = field(default_factory=lambda: [16, 64])
-    # Seconds to wait at most until other processes leave the machine alone.
     wait: _Seconds = 10.0
 
 
@@ -191,10 +176,9 @@ class MLflow(_Strict):
 
 @dataclass
 class Config(_Strict):
-    """One training run."""
+    """One training run; conf/train.yaml says what each setting does."""
 
     study: Annotated[str, AfterValidator(_name)] = MISSING
-    # What the study is to answer: the title of its report.
     question: str | None = None
     activation: dict[str, Any] = field(default_factory=dict)
     depth: _Depth = 4
@@ -204,7 +188,6 @@ class Config(_Strict):
     init: dict[str, Any] = field(default_factory=dict)
     norm: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
-    # A number, or "tuned".
     lr: Annotated[Any, AfterValidator(_rate)] = MISSING
     schedule: Annotated[str, _one_of("schedule", "constant", "cosine")] = "cosine"
     batch_size: _Count = 64
@@ -212,15 +195,12 @@ class Config(_Strict):
     data: Data = field(default_factory=Data)
     trainer: Trainer = field(default_factory=Trainer)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
-    # Where prepared arrays and the folders of runs are kept.
     prepared_root: str = "data"
     run_root: str = "runs"
     mlflow: MLflow = field(default_factory=MLflow)
     tuning: Tuning = field(default_factory=Tuning)
     timing: Timing = field(default_factory=Timing)
-    # "changed": train again what other code, or other versions of torch and Lightning, trained.
     rerun: Annotated[str | None, _one_of("rerun", "changed")] = None
-    # Further grids of a study: overrides that replace those of the grid that is typed.
     arms: list[str] = field(default_factory=list)
 
 
@@ -230,12 +210,7 @@ def register() -> None:
 
 
 def validate(config: Mapping[str, Any]) -> None:
-    """Check the values of a resolved configuration.
-
-    Raises:
-        UserError: one line that names the setting, its value and what would be right.
-    """
-    _check_names(config)
+    """Check a resolved configuration; a UserError names the setting, its value and what would be right."""
     try:
         _adapter().validate_python(config)
     except ValidationError as error:
@@ -245,8 +220,8 @@ def validate(config: Mapping[str, Any]) -> None:
             value = config[group].get(key)
             if not (isinstance(value, str) and value) or "/" in value or value.startswith("."):
                 raise UserError(f"setting {group}.{key} must be a name, not {value!r}")
-        _check_arguments(config[group], f"{group}.")
-    _check_arguments(config["data"]["options"], "data.options.")
+        _check_arguments(config[group], group)
+    _check_arguments(config["data"]["options"], "data.options")
     for key, text in (("question", config["question"]), ("data.note", config["data"]["note"])):
         check_text(f"setting {key}", text or "")
 
@@ -257,35 +232,30 @@ def _adapter() -> TypeAdapter[Config]:
 
 
 def _explained(error: ValidationError) -> UserError:
-    """The first of pydantic's errors, in our words."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "too_short":
+    """The first of pydantic's errors in our words, or that about a setting which `+key=value` made."""
+    errors = sorted(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
+    *parents, name = map(str, errors[0]["loc"])
+    key = ".".join([*parents, name])
+    if errors[0]["type"] == "unexpected_keyword_argument":
+        options = vars(reduce(getattr, parents, Config()))
+        return UnknownNameError("setting", key, [".".join([*parents, option]) for option in options])
+    if errors[0]["type"] == "too_short":
         return UserError(f"setting {key} must not be empty")
-    what = str(first["msg"]).removeprefix("Input should be ")
+    what = str(errors[0]["msg"]).removeprefix("Input should be ")
     for theirs, ours in _IN_OUR_WORDS.items():
         what = what.replace(theirs, ours)
-    return UserError(f"setting {key} must be {what}, not {first['input']!r}")
-
-
-def _check_names(config: Mapping[str, Any], schema: type = Config, prefix: str = "") -> None:
-    """Name the nearest setting where `+key=value` made one that nothing reads."""
-    types = get_type_hints(schema)
-    for key, value in config.items():
-        if key not in types:
-            raise UnknownNameError("setting", prefix + key, [prefix + field.name for field in fields(schema)])
-        if is_dataclass(types[key]) and isinstance(value, Mapping):
-            _check_names(value, types[key], f"{prefix}{key}.")
+    return UserError(f"setting {key} must be {what}, not {errors[0]['input']!r}")
 
 
 def _check_arguments(values: Mapping[str, Any], prefix: str) -> None:
     """Check the free arguments of a group, which end up in tables and pages."""
     for key, value in values.items():
+        what = f"setting {prefix}.{key}"
         if isinstance(value, Mapping):
-            _check_arguments(value, f"{prefix}{key}.")
+            _check_arguments(value, f"{prefix}.{key}")
         elif isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
-            raise UserError(f"setting {prefix}{key} must be a whole number of at most 64 bits, not {value}")
+            raise UserError(f"{what} must be a whole number of at most 64 bits, not {value}")
         elif isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"setting {prefix}{key} must be a finite number, not {value}")
+            raise UserError(f"{what} must be a finite number, not {value}")
         elif isinstance(value, str):
-            check_text(f"setting {prefix}{key}", value)
+            check_text(what, value)

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.util
 import inspect
+import itertools
 import pydoc
 import sys
 from collections.abc import Callable, Mapping
@@ -40,55 +41,57 @@ _NO_ARGUMENTS = ("name", "_target_", "default_lr", "lr_grid")
 def bind(kind: str, group: Mapping[str, Any]) -> functools.partial[Any]:
     """Return the callable that a group of the configuration names, with the group's other keys as keyword arguments.
 
-    Args:
-        kind: name of the group, one of `ADMITTED`.
-        group: `_target_`, `name` and arguments.
-
     Raises:
         UserError: the target cannot be imported, is not callable, is not what such a group may name, or does not take
             an argument.
     """
     target = str(group["_target_"])
-    arguments = {str(key): value for key, value in group.items() if key not in _NO_ARGUMENTS}
     found = locate(kind, target)
-    _check_arguments(f"{kind} {target}", found, arguments)
+    arguments = {str(key): value for key, value in group.items() if key not in _NO_ARGUMENTS}
+    try:
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        return functools.partial(found, **arguments)  # built-in functions such as torch.tanh do not tell
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        for name in arguments:
+            if name not in parameters:
+                raise UnknownNameError(f"argument of {kind} {target}", name, parameters)
     return functools.partial(found, **arguments)
 
 
 def locate(kind: str, target: str) -> Callable[..., Any]:
-    """Return the callable at an import path.
-
-    Raises:
-        UserError: as for `bind`.
-    """
-    if not all(map(str.isidentifier, target.split("."))) or "." not in target:
-        raise UserError(f"{kind} {target!r} is not found: {EXAMPLE}")
+    """Return the callable at an import path; raises UserError as `bind` does."""
+    what = f"{kind} {target!r}"
+    module, _, name = target.rpartition(".")
+    if not module or not all(map(str.isidentifier, target.split("."))):
+        raise UserError(f"{what} is not found: {EXAMPLE}")
     if not _is_admitted(kind, target) and own_source(target) is None:
-        own = "a function or class of your own, mymodule.name"
         if importlib.util.find_spec(target.partition(".")[0]) is None:
-            raise UserError(f"{kind} {target!r} is not found: {EXAMPLE}")
+            raise UserError(f"{what} is not found: {EXAMPLE}")
         admitted = ", ".join(f"{begin}*" for begin in ADMITTED[kind])
-        raise UserError(f"{kind} {target!r} is refused: {kind} takes {admitted} or {own}")
+        raise UserError(f"{what} is refused: {kind} takes {admitted} or a function or class of your own, mymodule.name")
     try:
         found = pydoc.locate(target)
     except pydoc.ErrorDuringImport as error:
-        raise UserError(f"{kind} {target!r} cannot be imported: {error.value}") from error
-    if through := _imported_module(target):
-        raise UserError(f"{kind} {target!r} is refused: it reaches {through!r} through a module that imports it")
+        raise UserError(f"{what} cannot be imported: {error.value}") from error
+    # what only another module's import put there, such as os in mymodule.os.system
+    for path in itertools.accumulate(module.split("."), "{}.{}".format):
+        through = pydoc.locate(path)
+        if isinstance(through, ModuleType) and through.__name__ != path:
+            raise UserError(f"{what} is refused: it reaches {through.__name__!r} through a module that imports it")
     if found is None:
-        module, _, name = target.rpartition(".")
         near = difflib.get_close_matches(name, dir(pydoc.locate(module)), n=1)
         hint = f"did you mean {module}.{near[0]}? " if near else ""
-        raise UserError(f"{kind} {target!r} is not found: {hint}{EXAMPLE}")
+        raise UserError(f"{what} is not found: {hint}{EXAMPLE}")
     if not callable(found):
-        raise UserError(f"{kind} {target!r} is not callable; _target_ names a class or function")
+        raise UserError(f"{what} is not callable; _target_ names a class or function")
     return found
 
 
 def _is_admitted(kind: str, target: str) -> bool:
-    package, _, name = target.rpartition(".")
-    if any(target.startswith(begin) for begin in ADMITTED[kind] if begin != "torch."):
+    if target.startswith(tuple(begin for begin in ADMITTED[kind] if begin != "torch.")):
         return True
+    package, _, name = target.rpartition(".")
     if "torch." not in ADMITTED[kind] or package != "torch":
         return False
     import torch
@@ -97,37 +100,10 @@ def _is_admitted(kind: str, target: str) -> bool:
     return hasattr(torch.Tensor, name)
 
 
-def _imported_module(target: str) -> str | None:
-    """The name of a module on a path that only another module's import put there, such as os in mymodule.os.system."""
-    parts = target.split(".")
-    for end in range(2, len(parts)):
-        path = ".".join(parts[:end])
-        found = pydoc.locate(path)
-        if isinstance(found, ModuleType) and found.__name__ != path:
-            return found.__name__
-    return None
-
-
-def _check_arguments(what: str, found: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    try:
-        parameters = inspect.signature(found).parameters
-    except (TypeError, ValueError):
-        return  # built-in functions such as torch.tanh do not tell their signature
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return
-    for name in arguments:
-        if name not in parameters:
-            raise UnknownNameError(f"argument of {what}", name, parameters)
-
-
 def own_source(target: str) -> Path | None:
-    """Return the file or folder of a person's own code that holds the first name of an import path.
-
-    Returns:
-        None for what is installed, belongs to Python or this project, or does not exist.
-    """
+    """The file or folder of a person's own code that an import path begins with; None for any other, and for none."""
     top = target.partition(".")[0]
-    if not top or top in ("whyrelu", "hydra_plugins", "torch", "torchvision") or top in sys.stdlib_module_names:
+    if top in ("whyrelu", "hydra_plugins", "torch", "torchvision") or top in sys.stdlib_module_names:
         return None
     try:
         spec = importlib.util.find_spec(top)
@@ -136,17 +112,12 @@ def own_source(target: str) -> Path | None:
     if spec is None:
         return None
     # a folder without __init__.py has no origin of its own
-    origins = list(spec.submodule_search_locations or []) or [spec.origin or ""]
-    origin = Path(origins[0]).resolve()
+    origin = Path([*(spec.submodule_search_locations or []), spec.origin or ""][0]).resolve()
     return origin if origin.exists() and not {"site-packages", "dist-packages"} & set(origin.parts) else None
 
 
 def own_code_version(target: str) -> str | None:
-    """Return 12 hex digits over a person's own module or package and what it imports beside it; None if it is not own.
-
-    Args:
-        target: import path of a callable, such as "mypackage.module.function".
-    """
+    """12 hex digits over a person's own module or package and what it imports beside it; None if it is not own."""
     origin = own_source(target)
     if origin is None:
         return None

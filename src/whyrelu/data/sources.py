@@ -5,26 +5,28 @@ A reader takes the settings (`whyrelu.config.schema.Data`) and returns `RawData`
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import inspect
 import os
 import pickle
+import shutil
+import socket
 import tarfile
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname, urlopen
+from urllib.request import url2pathname
 
 import numpy as np
 import numpy.typing as npt
 
 from whyrelu.config.schema import Data
-from whyrelu.errors import DataError, notice, one_line
-from whyrelu.files import write_bytes
+from whyrelu.errors import DataError, one_line
+from whyrelu.files import replacing
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # Seconds without a byte after which an address counts as unreachable.
@@ -33,10 +35,16 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class RawData:
-    """A data set in memory, before it is split and written: images (N, H, W, C) uint8, labels (N,) from 0.
+    """A data set in memory, before it is checked, split and written.
 
-    Without test images, data.test_size of the others are taken. `md5` is of the file that the images were read from, if
-    it was one, `official_md5` of this file where it was first published.
+    Attributes:
+        train_images: (N, H, W, C) uint8.
+        train_labels: (N,) whole numbers, positions in `classes`.
+        classes: names of the classes.
+        test_images: (M, H, W, C) uint8; None has data.test_size images taken from the others.
+        test_labels: (M,), or None likewise.
+        md5: checksum of the file that the images were read from, if it was one.
+        official_md5: checksum that this file has where it was first published.
     """
 
     train_images: npt.NDArray[np.uint8]
@@ -77,7 +85,8 @@ def image_folder(data: Data) -> RawData:
         empty = folders[found.index([])]
         raise DataError(f"{empty} holds no images ({', '.join(EXTENSIONS)}); remove the folder or fill it")
     paths = [path for folder in found for path in folder]
-    with ThreadPoolExecutor() as pool:
+    # Pillow warns of oddities (a palette with transparency, very large images) that do no harm here
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
         images = list(pool.map(lambda path: _read_image(path, data.image_size), paths))
     side = len(images[0])
     for path, image in zip(paths, images, strict=True):
@@ -120,126 +129,157 @@ def resize(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
 
 
 def torchvision_set(dataset: Any, data: Data) -> RawData:
-    """Read CIFAR-10 or -100, SVHN, MNIST or a set in its form from the files that a class of torchvision names.
+    """Read a set of the families of CIFAR, MNIST and SVHN through its class in torchvision.datasets.
 
-    Raw files are kept below data.root (by default data/raw); nothing is read before its checksum is right.
+    Raw files are kept below data.root (by default data/raw); nothing is unpacked before its checksum is right.
     """
+    from filelock import FileLock
     from torchvision import datasets
 
-    is_cifar = issubclass(dataset, datasets.CIFAR10)
-    _refuse(data, "test_size", "options", *([] if is_cifar else ["md5"]))
-    if is_cifar:
-        md5 = data.md5 or dataset.tgz_md5
-        archive = _intact_copy(data, dataset.filename, dataset.url, md5, is_alone=True)
-        return replace(_read_cifar(dataset, archive), md5=md5, official_md5=dataset.tgz_md5)
-    if issubclass(dataset, datasets.SVHN):
-        parts = [dataset.split_list[part] for part in ("train", "test")]
-        return _read_svhn([_intact_copy(data, name, address, md5) for address, name, md5 in parts])
     # EMNIST and QMNIST are derived from MNIST too, but have other files
-    if issubclass(dataset, datasets.MNIST) and not issubclass(dataset, (datasets.EMNIST, datasets.QMNIST)):
-        folder, mirror = f"{dataset.__name__}/raw", dataset.mirrors[0]
-        paths = [_intact_copy(data, f"{folder}/{name}", mirror + name, md5) for name, md5 in dataset.resources]
-        return _read_mnist(paths, tuple(dataset.classes))
-    raise DataError(
-        f"data._target_={data._target_} is not of the families of CIFAR, MNIST and SVHN: name a function of your own "
-        "that reads it, a few lines that docs/usage.md shows"
-    )
-
-
-def _read_cifar(dataset: Any, path: Path) -> RawData:
-    parts = [[name for name, _ in names] for names in (dataset.train_list, dataset.test_list)]
-    pages = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = Path(member.name).name
-                if name in (*parts[0], *parts[1], dataset.meta["filename"]):
-                    page = pickle.load(archive.extractfile(member), encoding="latin1")  # type: ignore[arg-type]
-                    # Python 3 writes as bytes what is text in the official pickles
-                    pages[name] = {_text(key): value for key, value in page.items()}
-        images, labels, test_images, test_labels = (
-            np.concatenate([pages[name][key] for name in names])
-            for names in parts
-            for key in ("data", "labels" if "labels" in pages[names[0]] else "fine_labels")
+    families, others = (datasets.CIFAR10, datasets.MNIST, datasets.SVHN), (datasets.EMNIST, datasets.QMNIST)
+    if not issubclass(dataset, families) or issubclass(dataset, others):
+        raise DataError(
+            f"data._target_={data._target_} is not of the families of CIFAR, MNIST and SVHN: name a function of your "
+            "own that reads it, a few lines that docs/usage.md shows"
         )
-        classes = tuple(_text(name) for name in pages[dataset.meta["filename"]][dataset.meta["key"]])
-        images, test_images = (flat.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) for flat in (images, test_images))
-    except Exception as error:  # an archive that data.md5 vouches for may hold anything
-        raise DataError(f"{path} cannot be read: {one_line(error)}") from error
-    return RawData(images, labels, classes, test_images, test_labels)
+    root = Path(data.root or "data/raw").expanduser()
+    official = getattr(dataset, "tgz_md5", None)
+    _refuse(data, "test_size", "options", *([] if official else ["md5"]))
+    changed, sums = _redirected(dataset, data.url, data.md5)
+    folder = root / f".{dataset.__name__}.partial"
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f".{dataset.__name__}.lock"):
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+        try:
+            raw = _read_intact(changed, sums, data, root, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return replace(raw, md5=data.md5 or official, official_md5=official)
+
+
+def _redirected(dataset: Any, url: str | None, md5: str | None) -> tuple[Any, dict[str, str]]:
+    """Return a class that downloads from data.url and expects data.md5, and the MD5 of each of its files by path."""
+    from torchvision import datasets
+
+    changes: dict[str, Any] = {}
+    base = f"{(url or '').rstrip('/')}/"
+    if issubclass(dataset, datasets.CIFAR10):
+        sums = {dataset.filename: md5 or dataset.tgz_md5}
+        changes["url"] = base + dataset.filename if url and url.endswith("/") else url or dataset.url
+        if md5 not in (None, dataset.tgz_md5):
+            lists = {key: [[name, None] for name, _ in getattr(dataset, key)] for key in ("train_list", "test_list")}
+            changes |= {"tgz_md5": md5, "meta": dataset.meta | {"md5": None}, "download": _download_cifar, **lists}
+    elif issubclass(dataset, datasets.SVHN):
+        parts = {part: dataset.split_list[part] for part in ("train", "test")}
+        sums = {name: checksum for _, name, checksum in parts.values()}
+        changes["split_list"] = {
+            part: [base + name if url else address, name, checksum] for part, (address, name, checksum) in parts.items()
+        }
+    else:
+        sums = {f"{dataset.__name__}/raw/{name}": checksum for name, checksum in dataset.resources}
+        changes["mirrors"] = [base] if url else dataset.mirrors
+    # torchvision names folders after the class
+    return type(dataset.__name__, (dataset,), changes), sums
+
+
+def _download_cifar(cifar: Any) -> None:
+    """Download as torchvision does, then make the names in the pickles text, where Python 3 wrote them as bytes."""
+    from torchvision.datasets import CIFAR10
+
+    CIFAR10.download(cifar)
+    for name, _ in [*cifar.train_list, *cifar.test_list, (cifar.meta["filename"], None)]:
+        path = Path(cifar.root, cifar.base_folder, name)
+        page = pickle.loads(path.read_bytes(), encoding="latin1")
+        path.write_bytes(pickle.dumps({_text(key): value for key, value in page.items()}))
 
 
 def _text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _read_svhn(paths: Sequence[Path]) -> RawData:
-    from scipy.io import loadmat
-
-    train, test = (loadmat(path) for path in paths)
-    images, test_images = (part["X"].transpose(3, 0, 1, 2) for part in (train, test))
-    # the label of the digit 0 is 10
-    labels, test_labels = (part["y"][:, 0] % 10 for part in (train, test))
-    return RawData(images, labels, tuple("0123456789"), test_images, test_labels)
-
-
-def _read_mnist(paths: Sequence[Path], classes: tuple[str, ...]) -> RawData:
-    """Read images and labels for training, then those for testing; a file begins with 16 or 8 bytes about its shape."""
-    images, labels, test_images, test_labels = (
-        np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=offset)
-        for path, offset in zip(paths, (16, 8, 16, 8), strict=True)
-    )
-    shape = (-1, 28, 28, 1)
-    return RawData(images.reshape(shape), labels, classes, test_images.reshape(shape), test_labels)
-
-
-def _intact_copy(data: Data, path: str, address: str, md5: str, is_alone: bool = False) -> Path:
-    """Return where a file with the right MD5 lies: at `path` below data.root, at data.url or, if nowhere, downloaded.
-
-    If it `is_alone`, data.url may name the file itself instead of its folder, and data.md5 its checksum.
-    """
-    root, name, url = Path(data.root or "data/raw").expanduser(), Path(path).name, data.url or ""
-    # a downloaded archive that is not the official one does not take its place
-    kept = root / (data.md5 or "") / path
-    copies = [kept, root / path]
-    is_local = url != "" and not url.startswith(("http://", "https://"))
-    if is_local:
-        given = Path(url2pathname(urlsplit(url).path) if url.startswith("file:") else url).expanduser()
-        copies.append(given if is_alone and not given.is_dir() else given / name)
-    elif url:
-        address = url if is_alone and not url.endswith("/") else f"{url.rstrip('/')}/{name}"
-    problems = []
-    for copy in dict.fromkeys(copies):
-        if copy.is_file():
-            problems.append(_difference(copy, copy.read_bytes(), md5, is_alone))
-            if not problems[-1]:
-                return copy
-        elif is_local and copy == copies[-1]:
-            problems.append(f"{copy} does not exist; data.url must name the folder that holds it, or a single file")
-    if not is_local:
-        try:
-            with urlopen(address, timeout=TIMEOUT) as answer:
-                notice(f"downloading {address}")
-                content = answer.read()
-            problems.append(_difference(address, content, md5, is_alone))
-            if not problems[-1]:
-                write_bytes(content, kept)
-                return kept
-        except (OSError, ValueError, HTTPException) as error:
-            hint = (
-                f"without a network put an intact copy at {root / path}, or name its folder: data.url=/path/to/folder"
-            )
-            problems.append(f"{address} cannot be read: {one_line(error)}; {hint}")
-    raise DataError("; ".join(problems))
+def _read_intact(dataset: Any, sums: dict[str, str], data: Data, root: Path, folder: Path) -> RawData:
+    """Read a set in a temporary folder from files with the right MD5: kept below `root`, at data.url or downloaded."""
+    parts = urlsplit(data.url or "")
+    local = None
+    if data.url and parts.scheme not in ("http", "https"):
+        local = Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(data.url).expanduser()
+    alone = len(sums) == 1
+    downloads = []
+    for path, md5 in sums.items():
+        # a downloaded archive that is not the official one does not take its place
+        copies = [root / path, root / md5 / path]
+        if local is not None:
+            copies.append(local if alone and not local.is_dir() else local / Path(path).name)
+        intact = next((copy for copy in copies if _md5(copy) == md5), None)
+        if intact is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(intact, folder / path)
+        elif local is not None:
+            raise DataError(_difference(copies[-1], md5, alone))
+        else:
+            downloads.append(path)
+    try:
+        raw = _read(dataset, data, folder)
+    except DataError as error:
+        failed = [path for path in downloads if _md5(folder / path) != sums[path]]
+        if not failed:
+            raise
+        path = failed[0]
+        found = [place / path for place in (folder, root) if (place / path).is_file()]
+        what = "".join(f"; {_difference(copy, sums[path], alone)}" for copy in found)
+        hint = f"without a network put an intact copy at {root / path}, or name its folder: data.url=/path/to/folder"
+        raise DataError(f"{error}{what}; {hint}") from error
+    for path in downloads:
+        with replacing(root / (sums[path] if data.md5 else "") / path) as kept:
+            shutil.copyfile(folder / path, kept)
+    return raw
 
 
-def _difference(place: Path | str, content: bytes, md5: str, is_alone: bool) -> str:
-    """Say what is wrong with a copy of a file, nothing if it is intact."""
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found == md5:
-        return ""
-    line = f"{place} is damaged, incomplete or another version: {len(content)} bytes with md5 {found}, expected {md5}"
-    return f"{line} (if it is the one you mean: data.md5={found})" if is_alone else line
+def _read(dataset: Any, data: Data, root: Path) -> RawData:
+    """Have a class read its training and its test images, downloading what is missing below the root."""
+    by_split = "split" in inspect.signature(dataset).parameters
+    parts = [{"split": "train"}, {"split": "test"}] if by_split else [{"train": True}, {"train": False}]
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    # what torchvision's classes extract archives with: nothing gets outside their folder
+    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    try:
+        train, test = (dataset(root=str(root), download=True, **part) for part in parts)
+        (images, labels), (test_images, test_labels) = _arrays(train), _arrays(test)
+    except Exception as error:  # what damaged files and wrong arguments raise is up to each class
+        raise DataError(f"data._target_={data._target_} cannot be read: {one_line(error)}") from error
+    finally:
+        socket.setdefaulttimeout(before)
+    classes = getattr(train, "classes", None) or range(10)  # SVHN names none
+    return RawData(images, labels, tuple(map(_text, classes)), test_images, test_labels)
+
+
+def _arrays(part: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    images = np.asarray(part.data)
+    if images.ndim == 3:
+        images = images[..., None]
+    elif images.shape[-1] not in (1, 3):  # channels first
+        images = images.transpose(0, 2, 3, 1)
+    return images, np.asarray(part.targets if hasattr(part, "targets") else part.labels)
+
+
+def _md5(path: Path) -> str | None:
+    """Return the MD5 of a file as hexadecimal digits, None if there is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _difference(path: Path, md5: str, alone: bool) -> str:
+    """Say what is wrong with a copy of a file; if the set is this file alone, what takes the copy as it is."""
+    found = _md5(path)
+    if found is None:
+        return f"{path} does not exist; data.url must name {'it or ' if alone else ''}the folder that holds it"
+    size = path.stat().st_size
+    line = f"{path} is damaged, incomplete or another version: {size} bytes with md5 {found}, expected {md5}"
+    return f"{line} (if it is the one you mean: data.md5={found})" if alone else line
 
 
 def _refuse(data: Data, *keys: str) -> None:

@@ -60,46 +60,35 @@ def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]
         made = bound()
         return made if isinstance(made, nn.Module) else Elementwise(made)
 
-    _check_output(str(activation["_target_"]), make)
+    _check_output(f"activation {str(activation['_target_'])!r}", make)
     return make
 
 
-def _check_output(target: str, make: Callable[[], nn.Module]) -> None:
+def _check_output(what: str, make: Callable[[], nn.Module]) -> None:
     # several images and channels, so that an activation which drops one of these is found out
     shape = (2, 3, 4, 4)
-    probe = torch.linspace(-2, 2, math.prod(shape)).reshape(shape)
+    x = torch.linspace(-2, 2, math.prod(shape)).reshape(shape).requires_grad_()
     try:
         with torch.enable_grad():
-            leaf = probe.clone().requires_grad_()
             # the copy is for activations that work in place, which a leaf forbids
-            output = make()(leaf.clone())
+            output = make()(x.clone())
     except Exception as error:
-        raise UserError(f"activation {target!r} fails on a float tensor of shape {shape}: {error}") from error
-    if isinstance(output, Tensor) and output.dtype != probe.dtype:
-        raise UserError(f"activation {target!r} gives {output.dtype} for {probe.dtype}, not the same")
-    if not isinstance(output, Tensor) or output.shape != probe.shape:
+        raise UserError(f"{what} fails on a float tensor of shape {shape}: {error}") from error
+    if not isinstance(output, Tensor) or output.shape != shape:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise UserError(f"activation {target!r} maps a tensor of shape {shape} to {found}, not to the same shape")
-    _check_numbers(f"activation {target!r}", output.detach(), probe)
-    _check_numbers(f"the derivative of activation {target!r}", _derivative(target, output, leaf), probe)
-
-
-def _derivative(target: str, output: Tensor, leaf: Tensor) -> Tensor:
-    """Return d output / d leaf as training would find it; that of a step function is zero, which is a derivative."""
+        raise UserError(f"{what} maps a tensor of shape {shape} to {found}, not to the same shape")
+    if output.dtype != x.dtype:
+        raise UserError(f"{what} gives {output.dtype} for {x.dtype}, not the same")
     try:
-        (gradient,) = torch.autograd.grad(output, leaf, torch.ones_like(output))
+        # that of a step function is zero, which is a derivative
+        (derivative,) = torch.autograd.grad(output, x, torch.ones_like(output))
     except Exception as error:
         raise UserError(
-            f"activation {target!r} has no derivative that PyTorch can find, so that no layer below it would learn: "
+            f"{what} has no derivative that PyTorch can find, so that no layer below it would learn: "
             "write it in functions of torch, without detach(), NumPy or torch.no_grad()"
         ) from error
-    return gradient
-
-
-def _check_numbers(what: str, values: Tensor, x: Tensor) -> None:
-    wrong = ~values.isfinite()
-    if wrong.any():
-        raise UserError(
-            f"{what} is {values[wrong][0].item()} at {x[wrong][0].item():g}; "
-            "it must be a finite number between -2 and 2"
-        )
+    for name, values in ((what, output), (f"the derivative of {what}", derivative)):
+        wrong = ~values.isfinite()
+        if wrong.any():
+            number, place = values[wrong][0].item(), x[wrong][0].item()
+            raise UserError(f"{name} is {number} at {place:g}; it must be a finite number between -2 and 2")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -68,13 +69,9 @@ def critical_weight_variance(activation: nn.Module) -> float:
 
 
 def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """Build the network of a configuration and draw its initial weights from the run's "init" stream.
-
-    Raises:
-        UserError: the activation, the norm or the initialisation cannot be used.
-    """
+    """Build the network of a configuration and draw its initial weights from the run's "init" stream."""
     seed = stream_seed(config["study"], config["depth"], config["seed"], "init")
-    # for parameters that an activation of a person's own draws by itself
+    # for parameters that a person's own activation draws
     torch.manual_seed(seed)
     make_activation = activation_factory(config["activation"])
     network: nn.Module = bind("model", config["model"])(
@@ -93,21 +90,15 @@ def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], 
 def initialise(network: nn.Module, activation: nn.Module, scheme: Scheme, generator: torch.Generator) -> None:
     """Draw weights and biases of every convolution and linear layer of a network, in the order of its modules.
 
-    Args:
-        network: its layers are changed in place.
-        activation: what follows each convolution, for schemes that depend on it.
-        scheme: maps (activation, fan_in, fan_out) to the variances.
-        generator: on the CPU; a layer takes as many draws from it whatever the scheme.
+    A layer takes as many draws from the generator, which is on the CPU, whatever the scheme makes of its fans.
     """
-    cached: dict[tuple[int, int], Variances] = {}
+    variances_of = cache(scheme)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            fans = _fans(layer.weight)
-            if fans not in cached:
-                cached[fans] = scheme(activation, *fans)
-            variances = cached[fans]
+            outputs, inputs, *kernel = layer.weight.shape
+            variances = variances_of(activation, inputs * math.prod(kernel), outputs * math.prod(kernel))
             weight = _uniform(layer.weight.shape, variances.weight, generator)
-            bias = _uniform((layer.weight.shape[0],), variances.bias, generator)
+            bias = _uniform((outputs,), variances.bias, generator)
             with torch.no_grad():
                 layer.weight.copy_(weight)
                 if layer.bias is not None:
@@ -115,10 +106,4 @@ def initialise(network: nn.Module, activation: nn.Module, scheme: Scheme, genera
 
 
 def _uniform(shape: tuple[int, ...], variance: float, generator: torch.Generator) -> Tensor:
-    bound = math.sqrt(3 * variance)
-    return (torch.rand(shape, generator=generator) * 2 - 1) * bound
-
-
-def _fans(weight: Tensor) -> tuple[int, int]:
-    receptive_field = weight[0, 0].numel()
-    return weight.shape[1] * receptive_field, weight.shape[0] * receptive_field
+    return (torch.rand(shape, generator=generator) * 2 - 1) * math.sqrt(3 * variance)

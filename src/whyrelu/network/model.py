@@ -18,9 +18,7 @@ def layer_stages(depth: int, height: int, width: int) -> list[int]:
     a network of depth 1 halves nothing.
     """
     possible = 0
-    side = min(height, width)
-    while side // 2 >= SMALLEST_MAP:
-        side //= 2
+    while min(height, width) // 2 ** (possible + 1) >= SMALLEST_MAP:
         possible += 1
     stages = min(possible, depth - 1) + 1
     return [layer * stages // depth for layer in range(depth)]
@@ -43,20 +41,14 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, out_channels, H', W')."""
-        preactivation = self.norm(self.convolution(self.pool(x)))
-        return self.activation(preactivation)  # type: ignore[no-any-return]
+        return self.activation(self.norm(self.convolution(self.pool(x))))  # type: ignore[no-any-return]
 
 
 class CNN(nn.Module):
     """`depth` blocks whose channels double at each halving of the map, global average pooling, a linear classifier.
 
-    Args:
-        image_shape: (height, width, channels) of the images.
-        classes: number of classes.
-        depth: number of convolutions, at least 1.
-        width: channels of the first convolution.
-        activation: makes one activation module per call.
-        norm: maps a number of channels to the module between convolution and activation.
+    `image_shape` is (height, width, channels), and `width` the channels of the first convolution. `activation` makes
+    one module per call; `norm` maps a number of channels to the module between convolution and activation.
     """
 
     def __init__(
@@ -82,5 +74,4 @@ class CNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (B, channels, H, W) to logits (B, classes)."""
-        features = self.blocks(x)
-        return self.classifier(features.mean((2, 3)))  # type: ignore[no-any-return]
+        return self.classifier(self.blocks(x).mean((2, 3)))  # type: ignore[no-any-return]

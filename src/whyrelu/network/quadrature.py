@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-
-from whyrelu.network.scalar import Function
+from torch import Tensor
 
 Array = NDArray[np.float64]
+# Elementwise on float64 tensors.
+Function = Callable[[Tensor], Tensor]
 
 # Beyond 9 standard deviations the density is below 1e-18; panels of 1.5 with 16 points resolve it to round-off.
 LIMIT = 9.0
@@ -39,10 +41,7 @@ def gaussian_nodes(variance: ArrayLike, edges: Array) -> tuple[Array, Array]:
     with np.errstate(divide="ignore", invalid="ignore"):
         borders = np.nan_to_num(edges / scale, nan=0.0, posinf=LIMIT, neginf=-LIMIT).clip(-LIMIT, LIMIT)
     density = np.broadcast_to(_DENSITY_EDGES, (*scale.shape[:-1], len(_DENSITY_EDGES)))
-    return _nodes(np.sort(np.concatenate([borders, density], axis=-1), axis=-1), scale)
-
-
-def _nodes(borders: Array, scale: Array) -> tuple[Array, Array]:
+    borders = np.sort(np.concatenate([borders, density], axis=-1), axis=-1)
     points, weights = legendre(POINTS)
     half = np.diff(borders, axis=-1)[..., None] / 2
     z = (borders[..., :-1] + borders[..., 1:])[..., None] / 2 + half * points
@@ -52,17 +51,9 @@ def _nodes(borders: Array, scale: Array) -> tuple[Array, Array]:
 
 
 def gaussian_expectation(function: Function, variance: ArrayLike, edges: Array) -> Array:
-    """Return E[function(sqrt(variance) z)] for z ~ N(0, 1).
+    """Return E[function(sqrt(variance) z)] for z ~ N(0, 1), in the shape of `variance`; see `gaussian_nodes`.
 
-    Accurate to 1e-8 relative to E[abs(function)] for functions that are smooth between edges.
-
-    Args:
-        function: elementwise on float64 tensors.
-        variance: any shape, not negative.
-        edges: (m,) ascending x between which the function is smooth.
-
-    Returns:
-        the shape of `variance`; nan or inf where the function is not finite.
+    Accurate to 1e-8 relative to E[abs(function)]; nan or inf where the function is not finite.
     """
     x, weights = gaussian_nodes(variance, edges)
     with np.errstate(invalid="ignore", over="ignore"):

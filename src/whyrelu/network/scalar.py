@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,9 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from whyrelu.errors import UserError
-
-Array = NDArray[np.float64]
-Function = Callable[[Tensor], Tensor]
+from whyrelu.network.quadrature import POINTS, Array, Function, evaluate, legendre
 
 # A unit is saturated where abs(phi') is at most this part of its maximum.
 SATURATED = 0.05
@@ -27,7 +24,6 @@ _SLOPE_POINTS = 4801
 _EDGES = np.array([0, 1, 2, 3, 4, 6, 8, 16, 32, 64], dtype=np.float64)
 # A panel is resolved if its last Legendre coefficients are this small, relative to the largest.
 _RESOLVED = 1e-11
-_POINTS = 16
 # Narrower panels hold a kink or a jump.
 _NARROWEST = 1e-12
 # A function that never resolves (noise) stops here.
@@ -36,17 +32,12 @@ _MOST_PANELS = 2000
 
 @dataclass(frozen=True)
 class ScalarFunction:
-    """An activation on numbers in float64.
-
-    Attributes:
-        value: phi, elementwise.
-        slope: phi', elementwise.
-        edges: ascending; between two neighbours phi and phi' are smooth enough for Gauss-Legendre quadrature. Beyond
-            the outermost, which are -64 and 64, they are taken to be smooth.
-    """
+    """An activation phi on numbers in float64."""
 
     value: Function
     slope: Function
+    # Ascending; between two neighbours phi and phi' are smooth enough for Gauss-Legendre quadrature. Beyond the
+    # outermost, which are -64 and 64, they are taken to be smooth.
     edges: Array
 
 
@@ -58,14 +49,7 @@ class SlopeScale(NamedTuple):
 
 
 def scalar_function(activation: Function) -> ScalarFunction:
-    """Return an activation as a function of numbers, its kinks found numerically.
-
-    Args:
-        activation: a module (copied, not changed) or a function, elementwise.
-
-    Raises:
-        UserError: it is not elementwise.
-    """
+    """Return an activation (a module, which is copied, or a function) on numbers, its kinks found numerically."""
     function = _on_numbers(activation)
 
     def value(x: Tensor) -> Tensor:
@@ -79,12 +63,7 @@ def scalar_function(activation: Function) -> ScalarFunction:
 
 
 def slope(activation: Function, x: Tensor) -> Tensor:
-    """Return phi'(x), elementwise, by automatic differentiation; zero where the output does not depend on x.
-
-    Args:
-        activation: a module or a function, elementwise; it may work in place.
-        x: any shape; not changed.
-    """
+    """Return phi'(x) for x of any shape by automatic differentiation; zero where the output does not depend on x."""
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
         # the copy is for activations that work in place, which a leaf forbids
@@ -96,14 +75,7 @@ def slope(activation: Function, x: Tensor) -> Tensor:
 
 
 def slope_scale(activation: Function) -> SlopeScale:
-    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it.
-
-    Args:
-        activation: a module or a function, elementwise.
-
-    Raises:
-        UserError: it is not elementwise.
-    """
+    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it."""
     function = _on_numbers(activation)
     low, high = -_SLOPE_RANGE, _SLOPE_RANGE
     maximum = 0.0
@@ -118,7 +90,7 @@ def slope_scale(activation: Function) -> SlopeScale:
 
 
 def _on_numbers(activation: Function) -> Function:
-    """An activation as a function of float64 tensors on the CPU; what is random in it while training is off."""
+    """An activation on float64 tensors on the CPU, what is random in training off; a UserError if not elementwise."""
     single = copy.deepcopy(activation).cpu().eval() if isinstance(activation, nn.Module) else activation
     double = copy.deepcopy(single).double() if isinstance(single, nn.Module) else single
 
@@ -148,60 +120,53 @@ def _is_elementwise(function: Function) -> bool:
 def _smooth_panels(value: Function, derivative: Function) -> Array:
     """Edges of panels on each of which value and derivative are resolved by a polynomial, or that are kinks."""
     edges = np.concatenate([-_EDGES[:0:-1], _EDGES])
-    # twice: once to find the kinks, once more with a border at each of them, which needs few panels
-    resolved, kinks = _split(value, derivative, edges)
-    if len(kinks) == 0:
-        return np.unique(resolved)
-    edges = np.unique(np.concatenate([edges, kinks]))
-    resolved, _ = _split(value, derivative, edges, kinks)
+    resolved, kinks = _split(value, derivative, edges, np.empty(0))
+    if len(kinks):
+        # once more with a border at each of them, which needs few panels
+        resolved, _ = _split(value, derivative, np.unique(np.concatenate([edges, kinks])), kinks)
     return np.unique(np.concatenate([resolved, kinks]))
 
 
-def _split(value: Function, derivative: Function, edges: Array, kinks: Array | None = None) -> tuple[Array, Array]:
+def _split(value: Function, derivative: Function, edges: Array, kinks: Array) -> tuple[Array, Array]:
     """Halve panels until each is resolved; return all their edges, and the places where that never happens."""
     left, right = edges[:-1], edges[1:]
     done = [edges]
-    found: list[Array] = []
+    found = [np.empty(0)]
     count = len(left)
     while len(left) and count < _MOST_PANELS:
         middle = (left + right) / 2
+        size = np.maximum(1, np.abs(middle))
         resolved = _is_resolved(value, left, right) & _is_resolved(derivative, left, right)
-        narrow = right - left < _NARROWEST * np.maximum(1, np.abs(middle))
-        if kinks is not None and len(kinks):
-            # beside a kink that is known already
-            distance = np.abs(middle[:, None] - kinks[None, :]).min(1)
-            narrow |= distance < 1e-9 * np.maximum(1, np.abs(middle))
+        # or beside a kink that is known already
+        distance = np.abs(middle[:, None] - kinks).min(1, initial=np.inf)
+        narrow = (right - left < _NARROWEST * size) | (distance < 1e-9 * size)
         found.append(middle[~resolved & narrow])
         again = ~resolved & ~narrow
         left, right, middle = left[again], right[again], middle[again]
         done.append(middle)
         left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
         count += len(middle)
-    places = np.sort(np.concatenate(found)) if found else np.empty(0)
+    places = np.sort(np.concatenate(found))
     # neighbouring panels find the same kink
-    distinct = [x for i, x in enumerate(places) if i == 0 or x - places[i - 1] > 1e-9 * max(1, abs(x))]
-    return np.concatenate(done), np.array(distinct)
+    is_new = np.diff(places, prepend=-np.inf) > 1e-9 * np.maximum(1, np.abs(places))
+    return np.concatenate(done), places[is_new]
 
 
 def _is_resolved(function: Function, left: Array, right: Array) -> NDArray[np.bool_]:
     """Whether a function is a polynomial of moderate degree on each panel, to within round-off."""
-    points, weights = np.polynomial.legendre.leggauss(_POINTS)
-    nodes = (left + right)[:, None] / 2 + (right - left)[:, None] / 2 * points
-    with torch.no_grad():
-        values = function(torch.from_numpy(nodes.ravel())).reshape(nodes.shape).numpy()
-    degrees = np.arange(_POINTS)
-    vandermonde = np.polynomial.legendre.legvander(points, _POINTS - 1)
+    points, weights = legendre(POINTS)
+    centre, half = (left + right)[:, None] / 2, (right - left)[:, None] / 2
+    values = evaluate(function, centre + half * points)
     # what is not finite cannot be mended by halving
-    finite = np.isfinite(values).all(1)
+    finite = np.asarray(np.isfinite(values).all(1))
     values = np.where(finite[:, None], values, 0.0)
-    coefficients = (values * weights) @ vandermonde * (2 * degrees + 1) / 2
+    vandermonde = np.polynomial.legendre.legvander(points, POINTS - 1)
+    coefficients = (values * weights) @ vandermonde * (2 * np.arange(POINTS) + 1) / 2
     scale = np.maximum(np.abs(coefficients).max(1), 1e-3)
     tail = np.abs(coefficients[:, -3:]).max(1)
     # a kink between the outermost node and the end of the panel shows at the ends alone
     inside = np.array([-1 + 1e-9, 1 - 1e-9])
-    ends = (left + right)[:, None] / 2 + (right - left)[:, None] / 2 * inside
-    with torch.no_grad():
-        at_ends = function(torch.from_numpy(ends.ravel())).reshape(ends.shape).numpy()
-    series = coefficients @ np.polynomial.legendre.legvander(inside, _POINTS - 1).T
+    series = coefficients @ np.polynomial.legendre.legvander(inside, POINTS - 1).T
+    at_ends = evaluate(function, centre + half * inside)
     tail = np.maximum(tail, np.abs(at_ends - series).max(1) / 100)
     return np.asarray((tail <= _RESOLVED * scale) | ~finite)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import bisect
 
-from whyrelu.network.scalar import Function
+from whyrelu.network.quadrature import Function
 
 # How far to look, and with which steps: fine near zero, where activations bend.
 _REACH = 1e4

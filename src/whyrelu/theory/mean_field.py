@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from whyrelu.network.quadrature import LIMIT, POINTS, evaluate, gaussian_expectation, gaussian_nodes, legendre
-from whyrelu.network.scalar import Function, ScalarFunction
+from whyrelu.network.quadrature import LIMIT, POINTS, Function, evaluate, gaussian_expectation, gaussian_nodes, legendre
+from whyrelu.network.scalar import ScalarFunction
 
 Array = NDArray[np.float64]
 
