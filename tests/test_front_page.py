@@ -169,13 +169,3 @@ def test_a_difference_of_the_front_page_is_that_of_the_cells_that_it_is_said_of(
 def test_the_headline_figure_is_there():
     (figure,) = re.findall(r"!\[[^\]]+\]\((.+?)\)", FOUND)
     assert (ROOT / figure).is_file()
-
-
-def test_the_speed_is_what_the_benchmark_says():
-    benchmark = committed("reports/benchmark/README.md")
-    said = re.search(r"([\d.]+) to ([\d.]+) in fp32, ([\d.]+) to ([\d.]+) in bf16", PAGE)
-    # in fp32, then in bf16
-    whole = re.findall(r"at ([\d.]+) to ([\d.]+) times that of the template with the same precision", benchmark)
-    assert said is not None
-    found = [number for span in whole for number in span]
-    assert [float(number) for number in said.groups()] == [pytest.approx(float(number), abs=0.05) for number in found]
