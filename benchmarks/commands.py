@@ -20,11 +20,7 @@ VARIANTS = (("ours", "32-true"), ("template", "32-true"), ("ours", "bf16-mixed")
 
 
 def timed(command: list[str], checkout: Path = ROOT) -> float:
-    """Run a command in a checkout of whyrelu and return its seconds.
-
-    Raises:
-        RuntimeError: it failed.
-    """
+    """Run a command in a checkout of whyrelu and return its seconds; raise RuntimeError if it fails."""
     path = os.pathsep.join(map(str, [ROOT / "benchmarks/isolation", checkout, checkout / "src"]))
     environment = os.environ | {"PYTHONPATH": path, "DVC_NO_ANALYTICS": "1"}
     started = time.perf_counter()
