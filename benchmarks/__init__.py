@@ -1,1 +1,1 @@
-"""How fast whyrelu trains, beside the common template way and a bare loop written for speed: `make bench`."""
+"""How fast whyrelu trains, beside a bare PyTorch loop and the common Lightning way (our stand-in)."""

@@ -1,64 +1,55 @@
-"""whyrelu: the function that every run of it goes through, in a process that stays alive as a sweep's workers do."""
+"""whyrelu itself: the only way of training that knows what is inside src/."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from whyrelu.runs.execution import execute
+import torch
+from torch import nn
 
-from benchmarks.setting import BATCH_SIZE, LEARNING_RATE, VALIDATION_SIZE, WIDTH, Measurement, Setting
-from benchmarks.synthetic import SyntheticSet
+from benchmarks import data
+from benchmarks import setting as common
+from benchmarks.setting import Measurement, Setting
 
 
-def data_overrides(data: SyntheticSet) -> list[str]:
-    """Return the settings of the command line that read the synthetic set."""
+def overrides(root: Path, images: int, epochs: int, precision: str) -> list[str]:
+    """Return what a person would type behind `python src/train.py` to train on the synthetic images below `root`."""
     return [
-        "data=cifar10",
-        f"data.root='{data.root}'",
-        f"data.url='{data.archive}'",
-        f"data.md5={data.md5}",
-        f"prepared_root='{data.root / 'prepared'}'",
-    ]
-
-
-def overrides(setting: Setting, data: SyntheticSet, run_root: Path, *more: str) -> list[str]:
-    """Return what a person would type behind `python src/train.py` for a setting."""
-    return [
-        *data_overrides(data),
-        f"data.validation_size={VALIDATION_SIZE}",
-        f"data.train_size={setting.images}",
-        f"depth={setting.depth}",
-        f"width={WIDTH}",
-        f"batch_size={BATCH_SIZE}",
-        f"lr={LEARNING_RATE}",
-        f"precision={setting.precision}",
-        f"trainer.threads={setting.threads}",
-        f"trainer.max_epochs={setting.epochs}",
+        *data.overrides(root),
+        f"data.train_size={images}",
+        f"data.augmentation={{padding: {common.PADDING}, flip: true}}",
+        f"width={common.WIDTH}",
+        f"batch_size={common.BATCH_SIZE}",
+        f"lr={common.LEARNING_RATE}",
+        f"precision={precision}",
+        f"trainer.max_epochs={epochs}",
         "diagnostics=off",
-        f"run_root='{run_root}'",
-        "mlflow.tracking_uri=null",
-        *more,
     ]
 
 
-def run(setting: Setting, data: SyntheticSet, *more: str) -> dict[str, Any]:
-    """Train a setting anew and return its record, the content of run.json."""
-    from whyrelu.config.composition import compose_grid
+def network(depth: int, activation: type[nn.Module] = nn.ReLU, seed: int = 0) -> nn.Module:
+    """Return the network that whyrelu trains, with the initial weights of a run of this depth and seed."""
+    from whyrelu.config.streams import stream_seed
+    from whyrelu.network.initialisation import critical_variances, initialise
+    from whyrelu.network.model import CNN
 
+    net = CNN(common.IMAGE_SHAPE, common.CLASSES, depth, common.WIDTH, activation, lambda channels: nn.Identity())
+    draws = torch.Generator().manual_seed(stream_seed(data.NAME, depth, seed, "init"))
+    initialise(net, activation(), critical_variances, draws)
+    return net
+
+
+def measure(setting: Setting, root: Path) -> Measurement:
+    """Train a setting with the function that every run goes through; the throughput is that of its run.json."""
+    from whyrelu.config.grid import compose
+    from whyrelu.data.arrays import load
+    from whyrelu.training.fit import fit
+
+    more = [f"depth={setting.depth}", f"trainer.threads={setting.threads}", f"batch_size={setting.batch_size}"]
+    if not setting.augment:
+        more.append("data.augmentation={padding: 0, flip: false}")
+    config = compose([*overrides(root, setting.images, setting.epochs, setting.precision), *more])
     with tempfile.TemporaryDirectory() as folder:
-        (job,) = compose_grid(overrides(setting, data, Path(folder), *more))
-        record, trained = execute(job.config)
-    if not trained or record["status"] == "failed":
-        raise RuntimeError(f"whyrelu did not train: {record['error']}")
-    return record
-
-
-def measure(setting: Setting, data: SyntheticSet, *more: str) -> Measurement:
-    """Train a setting; throughput is what run.json says."""
-    record = run(setting, data, *more)
-    metrics = record["metrics"]
-    samples = metrics["epochs_run"] * record["data"]["train"]
-    seconds = samples / metrics["samples_per_second"]
-    return Measurement(samples, seconds, metrics["steps"], metrics["train_loss"], record["provenance"]["seconds"])
+        found = fit(config, load(root / "prepared" / data.NAME), Path(folder) / "checkpoint.ckpt").metrics
+    return Measurement(found["samples_per_second"], int(found["steps"]), found["train_loss"])

@@ -1,53 +1,84 @@
-"""Measure whyrelu beside the common template way and a bare loop, and write reports/benchmark/README.md.
+"""Measure whyrelu beside a bare PyTorch loop and the common Lightning way (our stand-in).
 
-python benchmarks/run.py                     everything, about twenty minutes; nothing else should run meanwhile
-python benchmarks/run.py --quick depth=4     ratios at one depth in about a minute; nothing is written
-python benchmarks/run.py parts=sweep,peak    these parts anew, the others as they were measured
+python benchmarks/run.py                            results/benchmark and reports/benchmark; about twenty minutes
+python benchmarks/run.py --quick                    smaller and fewer, into build/benchmark; two minutes
+python benchmarks/run.py --other ../old-checkout    this checkout beside another one of whyrelu; prints ratios
 
-depth=4,8,16 precision=32-true,bf16-mixed threads=1,2 repetitions=3 epochs=2 narrow or widen what is measured.
+Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import platform
 import sys
+import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from joblib import cpu_count
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks.options import Options  # noqa: E402
-from whyrelu.commandline import overrides_from_arguments, reports_errors  # noqa: E402
+from benchmarks import commands, data, throughput  # noqa: E402
+from benchmarks.other import compare  # noqa: E402
+from benchmarks.report import write_page  # noqa: E402
+from whyrelu.runs.provenance import provenance  # noqa: E402
+
+# training images by depth: about a second of training; the depths of the sweep, and the images of its runs
+FULL = {4: 4096, 8: 2048, 16: 1024}, (4, 8, 16), 1280
+QUICK = {4: 1024}, (1, 2, 4), 256
 
 
-@reports_errors
 def main() -> None:
     """Measure what the command line asks for."""
-    quick = "--quick" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--quick"]
-    options = Options.parse(overrides_from_arguments(__doc__, arguments), quick)
-
-    from benchmarks import machine, parts, table
-    from benchmarks.synthetic import make
-
-    make(options.data)
-    if quick:
-        print(table.throughput(parts.throughput(options), options))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="depth 4 alone, fewer images, 2 pairs")
+    parser.add_argument("--pairs", type=int, help="how often everything is measured, at least twice")
+    parser.add_argument("--other", type=Path, metavar="CHECKOUT", help="compare with this checkout")
+    given = parser.parse_args()
+    pairs = given.pairs or (2 if given.quick else 10)
+    if pairs < 2:
+        parser.error("an interval needs --pairs=2 or more")
+    if given.other:
+        if not (given.other / "src/train.py").is_file():
+            parser.error(f"{given.other} is no checkout of whyrelu: it has no src/train.py")
+        compare(given.other, pairs, (QUICK if given.quick else FULL)[0])
         return
+    results, report = (ROOT / ("build" if given.quick else folder) / "benchmark" for folder in ("results", "reports"))
+    results.mkdir(parents=True, exist_ok=True)
+    measure(pairs, given.quick, results / "benchmark.json")
+    print(f"report: {write_page(results / 'benchmark.json', report)}")
 
-    from benchmarks.page import write_page
-    from whyrelu.results.files import write_json
 
-    parts.same_machine(options.output, options.parts)
-    for part in options.parts:
-        print(f"measuring: {part}", flush=True)
-        when = machine.moment()
-        found: Any = parts.PARTS[part](options)
-        results = parts.read(options.output)
-        results["measured"] = results.get("measured", {}) | {part: when}
-        # each part is safe as soon as it is measured
-        write_json(results | {part: found}, options.output)
-    print(f"report: {write_page(options.output, options.report)}")
+def measure(pairs: int, quick: bool, results: Path) -> None:
+    """Measure everything once per repetition, so that what is compared was measured within a minute or two."""
+    # Lightning advises the stand-in to do otherwise
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    images, depths, swept = QUICK if quick else FULL
+    rows: list[dict[str, Any]] = []
+    facts = provenance() | {
+        "started": datetime.now(UTC).isoformat(timespec="minutes"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "quick": quick,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        data.make(root)
+        commands.prepare(root)
+        for repetition in range(pairs):
+            trained = throughput.measure_all(root, repetition, images)
+            found = [*trained, *commands.measure_all(root, repetition, depths, swept)]
+            rows += [row | {"repetition": repetition} for row in found]
+            # what is measured is safe
+            results.write_text(json.dumps(facts | {"pairs": repetition + 1, "rows": rows}, indent=1) + "\n")
+            print(f"measured {repetition + 1} of {pairs} times", flush=True)
 
 
 if __name__ == "__main__":

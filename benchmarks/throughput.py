@@ -1,63 +1,58 @@
-"""Training throughput of all implementations, measured in turns."""
+"""Images per second of training steps: every way of training in turns, each in a process of its own."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import importlib
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import Worker
-from benchmarks.setting import Setting
+from joblib import cpu_count
 
-IMPLEMENTATIONS = ("ours", "template", "bare")
-# Threads of a pool that has just worked wait a little before they sleep.
-PAUSE = 0.3
+from benchmarks.setting import Measurement, Setting
 
-Row = dict[str, Any]
+# way of training, precision
+VARIANTS = (
+    ("ours", "32-true"),
+    ("bare", "32-true"),
+    ("template", "32-true"),
+    ("tuned", "32-true"),
+    ("ours", "bf16-mixed"),
+    ("tuned", "bf16-mixed"),
+)
 
 
-def measure(
-    settings: Sequence[Setting], repetitions: int, root: Path, say: Callable[[Row], None] = lambda row: None
-) -> list[Row]:
-    """Measure every setting with every implementation, one after the other, and all of that several times.
+def train(way: str, setting: Setting, root: Path) -> Measurement:
+    """Train a setting in this process: ours, bare, template (the stand-in as it comes) or tuned."""
+    if way in ("template", "tuned"):
+        from benchmarks import template
 
-    Each repetition has processes of its own, of which one works at a time; their order changes from one setting and one
-    repetition to the next.
+        return template.measure(setting, root, tuned=way == "tuned")
+    module = importlib.import_module(f"benchmarks.{way}")
+    # two batches take the one-off costs of the process
+    module.measure(replace(setting, images=2 * setting.batch_size, epochs=1), root)
+    found: Measurement = module.measure(setting, root)
+    return found
 
-    Args:
-        settings: what to measure.
-        repetitions: how often.
-        root: where the synthetic set is.
-        say: is given each row as it comes.
 
-    Returns:
-        Rows of implementation, repetition, the setting and the measurement, with samples_per_second.
+def measure_all(root: Path, repetition: int, images: dict[int, int]) -> list[dict[str, Any]]:
+    """Measure every way of training once per depth, in new processes, of which one works at a time.
+
+    The order changes with the repetition; `images` has the training images of an epoch for each depth. Returns rows of
+    task, way, precision, depth, images_per_second.
     """
     rows = []
-    for repetition in range(repetitions):
-        with ExitStack() as stack:
-            workers = [stack.enter_context(Worker(name, root)) for name in IMPLEMENTATIONS]
-            for worker in workers:
-                worker.wait()
-            for place, setting in enumerate(settings):
-                for turn in range(len(workers)):
-                    worker = workers[(turn + place + repetition) % len(workers)]
-                    time.sleep(PAUSE)
-                    found = worker.ask({"setting": setting.as_dict()})
-                    rows.append(row(worker.name, repetition, setting, found))
-                    say(rows[-1])
+    spawn = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        pools = {way: stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn)) for way, _ in VARIANTS}
+        for place, (depth, count) in enumerate(images.items()):
+            turn = (repetition + 2 * place) % len(VARIANTS)
+            for way, precision in (*VARIANTS[turn:], *VARIANTS[:turn]):
+                setting = Setting(depth, precision, cpu_count(), count)
+                speed = pools[way].submit(train, way, setting, root).result().images_per_second
+                row = {"task": "training", "way": way, "precision": precision, "depth": depth}
+                rows.append(row | {"images_per_second": speed})
     return rows
-
-
-def row(name: str, repetition: int, setting: Setting, found: dict[str, Any]) -> Row:
-    """Put a measurement beside what was measured."""
-    speed = found["samples"] / found["seconds"]
-    return {
-        "implementation": name,
-        "repetition": repetition,
-        **setting.as_dict(),
-        **found,
-        "samples_per_second": speed,
-    }
