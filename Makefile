@@ -14,7 +14,7 @@ reproduce: $(VENV)/installed
 	@echo "The report: reports/$$(sed -n 's/^study: //p' params.yaml)/README.md"
 
 test: check
-	pytest -n auto --dist loadgroup -m "not soak"
+	pytest -n auto --dist loadfile -m "not soak"
 
 # The long tests: kills, real launchers, a live MLflow server, simulations, every documented command; about an hour.
 # SOAK_SECONDS=300 does what starts within that time, in an order drawn from SOAK_SEED.

@@ -11,7 +11,7 @@ import hydra
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from whyrelu.config.grid import CONFIG_DIRECTORY, CONFIG_NAME, compose
+from whyrelu.config.grid import CONFIG_DIRECTORY, compose
 from whyrelu.config.schema import register
 from whyrelu.runs.sweep import job
 
@@ -54,7 +54,7 @@ class InProcess(Launcher):
         self.launched.append([list(overrides) for overrides in job_overrides])
         register()
         with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
-            configs = [hydra.compose(CONFIG_NAME, list(overrides)) for overrides in job_overrides]
+            configs = [hydra.compose("train", list(overrides)) for overrides in job_overrides]
         return [SimpleNamespace(return_value=self._do(config)) for config in configs]
 
 
