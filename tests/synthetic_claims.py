@@ -46,7 +46,7 @@ def claim(id: str = "C1", verdict: str = "supported", **changed: Any) -> dict[st
     if verdict == "not tested":
         numbers = ("effect", "unit", "low", "high", "n", "p", "p_adjusted")
         entry |= dict.fromkeys((*numbers, "comparison", "quantity", "depth", "facet"))
-        entry["evidence"] = f"needs what {id} lacks: `make study STUDY=other`"
+        entry["evidence"] = f"needs what {id} lacks: `dvc exp run -S study=other`"
     return entry | changed
 
 

@@ -18,7 +18,7 @@ from whyrelu.results.reference import REFERENCE
 from whyrelu.statistics.factorial import RESIDUAL, variance_shares
 from whyrelu.statistics.summaries import seed_of
 
-_COMMAND = "make study STUDY=mechanisms"
+_COMMAND = "dvc exp run -S study=mechanisms"
 _TOTAL = "all interactions"
 
 

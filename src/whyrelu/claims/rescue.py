@@ -38,7 +38,7 @@ def decide(
         bound: most runs fail above this share, few below.
         alpha: level of Barnard's tests.
     """
-    command = "make study STUDY=mechanisms"
+    command = "dvc exp run -S study=mechanisms"
     arms = (same_saturation, same_slope)
     known = set(evidence.runs["series"])
     if activation not in known or same_saturation not in known:
