@@ -71,7 +71,8 @@ def decide(evidence: Evidence, activation: str, optimizers: list[str], change: f
         told = [(test is main, _sentence(name, arm, test, it)) for arm, test, it in zip(arms, own, raw, strict=True)]
         # the one that decides first
         parts = [text for is_main in (True, False) for decides, text in told if decides == is_main]
-        sentence = f"not measured with {listed(sorted(missing))} (`dvc exp run -S study=mechanisms`); " if missing else ""
+        command = "`dvc exp run -S study=mechanisms`"
+        sentence = f"not measured with {listed(sorted(missing))} ({command}); " if missing else ""
         sentence += "; ".join(parts)
         verdict_of = Verdict.of(verdict, sentence, main, runs=sum(test.n for test in own))
         return verdict_of.exponential("factor per doubling of depth")

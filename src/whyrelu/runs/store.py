@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -144,14 +143,15 @@ class RunStore:
             UserError: the folder cannot be written.
         """
         path = self.folder(run_id) / LOCK
+        lock = FileLock(path, timeout=-1 if wait else 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = _acquired(path, wait)
-        except OSError as error:
-            raise UserError(f"cannot write {path.parent}: {error.strerror}") from error
-        if lock is None:
+            lock.acquire()
+        except Timeout:
             yield False
             return
+        except OSError as error:
+            raise UserError(f"cannot write {path.parent}: {error.strerror}") from error
         try:
             yield True
         finally:
@@ -159,17 +159,3 @@ class RunStore:
             if self.is_done(run_id):
                 path.unlink(missing_ok=True)
             lock.release()
-
-
-def _acquired(path: Path, wait: bool) -> FileLock | None:
-    while True:
-        lock = FileLock(path, timeout=-1 if wait else 0)
-        try:
-            lock.acquire()
-            return lock
-        except Timeout:
-            return None
-        except OSError as error:
-            # another machine removed the file after this one had opened it
-            if error.errno != errno.ESTALE:
-                raise

@@ -80,7 +80,7 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
             f"{len(failed)} of {len(labels)} runs failed, the first ({labels[failed[0]['run_id']]}): "
             f"{failed[0]['error']}; the others went on; the same command tries the failed ones again"
         )
-    return list(runs)
+    return runs
 
 
 def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display: SweepDisplay) -> list[Run]:
@@ -89,7 +89,8 @@ def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display
     Those whose process died before are launched last and one by one, so that each answers for itself alone.
     """
     suspects = [run for run in waiting if store.starts(run.run_id)]
-    others = [run for run in waiting if run not in suspects]
+    alone = {run.run_id for run in suspects}
+    others = [run for run in waiting if run.run_id not in alone]
     for runs in filter(None, [others, *([run] for run in suspects)]):
         said = _done_by_workers([[*run.overrides, f"+run_id={run.run_id}"] for run in runs], launcher)
         display.refresh()
