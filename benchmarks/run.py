@@ -30,7 +30,7 @@ from benchmarks.report import write_page  # noqa: E402
 from whyrelu.runs.provenance import provenance  # noqa: E402
 
 # training images by depth: about a second of training; the depths of the sweep, and the images of its runs
-FULL = {4: 4096, 8: 2048, 16: 1024}, (4, 8, 16), 1280
+FULL = {4: 4096, 8: 2048, 16: 1024}, (4, 8, 16), 1024
 QUICK = {4: 1024}, (1, 2, 4), 256
 
 
