@@ -17,15 +17,12 @@ def main() -> None:
     """Print one prediction, or write those of a grid."""
     overrides = overrides_from_arguments(__doc__)
     from whyrelu.config.grid import one_per_cell
-    from whyrelu.errors import UserError
     from whyrelu.runs.plan import one_study, prepare_data
     from whyrelu.theory.printing import print_prediction
     from whyrelu.theory.tables import write_predictions
     from whyrelu.tuning.rates import compose_tuned, compose_tuned_grid
 
     if not {"-m", "--multirun"} & set(sys.argv):
-        if any("," in override for override in overrides):
-            raise UserError("these settings make several runs: with -m their predictions are written to a file")
         config = compose_tuned(overrides)
         prepare_data([config])
         print_prediction(config)

@@ -24,8 +24,9 @@ def main() -> None:
     if uri is None:
         raise UserError("mlflow.tracking_uri is null, which switches tracking off; give an address")
     # by default the study is called after the data set: only one that was typed narrows what is tracked
-    study = config["study"] if any(override.lstrip("+").startswith("study=") for override in overrides) else None
-    counts = synchronise(uri, Path(config["run_root"]), study)
+    is_typed = any(override.lstrip("+").startswith("study=") for override in overrides)
+    folders = [config["study"], f"{config['study']}-tuning"] if is_typed else None
+    counts = synchronise(uri, Path(config["run_root"]), folders)
     print(f"written: {counts.runs} runs, {counts.cells} cells; there already: {counts.unchanged} runs")
     server = without_password(uri).rstrip("/")
     if not server.startswith("http"):

@@ -45,7 +45,7 @@ class Lab:
 
     def add(self, *records: dict[str, Any]) -> list[str]:
         for record in records:
-            RunStore(self.runs / record["config"]["study"]).write(record)
+            RunStore.of(record["config"] | {"run_root": str(self.runs)}).write(record)
         return [record["run_id"] for record in records]
 
     def synchronise(self) -> tuple[int, int, int]:
@@ -76,7 +76,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, list[dict[str
     # what a process leaves that was killed while it made a database
     for left in ("partial", "partial-journal"):
         (lab.runs.parent / f"mlflow.db.{left}").write_bytes(b"half of a database")
-    assert synchronise(lab.uri, lab.runs) == Counts(5, 3, 0, {"synthetic": "1", "synthetic tuning": "2"})
+    assert synchronise(lab.uri, lab.runs) == Counts(5, 3, 0, {"synthetic": "1", "synthetic-tuning": "2"})
     return lab, records
 
 
@@ -122,7 +122,7 @@ def test_every_run_is_a_child_of_its_cell(filled: tuple[Lab, list[dict[str, Any]
     assert shown["seed=01 sigmoid depth=04"].data.tags["error"] == "full"
     metrics = shown["sigmoid depth=04"].data.metrics
     assert (metrics["n"], metrics["failures"], metrics["errors"]) == (1, 1, 1)
-    assert set(lab.shown("synthetic tuning")) == {"relu depth=04", "seed=1000000 relu depth=04"}
+    assert set(lab.shown("synthetic-tuning")) == {"relu depth=04", "seed=1000000 relu depth=04"}
 
 
 def test_views_are_those_that_the_ui_reads(filled: tuple[Lab, list[dict[str, Any]]]) -> None:
@@ -264,7 +264,7 @@ def test_runs_are_sent_as_they_finish_and_the_rest_at_the_end(tmp_path: Path, se
         lab.add(records[0])
         wait_until(lambda: sent.called)
         lab.add(records[1])
-    assert sent.call_args_list == [call(lab.uri, lab.runs, "synthetic")] * 2
+    assert sent.call_args_list == [call(lab.uri, lab.runs, ["synthetic"])] * 2
 
 
 def test_a_server_that_is_away_is_said_once(tmp_path: Path, sent: Mock, capsys: pytest.CaptureFixture[str]) -> None:

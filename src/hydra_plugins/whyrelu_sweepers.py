@@ -56,7 +56,7 @@ class GridSweeper(Sweeper):
         from whyrelu.tracking import follow
         from whyrelu.tuning.rates import compose_tuned_grid
 
-        print_cells(sweep(compose_tuned_grid(arguments), self._launcher, follow))
+        sweep(compose_tuned_grid(arguments), self._launcher, follow, print_cells)
         return []
 
 

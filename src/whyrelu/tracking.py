@@ -108,7 +108,7 @@ def _send(uri: str, store: RunStore, unsent: set[str], ended: threading.Event) -
             records = [record for run_id in sorted(unsent) if (record := store.record(run_id))]
             finished = {record["run_id"] for record in records if is_last or record["status"] != "failed"}
             if finished:
-                synchronise(uri, store.root.parent, store.root.name)
+                synchronise(uri, store.root.parent, [store.root.name])
                 unsent -= finished
             # at most a tenth of a processor's time, however large the study
             pause = max(PAUSE, 10 * (time.monotonic() - begin))
@@ -123,8 +123,10 @@ def _complain(uri: str, store: RunStore, problem: str) -> None:
     notice(f"MLflow: {problem}; `{command}` completes the view later")
 
 
-def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:
-    """Make MLflow show every finished run and every cell of one study or of all, and write only what is missing.
+def synchronise(uri: str, run_root: Path, folders: Sequence[str] | None = None) -> Counts:
+    """Make MLflow show every finished run and every cell of some folders of `run_root`, by default of all.
+
+    Only what is missing is written. A folder is a study, or the tuning of one.
 
     Raises:
         UserError: MLflow cannot be reached or refuses, or there is no finished run.
@@ -132,19 +134,15 @@ def synchronise(uri: str, run_root: Path, study: str | None = None) -> Counts:
     counts = Counts()
     try:
         with _connected(uri, run_root) as client:
-            for folder in sorted(path for path in run_root.glob(study or "[!.]*") if path.is_dir()):
-                experiments: dict[str, list[Record]] = defaultdict(list)
-                for record in RunStore(folder).records():
-                    is_tuning = record["config"]["seed"] >= record["config"]["tuning"]["first_seed"]
-                    experiments[f"{folder.name} tuning" if is_tuning else folder.name].append(record)
-                for name, records in sorted(experiments.items()):
+            for name in sorted(path.name for path in run_root.glob("[!.]*")) if folders is None else folders:
+                if records := list(RunStore(run_root / name).records()):
                     counts.experiments[name] = _synchronise_experiment(client, name, records, counts)
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"{without_password(uri)}: {_reason(error)}") from error
     if not counts.experiments:
-        raise UserError(f"no finished run{f' of study {study}' if study else ''} in {run_root}/")
+        raise UserError(f"no finished run in {run_root}/{' or '.join(folders or [''])}")
     return counts
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from whyrelu.runs.execute import execute
 from whyrelu.runs.plan import identify
 from whyrelu.runs.progress import SweepDisplay
 from whyrelu.runs.store import ERROR, STARTS, RunStore
-from whyrelu.runs.sweep import job, sweep
+from whyrelu.runs.sweep import _typed, job, sweep
 
 FAST = ["trainer.max_epochs=1", "diagnostics=off"]
 
@@ -58,7 +59,7 @@ def test_a_sweep_does_what_is_not_done_and_a_second_one_nothing(
     done = sweep(runs, launcher)
     assert [run.run_id for run in done] == [run.run_id for run in identify(runs)]
     assert statuses(runs) == ["completed"] * 4
-    assert [texts[-1] for texts in launcher.launched[0]] == [f"+run_id={run.run_id}" for run in done]
+    assert [texts[-1] for texts in launcher.launched[0]] == [f"+run_id='{run.run_id}'" for run in done]
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("[") for line in lines) == 4
     before = [store_of(runs).recorded_at(run.run_id) for run in done]
@@ -210,7 +211,8 @@ def test_the_display_has_a_line_for_each_run_that_ends_now(
         store.write(make_record(run.run_id, status, metrics={"test_accuracy": 0.5, "epochs_run": 3}, **more))
 
     write(runs[0], "failed", error="an earlier one")
-    with SweepDisplay(store, {run.run_id: run.label for run in runs}, Console()) as display:
+    before = {run.run_id: store.recorded_at(run.run_id) for run in runs}
+    with SweepDisplay(store, {run.run_id: run.label for run in runs}, before, Console()) as display:
         write(runs[1], "completed")
         write(runs[2], "diverged")
         display.refresh()
@@ -226,15 +228,14 @@ def test_the_display_has_a_line_for_each_run_that_ends_now(
     assert "failed: [no] memory" in lines[2]
 
 
-def test_the_time_left_supposes_that_runs_take_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("whyrelu.runs.progress.time.monotonic", lambda: now[0])
-    display = SweepDisplay(RunStore(tmp_path), dict.fromkeys("abcd", ""), Console(quiet=True))
-    assert "unknown" in display._time_left()
-    display.ended["a"] = {}
-    for elapsed, text in ((10, "30 s left"), (100, "5 min left"), (3600, "3.0 h left")):
-        now[0] = 100 + elapsed
-        assert display._time_left() == text
+def test_an_id_that_could_be_a_number_stays_text_and_another_run_is_refused(grid: Callable[..., list[Run]]) -> None:
+    run = identify(grid("seed=0"))[0]
+    said = []
+    for run_id in ("1234567890123456", "12345678e9012345"):
+        config = [*run.overrides, *_typed(replace(run, run_id=run_id))[-2:]]
+        InProcess(lambda composed: said.append(composed.run_id)).launch([config], 0)
+        assert "changed after the sweep began" in InProcess().launch([config], 0)[0].return_value
+    assert said == ["1234567890123456", "12345678e9012345"]
 
 
 def test_a_sweep_ends_with_a_table_of_its_cells(

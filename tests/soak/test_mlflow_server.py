@@ -145,13 +145,13 @@ def test_a_server_that_is_lost_at_any_request(
         store.write(record_of(study=study))
         left = request
         try:
-            synchronise(server.uri, tmp_path / "runs", study)
+            synchronise(server.uri, tmp_path / "runs", [study])
             break
         except UserError as error:
             assert str(error) == f"{server.uri}: the connection was lost"
-        synchronise(server.uri, tmp_path / "runs", study)
+        synchronise(server.uri, tmp_path / "runs", [study])
         parents = {name: run[0] for name, run in shown(server.uri, study).items()}
         assert parents == {"relu depth=02": None, "seed=00 relu depth=02": "relu depth=02"}
-        assert synchronise(server.uri, tmp_path / "runs", study).unchanged == 1
+        assert synchronise(server.uri, tmp_path / "runs", [study]).unchanged == 1
     # every request of a synchronisation was lost once
     assert request > 10

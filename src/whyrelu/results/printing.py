@@ -21,7 +21,9 @@ def print_cells(runs: Sequence[Run]) -> None:
         runs: of one study, each once and with its identity.
     """
     store = RunStore.of(runs[0].config)
-    records = [record for run in runs if (record := store.record(run.run_id)) is not None]
+    records = [record for run in runs if (record := store.record(run.run_id)) and record["status"] != "failed"]
+    if not records:
+        return
     cells = cells_table(build_tables(records).runs)
     table = Table("cell", "n", "failed", "mean test accuracy", "95% interval", box=None, pad_edge=False)
     for column in table.columns[1:]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from joblib import cpu_count
 from rich.console import Console
 
 from whyrelu.data.prepare import prepare
@@ -32,12 +31,6 @@ def run_alone(config: Mapping[str, Any], follow: Follow) -> None:
         UserError: the run failed; the message is the reason and where the traceback is.
     """
     console = Console(highlight=False, soft_wrap=True)
-    threads, cores = config["trainer"]["threads"], cpu_count()
-    if config["trainer"]["accelerator"] == "cpu" and threads < cores:
-        console.print(
-            f"training with {threads} of {cores} threads; trainer.threads={cores} uses all (the number of threads "
-            "changes the last bits of a result, so it is part of a run's identity)"
-        )
     last = 0.0
 
     def print_epoch(history: dict[str, list[float]]) -> None:

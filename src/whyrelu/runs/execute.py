@@ -18,7 +18,7 @@ from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.provenance import is_of_other_code, provenance
-from whyrelu.runs.store import ERROR, RECORD, Record, RunStore
+from whyrelu.runs.store import ERROR, Record, RunStore
 
 if TYPE_CHECKING:
     from whyrelu.diagnostics.callback import Findings
@@ -47,12 +47,17 @@ def execute(
 
     Args:
         config: a resolved configuration.
-        identity: of the run, if it is known already.
+        identity: what the run is taken for; refused if it is another.
         wait: whether to wait for another process that is at this run.
         on_epoch: called with the history after every epoch of training.
     """
     facts = prepare(config["data"], Path(config["prepared_root"]))
-    identity = identity or run_id(config, facts["fingerprint"])
+    found = run_id(config, facts["fingerprint"])
+    if identity not in (None, found):
+        raise UserError(
+            "its settings or your own code changed after the sweep began: the same command sweeps what is now"
+        )
+    identity = found
     store = RunStore.of(config)
     if needs_nothing(store, identity, config):
         return Executed(store.record(identity), False)
@@ -61,9 +66,12 @@ def execute(
             return Executed(None, False)
         if needs_nothing(store, identity, config):
             return Executed(store.record(identity), False)
-        # of an earlier attempt that failed, or of other code
-        (store.folder(identity) / RECORD).unlink(missing_ok=True)
-        record, layers = _train(identity, config, facts, store, on_epoch)
+        try:
+            record, layers = _train(identity, config, facts, store, on_epoch)
+        except KeyboardInterrupt:
+            # a person who stops a run has not been killed by it
+            store.set_starts(identity, 0)
+            raise
         store.write(record, layers)
         return Executed(record, True)
 
@@ -130,7 +138,7 @@ def _train(
         # Lightning's answers to SIGTERM, where nobody else handles it, and to Ctrl-C
         if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
-        outcome["error"] = _reason(error)
+        outcome["error"] = f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else one_line(error)
         if not isinstance(error, UserError):
             # where there is no room for it the reason is told all the same
             with suppress(OSError):
@@ -155,17 +163,6 @@ def _train(
             "seconds": time.perf_counter() - clock,
         },
     }, layers
-
-
-def _reason(error: BaseException) -> str:
-    """Why a run failed, in one line."""
-    said = one_line(error)
-    # Python's own says nothing, and that of PyTorch names its source file first
-    if isinstance(error, MemoryError):
-        return f"out of memory ({said.removesuffix(': ')})"
-    if isinstance(error, RuntimeError) and (found := said.partition("can't allocate memory: ")[2]):
-        return f"out of memory ({found})"
-    return f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else said
 
 
 def _diagnostics(findings: Findings) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from whyrelu.runs.execute import describe
 from whyrelu.runs.store import Record, RunStore
@@ -23,30 +22,24 @@ class SweepDisplay:
     Args:
         store: where they are recorded.
         labels: what each run is called, by its id.
+        before: when those were recorded that failed before, or are of other code; None for the others.
         console: where to print.
     """
 
-    def __init__(self, store: RunStore, labels: Mapping[str, str], console: Console) -> None:
+    def __init__(
+        self, store: RunStore, labels: Mapping[str, str], before: Mapping[str, int | None], console: Console
+    ) -> None:
         self._store = store
         self._labels = labels
+        self._before = before
         self._console = console
-        # a record that is there already is of an attempt that failed, or of other code
-        self._before = {run_id: store.recorded_at(run_id) for run_id in labels}
         self.ended: dict[str, Record] = {}
         self._begin = time.monotonic()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="sweep display", daemon=True)
-        self._progress = Progress(
-            BarColumn(bar_width=None),
-            TextColumn("{task.description}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("starting workers", total=len(labels))
 
     def __enter__(self) -> SweepDisplay:
-        self._progress.start()
         self._thread.start()
         return self
 
@@ -55,19 +48,16 @@ class SweepDisplay:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._progress.stop()
 
     def refresh(self) -> None:
         """Look at the store now."""
-        for run_id in self._labels:
-            if run_id not in self.ended and self._store.recorded_at(run_id) != self._before[run_id]:
-                record = self._store.record(run_id)
-                if record is not None:
-                    self.ended[run_id] = record
-                    self._print_line(record)
-        failed = sum(record["status"] == "failed" for record in self.ended.values())
-        summary = f"{len(self.ended)} of {len(self._labels)} finished, {failed} failed, {self._time_left()}"
-        self._progress.update(self._task, completed=len(self.ended), description=summary)
+        with self._lock:
+            for run_id in self._labels:
+                if run_id not in self.ended and self._store.recorded_at(run_id) != self._before[run_id]:
+                    record = self._store.record(run_id)
+                    if record is not None:
+                        self.ended[run_id] = record
+                        self._print_line(record)
 
     def _follow(self) -> None:
         wait = _POLL_SECONDS
@@ -77,24 +67,15 @@ class SweepDisplay:
             wait = max(_POLL_SECONDS, _POLL_SHARE * (time.monotonic() - begin))
 
     def _print_line(self, record: Record) -> None:
-        width = len(str(len(self._labels)))
-        # without a bar that says it, each line says what is left
-        left = "" if self._console.is_terminal else f"  ({self._time_left()})"
+        count, total = len(self.ended), len(self._labels)
+        # supposing that what is to come takes as long per run as what is finished
+        seconds = (time.monotonic() - self._begin) / count * (total - count)
+        left = f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"
         self._console.print(
-            f"[{len(self.ended):{width}}/{len(self._labels)}] {self._labels[record['run_id']]}  {describe(record)}  "
-            f"{record['provenance']['seconds']:.1f} s{left}",
+            f"[{count:{len(str(total))}}/{total}] {self._labels[record['run_id']]}  {describe(record)}  "
+            f"{record['provenance']['seconds']:.1f} s  ({left})",
             style={"failed": "red", "diverged": "yellow"}.get(record["status"], ""),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
-
-    def _time_left(self) -> str:
-        """The time left, supposing that what is to come takes as long per run as what is finished."""
-        if not self.ended:
-            return "time left unknown"
-        rate = (time.monotonic() - self._begin) / len(self.ended)
-        seconds = rate * (len(self._labels) - len(self.ended))
-        if seconds >= 5400:
-            return f"{seconds / 3600:.1f} h left"
-        return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

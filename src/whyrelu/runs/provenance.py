@@ -15,7 +15,7 @@ from whyrelu.runs.identity import TRAINING_VERSION
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # The packages that a training run executes.
-_OF_TRAINING = ("data", "diagnostics", "network", "training")
+_OF_TRAINING = ("config", "data", "diagnostics", "network", "training")
 # What a newer version of may change the numbers.
 _NUMERIC = ("torch", "lightning")
 _LIBRARIES = (*_NUMERIC, "numpy", "hydra-core", "torchvision", "scikit-learn")
@@ -38,8 +38,11 @@ def provenance() -> dict[str, Any]:
 
 @cache
 def code_digest() -> str:
-    """Return 12 hex digits over the files that training executes; a comment changes it, too."""
-    digest = hashlib.sha256()
+    """Return 12 hex digits over the files that training executes, and the versions of torch and Lightning.
+
+    A comment changes it, too.
+    """
+    digest = hashlib.sha256(repr([version(name) for name in _NUMERIC]).encode())
     for path in sorted(path for package in _OF_TRAINING for path in (PACKAGE / package).glob("*.py")):
         digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -47,10 +50,7 @@ def code_digest() -> str:
 
 def is_of_other_code(record: Mapping[str, Any]) -> bool:
     """Whether a run was trained by other code, or other versions of torch and Lightning, than are here."""
-    made = record["provenance"]
-    return made.get("code_digest") != code_digest() or any(
-        made["libraries"].get(name) != version(name) for name in _NUMERIC
-    )
+    return bool(record["provenance"].get("code_digest") != code_digest())
 
 
 def other_code_notice(records: Iterable[Mapping[str, Any]]) -> str | None:
@@ -58,11 +58,10 @@ def other_code_notice(records: Iterable[Mapping[str, Any]]) -> str | None:
     found = [record for record in records if is_of_other_code(record)]
     if not found:
         return None
-    versions = sorted({f"torch {record['provenance']['libraries'].get('torch')}" for record in found})
-    return (
-        f"{len(found)} runs were trained by other code or libraries ({', '.join(versions)}) than are here; "
-        "rerun=changed trains them again"
-    )
+    versions = {name: {record["provenance"]["libraries"].get(name) for record in found} for name in _NUMERIC}
+    others = [f"{name} {', '.join(map(str, had))}" for name, had in versions.items() if had != {version(name)}]
+    by = f"with {' and '.join(others)}" if others else "by other code than is here"
+    return f"{len(found)} runs were trained {by}; rerun=changed trains them again"
 
 
 def _git(*arguments: str) -> str | None:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from whyrelu.errors import DataError, UserError
 from whyrelu.files import replacing, write_bytes, write_json
+from whyrelu.runs.provenance import code_digest
 
 Record = dict[str, Any]
 
 RECORD = "run.json"
 LAYERS = "layers.npy"
-CHECKPOINT = "checkpoint.ckpt"
 STARTS = "starts"
 ERROR = "error.txt"
 LOCK = "lock"
@@ -46,8 +46,8 @@ class RunStore:
         return self.root / run_id
 
     def checkpoint(self, run_id: str) -> Path:
-        """Return the file from which an interrupted run continues."""
-        return self.folder(run_id) / CHECKPOINT
+        """Return the file from which an interrupted run continues, with the same code and libraries only."""
+        return self.folder(run_id) / f"checkpoint-{code_digest()}.ckpt"
 
     def record(self, run_id: str) -> Record | None:
         """Return what a run found, or None if it is not finished or its record cannot be read."""
@@ -108,10 +108,12 @@ class RunStore:
                 np.save(file, layers, allow_pickle=False)
         # last, because it is the mark of being done
         write_json(record, folder / RECORD)
-        served = [STARTS] if record["status"] == "failed" else [STARTS, ERROR, CHECKPOINT]
-        for name in served:
+        served = [folder / STARTS]
+        if record["status"] != "failed":
+            served += [folder / ERROR, *folder.glob("checkpoint-*.ckpt")]
+        for path in served:
             with suppress(OSError):
-                (folder / name).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def starts(self, run_id: str) -> int:
         """Return how often a run was begun since it last finished an epoch."""

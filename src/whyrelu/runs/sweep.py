@@ -32,13 +32,19 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_END = 5.0
 
 
-def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: nullcontext()) -> list[Run]:
+def sweep(
+    runs: Sequence[Run],
+    launcher: Launcher,
+    follow: Follow = lambda *_: nullcontext(),
+    show: Callable[[Sequence[Run]], None] = lambda _: None,
+) -> list[Run]:
     """Do what is not done of a grid, and share it with other sweeps that are at the same runs.
 
     Args:
         runs: the grid, learning rates looked up.
         launcher: Hydra's, whose workers call `job`.
         follow: shows runs elsewhere while they end.
+        show: prints what came out, also if some runs failed.
 
     Returns:
         the runs of the grid, each once and with its identity.
@@ -51,6 +57,8 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     prepare_data(run.config for run in runs)
     runs = identify(runs)
     store = RunStore.of(runs[0].config)
+    # before anything else is read: another sweep may finish a run meanwhile
+    before = {run.run_id: store.recorded_at(run.run_id) for run in runs}
     waiting = [run for run in runs if not needs_nothing(store, run.run_id, run.config)]
     done = len(runs) - len(waiting)
     console.print(f"{len(runs)} runs" + (f", {done} of them done already" if done else ""))
@@ -59,11 +67,12 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
     if notice := other_code_notice(record for record in kept if record is not None):
         console.print(notice)
     if not waiting:
+        show(runs)
         return runs
     labels = {run.run_id: run.label for run in waiting}
     with (
         follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
-        SweepDisplay(store, labels, console) as display,
+        SweepDisplay(store, labels, before, console) as display,
     ):
         try:
             while waiting:
@@ -74,6 +83,7 @@ def sweep(runs: Sequence[Run], launcher: Launcher, follow: Follow = lambda *_: n
             for run in waiting:
                 store.set_starts(run.run_id, 0)
             raise
+    show(runs)
     failed = [record for record in display.ended.values() if record["status"] == "failed"]
     if failed:
         raise UserError(
@@ -92,12 +102,17 @@ def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display
     alone = {run.run_id for run in suspects}
     others = [run for run in waiting if run.run_id not in alone]
     for runs in filter(None, [others, *([run] for run in suspects)]):
-        said = _done_by_workers([[*run.overrides, f"+run_id={run.run_id}"] for run in runs], launcher)
+        said = _done_by_workers([_typed(run) for run in runs], launcher)
         display.refresh()
         for run, word in zip(runs, said, strict=True):
             if word != BUSY and run.run_id not in display.ended:
                 raise UserError(f"{run.label}: {word or 'it left no record'}; the same command goes on")
     return [run for run in waiting if run.run_id not in display.ended]
+
+
+def _typed(run: Run) -> list[str]:
+    """How a worker is told of a run: its device is what was found here, and its id is text, whatever its digits."""
+    return [*run.overrides, f"trainer.accelerator={run.config['trainer']['accelerator']}", f"+run_id='{run.run_id}'"]
 
 
 def _done_by_workers(jobs: list[list[str]], launcher: Launcher) -> list[str | None]:
