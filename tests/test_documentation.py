@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from documented import ROOT, checkout, commands, section, typed
+from documented import ROOT, commands, section
 from whyrelu.config.grid import compose, compose_grid
 
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -59,25 +59,3 @@ def test_a_documented_command_is_one_that_works(page: str, command: str) -> None
         assert compose_grid([f"experiment={changed.get('study', 'digits')}", *overrides, "activation=relu"])
     else:
         assert _OTHERS.match(command), f"{page} has a command that nothing checks: {command}"
-
-
-# What is not typed: it takes too long, asks the network, runs until it is stopped, or needs a cluster.
-NOT_TYPED = ("git clone", "make ", "dvc exp run", "dvc repro", "hydra/launcher=", "uv ", "pip ", "ray ", "mlflow ")
-# What makes a command shorter, by what is in it; the settings of the copy are small already.
-SHORTER = {
-    "'activation=glob(*)'": "seed=0 init=critical norm=none",
-    "python src/tune.py": "depth=4",
-    "python src/train.py -m activation=relu,sigmoid": "depth=4",
-}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return checkout(tmp_path_factory.mktemp("documented") / "checkout")
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("page", [page for page in PAGES if documented(page)])
-def test_commands_of_a_page_work_as_they_stand(page, folder):
-    # in their order and in one shell, as a reader types them
-    typed(folder, [line for line in documented(page) if not any(part in line for part in NOT_TYPED)], SHORTER)
