@@ -107,7 +107,9 @@ def install(folder, repository=""):
     source = first.source.replace('REPOSITORY = ""', f"REPOSITORY = {repository!r}")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     source += "\nimport whyrelu\nprint(whyrelu.__file__)\n"
-    return subprocess.run([sys.executable, "-c", source], cwd=folder, capture_output=True, text=True, env=environment)
+    # not that of .venv, which finds src/ of this checkout wherever it is
+    python = Path(sys.base_prefix) / "bin" / "python3"
+    return subprocess.run([python, "-c", source], cwd=folder, capture_output=True, text=True, env=environment)
 
 
 def test_in_a_checkout_nothing_is_installed():

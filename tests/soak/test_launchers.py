@@ -116,7 +116,8 @@ def test_a_run_that_kills_its_worker_twice_has_failed_and_the_others_are_done(la
         assert left_behind(folder, MOST_SECONDS_LEFT) == []
         if "runs failed" in said[-1]:
             break
-    assert all("a worker died" in line for line in said[:-1]) and len(said) > 1, said
+    # Ray starts a worker that died anew, so that one command may be enough
+    assert all("a worker died" in line for line in said[:-1]), said
     assert "its process died 2 times before an epoch was finished" in said[-1]
     assert statuses(folder) == ["completed", "completed", "failed", "failed"]
     assert all(
