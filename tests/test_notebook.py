@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import nbformat
@@ -105,11 +106,11 @@ def install(folder, repository=""):
     (first, *_) = code_cells(read(NOTEBOOK))
     assert 'REPOSITORY = ""' in first.source
     source = first.source.replace('REPOSITORY = ""', f"REPOSITORY = {repository!r}")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # packages are found, but no .pth file among them, of which one names this checkout
+    environment = os.environ | {"PYTHONPATH": sysconfig.get_path("purelib")}
     source += "\nimport whyrelu\nprint(whyrelu.__file__)\n"
-    # not that of .venv, which finds src/ of this checkout wherever it is
-    python = Path(sys.base_prefix) / "bin" / "python3"
-    return subprocess.run([python, "-c", source], cwd=folder, capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-S", "-c", source]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 
 
 def test_in_a_checkout_nothing_is_installed():
