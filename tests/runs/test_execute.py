@@ -11,9 +11,9 @@ from tiny_runs import comparable, configured
 from whyrelu.data.prepare import prepare
 from whyrelu.runs import execute as subject
 from whyrelu.runs.alone import run_alone
-from whyrelu.runs.execute import MOST_STARTS, execute
+from whyrelu.runs.execute import MOST_DEATHS, execute
 from whyrelu.runs.provenance import code_digest
-from whyrelu.runs.store import ERROR, LAYERS, RECORD, STARTS, RunStore
+from whyrelu.runs.store import ERROR, LAYERS, RECORD, RunStore
 
 
 @pytest.fixture(scope="module")
@@ -129,21 +129,25 @@ def test_divergence_is_a_result_with_null_for_what_is_no_number(root: Path, tmp_
     assert execute(config).trained is False
 
 
-def test_a_run_whose_process_died_twice_fails_and_is_then_tried_again(
+def test_a_run_whose_worker_died_twice_fails_and_is_then_tried_again(
     root: Path, tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = configured(root, tmp_path)
-    starts = RunStore.of(config).folder(whole["run_id"]) / STARTS
+    store, run_id = RunStore.of(config), whole["run_id"]
 
     def die(*_: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
         patch.setattr("whyrelu.training.fit.fit", die)
-        for count in range(MOST_STARTS):
+        for count in range(MOST_DEATHS):
             with pytest.raises(Killed):
                 execute(config)
-            assert starts.read_text() == str(count + 1)
+            # of a sweep that was killed whole, nobody says whose fault it was
+            assert store.deaths(run_id) == count
+            store.count_death(run_id)
+            store.count_death(run_id)
+            assert store.deaths(run_id) == count + 1
         record, _ = execute(config)
         assert record is not None and record["status"] == "failed" and "died 2 times" in record["error"]
     record, _ = execute(config)
@@ -152,9 +156,10 @@ def test_a_run_whose_process_died_twice_fails_and_is_then_tried_again(
 
 def test_an_epoch_that_was_finished_in_between_counts_anew(root: Path, tmp_path: Path, whole: dict[str, Any]) -> None:
     config = configured(root, tmp_path, "trainer.checkpoint_seconds=0")
-    for _ in range(MOST_STARTS + 1):
+    for _ in range(MOST_DEATHS + 1):
         with pytest.raises(Killed):
             execute(config, on_epoch=stopping(2))
+        RunStore.of(config).count_death(whole["run_id"])
     record, _ = execute(config)
     assert record is not None and record["status"] == "completed"
 

@@ -15,7 +15,7 @@ import pytest
 from tiny_runs import make_record
 from whyrelu.errors import DataError, UserError
 from whyrelu.runs.provenance import code_digest
-from whyrelu.runs.store import ERROR, LAYERS, LOCK, RECORD, STARTS, RunStore
+from whyrelu.runs.store import DEATHS, ERROR, LAYERS, LOCK, RECORD, RunStore
 
 RUN = "0123456789abcdef"
 CHECKPOINT = f"checkpoint-{code_digest()}.ckpt"
@@ -111,7 +111,7 @@ def test_what_served_only_to_get_there_goes(store: RunStore) -> None:
     store.folder(RUN).mkdir(parents=True)
     # a run that failed is tried again from where it came to
     for status, left in (("failed", [CHECKPOINT, ERROR]), ("completed", [])):
-        for name in (CHECKPOINT, ERROR, STARTS):
+        for name in (CHECKPOINT, ERROR, DEATHS):
             (store.folder(RUN) / name).write_text("something")
         store.write(make_record(status=status))
         assert sorted(path.name for path in store.folder(RUN).iterdir()) == sorted([*left, RECORD])

@@ -20,7 +20,7 @@ from whyrelu.runs import sweep as subject
 from whyrelu.runs.execute import execute
 from whyrelu.runs.plan import identify
 from whyrelu.runs.progress import SweepDisplay
-from whyrelu.runs.store import ERROR, STARTS, RunStore
+from whyrelu.runs.store import ERROR, RunStore
 from whyrelu.runs.sweep import _typed, job, sweep
 
 FAST = ["trainer.max_epochs=1", "diagnostics=off"]
@@ -156,18 +156,30 @@ def test_a_run_that_another_sweep_is_at_is_waited_for(grid: Callable[..., list[R
     assert statuses(runs) == ["completed"] * 2
 
 
-def test_who_stops_a_sweep_has_not_killed_its_runs(grid: Callable[..., list[Run]]) -> None:
+def test_a_sweep_counts_the_deaths_that_it_sees_and_tries_their_runs_alone(grid: Callable[..., list[Run]]) -> None:
     runs = identify(grid("seed=0,1"))
-    starts = store_of(runs).folder(runs[1].run_id) / STARTS
+    store = store_of(runs)
 
-    def stopped(_: DictConfig) -> str | None:
-        starts.parent.mkdir(parents=True)
-        starts.write_text("1")
-        raise KeyboardInterrupt
+    def dying(error: BaseException) -> InProcess:
+        def do(config: DictConfig) -> str | None:
+            if config.seed:
+                return job(config)
+            store.begin(runs[0].run_id)
+            raise error
 
+        return InProcess(do)
+
+    # killed whole, or stopped
     with pytest.raises(KeyboardInterrupt):
-        sweep(runs, InProcess(stopped))
-    assert not starts.exists()
+        sweep(runs, dying(KeyboardInterrupt()))
+    for count in (1, 2):
+        with pytest.raises(UserError, match="a worker died"):
+            sweep(runs, launcher := dying(RuntimeError("gone")))
+        assert [store.deaths(run.run_id) for run in runs] == [count, 0]
+    assert [[words[-1] for words in jobs] for jobs in launcher.launched] == [
+        [f"+run_id='{runs[1].run_id}'"],
+        [f"+run_id='{runs[0].run_id}'"],
+    ]
 
 
 def test_runs_are_followed_while_they_end(grid: Callable[..., list[Run]]) -> None:

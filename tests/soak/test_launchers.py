@@ -118,7 +118,7 @@ def test_a_run_that_kills_its_worker_twice_has_failed_and_the_others_are_done(la
             break
     # Ray starts a worker that died anew, so that one command may be enough
     assert all("a worker died" in line for line in said[:-1]), said
-    assert "its process died 2 times before an epoch was finished" in said[-1]
+    assert "its worker died 2 times before an epoch was finished" in said[-1]
     assert statuses(folder) == ["completed", "completed", "failed", "failed"]
     assert all(
         (record["status"] == "failed") == ("deadly" in record["config"]["activation"]["_target_"])

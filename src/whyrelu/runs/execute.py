@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[dict[str, list[float]]], None]
 
-# A run that was begun so often without finishing an epoch kills whatever trains it.
-MOST_STARTS = 2
+# A run at which so many workers died without finishing an epoch kills whatever trains it.
+MOST_DEATHS = 2
 
 
 class Executed(NamedTuple):
@@ -42,7 +42,7 @@ def execute(
     """Make sure that a run is done.
 
     Divergence and chance are results. Anything else that goes wrong is recorded as status "failed" with its reason, the
-    traceback of what was not foreseen beside it in error.txt, and is tried again next time. So is a run whose process
+    traceback of what was not foreseen beside it in error.txt, and is tried again next time. So is a run whose worker
     died twice without an epoch in between.
 
     Args:
@@ -66,12 +66,7 @@ def execute(
             return Executed(None, False)
         if needs_nothing(store, identity, config):
             return Executed(store.record(identity), False)
-        try:
-            record, layers = _train(identity, config, facts, store, on_epoch)
-        except KeyboardInterrupt:
-            # a person who stops a run has not been killed by it
-            store.set_starts(identity, 0)
-            raise
+        record, layers = _train(identity, config, facts, store, on_epoch)
         store.write(record, layers)
         return Executed(record, True)
 
@@ -111,14 +106,14 @@ def _train(
     device, layers = None, None
 
     def after_epoch(history: dict[str, list[float]]) -> None:
-        store.set_starts(identity, 0)
+        store.forget_deaths(identity)
         if on_epoch is not None:
             on_epoch(history)
 
     try:
-        if (starts := store.starts(identity)) >= MOST_STARTS:
-            raise UserError(f"its process died {starts} times before an epoch was finished, perhaps out of memory")
-        store.set_starts(identity, starts + 1)
+        if (deaths := store.deaths(identity)) >= MOST_DEATHS:
+            raise UserError(f"its worker died {deaths} times before an epoch was finished, perhaps out of memory")
+        store.begin(identity)
         arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
         if arrays.fingerprint != facts["fingerprint"]:
             raise UserError(f"data set {facts['name']!r} was replaced by another while this run began; start it again")

@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 RECORD = "run.json"
 LAYERS = "layers.npy"
-STARTS = "starts"
+DEATHS = "deaths"
 ERROR = "error.txt"
 LOCK = "lock"
 
@@ -108,27 +108,41 @@ class RunStore:
                 np.save(file, layers, allow_pickle=False)
         # last, because it is the mark of being done
         write_json(record, folder / RECORD)
-        served = [folder / STARTS]
+        served = [folder / DEATHS]
         if record["status"] != "failed":
             served += [folder / ERROR, *folder.glob("checkpoint-*.ckpt")]
         for path in served:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def starts(self, run_id: str) -> int:
-        """Return how often a run was begun since it last finished an epoch."""
-        try:
-            return int((self.folder(run_id) / STARTS).read_bytes())
-        except (OSError, ValueError):
-            return 0
+    def begin(self, run_id: str) -> None:
+        """Note that a process is at a run, of which it has not finished an epoch yet."""
+        write_bytes(f"{self.deaths(run_id)}?".encode(), self.folder(run_id) / DEATHS)
 
-    def set_starts(self, run_id: str, starts: int) -> None:
-        """Note how often a run was begun since it last finished an epoch."""
-        path = self.folder(run_id) / STARTS
-        if starts:
-            write_bytes(str(starts).encode(), path)
-        else:
-            path.unlink(missing_ok=True)
+    def count_death(self, run_id: str) -> None:
+        """Count the death of a worker, if it was at a run of which it had not finished an epoch."""
+        if self._said_of_deaths(run_id).endswith("?"):
+            write_bytes(str(self.deaths(run_id) + 1).encode(), self.folder(run_id) / DEATHS)
+
+    def forget_start(self, run_id: str) -> None:
+        """Forget a process that was at a run and was not killed by it: the whole sweep was."""
+        if self._said_of_deaths(run_id).endswith("?"):
+            write_bytes(str(self.deaths(run_id)).encode(), self.folder(run_id) / DEATHS)
+
+    def forget_deaths(self, run_id: str) -> None:
+        """Forget all of that: an epoch is finished."""
+        (self.folder(run_id) / DEATHS).unlink(missing_ok=True)
+
+    def deaths(self, run_id: str) -> int:
+        """Return how many workers a sweep saw die at a run since it last finished an epoch."""
+        said = self._said_of_deaths(run_id).rstrip("?")
+        return int(said) if said.isdigit() else 0
+
+    def _said_of_deaths(self, run_id: str) -> str:
+        try:
+            return (self.folder(run_id) / DEATHS).read_text()
+        except OSError:
+            return ""
 
     @contextmanager
     def claim(self, run_id: str, wait: bool = True) -> Iterator[bool]:

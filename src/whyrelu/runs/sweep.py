@@ -74,15 +74,9 @@ def sweep(
         follow(runs[0].config["mlflow"]["tracking_uri"], store, [run.run_id for run in runs]),
         SweepDisplay(store, labels, before, console) as display,
     ):
-        try:
-            while waiting:
-                busy = _launch(waiting, launcher, store, display)
-                waiting = _wait_for_others(busy, store, display)
-        except KeyboardInterrupt:
-            # a person who stops a sweep has not killed its runs
-            for run in waiting:
-                store.set_starts(run.run_id, 0)
-            raise
+        while waiting:
+            busy = _launch(waiting, launcher, store, display)
+            waiting = _wait_for_others(busy, store, display)
     show(runs)
     failed = [record for record in display.ended.values() if record["status"] == "failed"]
     if failed:
@@ -96,13 +90,20 @@ def sweep(
 def _launch(waiting: Sequence[Run], launcher: Launcher, store: RunStore, display: SweepDisplay) -> list[Run]:
     """Launch runs; return those that another sweep is at.
 
-    Those whose process died before are launched last and one by one, so that each answers for itself alone.
+    Those whose worker died before are launched last and one by one, so that each answers for itself alone.
     """
-    suspects = [run for run in waiting if store.starts(run.run_id)]
+    suspects = [run for run in waiting if store.deaths(run.run_id)]
     alone = {run.run_id for run in suspects}
     others = [run for run in waiting if run.run_id not in alone]
     for runs in filter(None, [others, *([run] for run in suspects)]):
-        said = _done_by_workers([_typed(run) for run in runs], launcher)
+        for run in runs:
+            store.forget_start(run.run_id)
+        try:
+            said = _done_by_workers([_typed(run) for run in runs], launcher)
+        except UserError:
+            for run in runs:
+                store.count_death(run.run_id)
+            raise
         display.refresh()
         for run, word in zip(runs, said, strict=True):
             if word != BUSY and run.run_id not in display.ended:
