@@ -33,7 +33,7 @@ def test_several_runs_are_written_to_the_tables_of_their_study(theory, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["depth=2,4"], "several runs"),
+        (["depth=2,4"], "add -m"),
         (["-m", "study=a,b"], "several folders"),
         (["activation._target_=torch.nn.Softmax2d"], "not a function of single numbers"),
     ],
