@@ -21,7 +21,7 @@ test: check
 SOAK_SECONDS ?= 0
 SOAK_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 soak: $(VENV)/installed
-	pytest -n 0 -m soak --timeout 1800 --soak-seconds $(SOAK_SECONDS) --soak-seed "$(SOAK_SEED)"
+	pytest -n 0 -rP -m soak --timeout 1800 --soak-seconds $(SOAK_SECONDS) --soak-seed "$(SOAK_SEED)"
 
 check: $(VENV)/installed
 	ruff check .
