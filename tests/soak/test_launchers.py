@@ -55,7 +55,7 @@ def test_a_sweep_that_is_interrupted_ends_with_one_line_and_goes_on(
     launcher: str, how: str, folder: Path, wanted: dict[str, dict[str, Any]], draw: random.Random
 ) -> None:
     process = start(folder, *sweep(launcher, *GRID))
-    happened = draw.choice(["data", "runs/*", "runs/*/*/checkpoint.ckpt"])
+    happened = draw.choice(["data", "runs/*", "runs/*/*/checkpoint-*.ckpt"])
     wait_until(lambda: list(folder.glob(happened)), process)
     # a terminal tells the whole group, `kill` the command alone
     if how == "SIGTERM":
