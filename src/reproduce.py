@@ -22,9 +22,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
     given = parser.parse_args()
     from whyrelu.errors import UserError
-    from whyrelu.reproduce import reproduce
+    from whyrelu.results.reproduction import published_overrides, reproduce
+    from whyrelu.tuning.rates import compose_tuned_grid
 
-    if found := reproduce(Path("results") / given.study, given.run, given.runs):
+    results = Path("results") / given.study
+    runs = compose_tuned_grid(published_overrides(results))
+    if found := reproduce(results, runs, given.run, given.runs):
         raise UserError("; ".join(found))
     print("identical")
 

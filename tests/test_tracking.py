@@ -158,12 +158,11 @@ def test_what_is_there_stays_and_what_is_new_is_added(lab: Lab) -> None:
     assert len(lab.client.get_metric_history(long.info.run_id, "train_loss")) == 400
 
 
-def test_half_written_double_and_deleted_runs_are_put_right(lab: Lab) -> None:
+def test_half_written_and_deleted_runs_are_put_right(lab: Lab) -> None:
     shown = lab.shown()
-    half, double = shown["seed=00 relu depth=04"], shown["seed=01 relu depth=04"]
+    half = shown["seed=00 relu depth=04"]
     lab.client.delete_tag(half.info.run_id, "digest")
-    lab.client.create_run(double.info.experiment_id, tags={"kind": "run", "run_id": double.data.tags["run_id"]})
-    lab.client.create_run(double.info.experiment_id, run_name="a person's own")
+    lab.client.create_run(half.info.experiment_id, run_name="a person's own")
     lab.client.delete_run(shown["sigmoid depth=04"].info.run_id)
     # a further factor begins to vary, which renames all
     lab.add(record_of("relu", 4, 0, norm="batch"))
@@ -174,9 +173,9 @@ def test_half_written_double_and_deleted_runs_are_put_right(lab: Lab) -> None:
     for name, run in after.items():
         if run.data.tags.get("kind") == "run":
             assert run.data.tags["mlflow.parentRunId"] == after[name.partition(" ")[2]].info.run_id
-    lab.client.delete_experiment(double.info.experiment_id)
-    lab.synchronise()
-    assert len(lab.shown()) == len(after)
+    lab.client.delete_experiment(half.info.experiment_id)
+    with pytest.raises(UserError, match="deleted"):
+        lab.synchronise()
 
 
 def test_two_at_once_write_every_run_once(lab: Lab) -> None:
@@ -221,22 +220,22 @@ def test_addresses_without_mlflow_are_one_line(tmp_path: Path, monkeypatch: pyte
         locked.execute("BEGIN EXCLUSIVE")
         other = f"http://me:secret@127.0.0.1:{server.server_port}"
         reasons = {
-            REFUSING: "connection refused",
-            f"http://127.0.0.1:{silent.getsockname()[1]}": "no answer",
-            f"{other}/200/<html>": "what answers there is not MLflow",
-            f"{other}/200/{{}}": "what answers there is not MLflow",
-            f"{other}/404/": "what answers there is not MLflow",
-            f"{other}/401/": "it does not let you in",
-            f"{other}/500/": "the server is in trouble",
-            f"sqlite:///{tmp_path}/text.db": "the file is damaged; move it away",
-            f"sqlite:///{tmp_path}/locked.db": "another program is writing to it",
-            "nope://x": "",
+            REFUSING: "Connection refused",
+            f"http://127.0.0.1:{silent.getsockname()[1]}": "timed out",
+            f"{other}/200/<html>": "not in a valid JSON format",
+            f"{other}/404/": "error code 404",
+            f"{other}/401/": "error code 401",
+            f"{other}/500/": "500 error responses",
+            f"sqlite:///{tmp_path}/text.db": "file is not a database",
+            f"sqlite:///{tmp_path}/locked.db": "database is locked",
+            "nope://x": "unsupported URI",
         }
         for uri, why in reasons.items():
             with pytest.raises(UserError) as refused:
                 synchronise(uri, tmp_path / "runs")
-            assert str(refused.value).startswith(f"{uri.replace('me:secret', '***')}: {why}")
-            assert "\n" not in str(refused.value)
+            said = str(refused.value)
+            assert said.startswith(f"{uri.replace('me:secret', '***')}: ") and why in said
+            assert "\n" not in said and "secret" not in said
         server.shutdown()
 
 

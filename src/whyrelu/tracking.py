@@ -49,18 +49,6 @@ SETTINGS = {
 PAUSE, PATIENCE = 5.0, 60.0
 METRICS_PER_CALL = 1_000
 INTERVAL = ("test_accuracy_low", "test_accuracy_high")
-# What a person reads for what is found in MLflow's words.
-REASONS = {
-    "connection refused": "connection refused",
-    "timed out|timeout exception": "no answer",
-    "failed to resolve|name or service not known|name resolution": "unknown host",
-    "remote end closed|connection reset|connection aborted|broken pipe": "the connection was lost",
-    "could not be acquired|database is locked": "another program is writing to it",
-    "file is not a database|malformed": "the file is damaged; move it away, and a new one is made of the runs",
-    "valid json format|error code 404": "what answers there is not MLflow",
-    r"error responses|error code 5\d\d": "the server is in trouble (its log says more)",
-    "error code 40[13]": "it does not let you in: set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
-}
 
 
 @dataclass
@@ -127,9 +115,6 @@ def synchronise(uri: str, run_root: Path, folders: Sequence[str] | None = None) 
     """Make MLflow show every finished run and every cell of some folders of `run_root`, by default of all.
 
     Only what is missing is written. A folder is a study, or the tuning of one.
-
-    Raises:
-        UserError: MLflow cannot be reached or refuses, or there is no finished run.
     """
     counts = Counts()
     try:
@@ -140,7 +125,11 @@ def synchronise(uri: str, run_root: Path, folders: Sequence[str] | None = None) 
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{without_password(uri)}: {_reason(error)}") from error
+        # MLflow wraps what the system said into what it was about to do itself
+        reason, inner = error, error.__context__
+        while inner is not None:
+            reason, inner = inner if isinstance(inner, OSError) else reason, inner.__context__
+        raise UserError(f"{without_password(uri)}: {without_password(one_line(reason))[:300]}") from error
     if not counts.experiments:
         raise UserError(f"no finished run in {run_root}/{' or '.join(folders or [''])}")
     return counts
@@ -279,11 +268,6 @@ def _open_experiment(client: MlflowClient, study: str) -> str:
     tags = _views() | {"mlflow.experimentKind": "custom_model_development"}
     found = client.get_experiment_by_name(f"whyrelu/{study}")
     experiment = str(client.create_experiment(f"whyrelu/{study}") if found is None else found.experiment_id)
-    if not experiment:
-        # MLflow's client takes an empty answer for success, whoever gave it
-        raise ConnectionError("not in a valid JSON format")
-    if found is not None and found.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment)
     for key, value in tags.items():
         if found is None or found.tags.get(key) != value:
             client.set_experiment_tag(experiment, key, value)
@@ -291,19 +275,14 @@ def _open_experiment(client: MlflowClient, study: str) -> str:
 
 
 def _runs_present(client: MlflowClient, experiment: str) -> dict[str, Run]:
-    """The runs of an experiment by run_id, and cells by id; of what is there twice, the whole one stays."""
+    """The runs of an experiment by run_id, and its cells by id."""
     present: dict[str, Run] = {}
     token = None
     while token != "":
         page = client.search_runs([experiment], max_results=1_000, page_token=token)
         token = page.token or ""
-        for run in page:
-            key = run.data.tags.get("run_id") or run.data.tags.get("cell")
-            if key in present:
-                present[key], surplus = sorted([present[key], run], key=lambda run: "digest" not in run.data.tags)
-                client.delete_run(surplus.info.run_id)
-            elif key:
-                present[key] = run
+        # what a person has put there has neither
+        present |= {run.data.tags.get("run_id") or run.data.tags.get("cell", ""): run for run in page}
     return present
 
 
@@ -335,13 +314,6 @@ def _write(client: MlflowClient, experiment: str, present: Run | None, content: 
 def without_password(text: str) -> str:
     """Hide what stands before the host of an address."""
     return re.sub(r"://[^@/\s]+@", "://***@", text)
-
-
-def _reason(error: BaseException) -> str:
-    """Say in a few words why MLflow could not be used."""
-    message = one_line(error)
-    known = [words for sign, words in REASONS.items() if re.search(sign, message, re.IGNORECASE)]
-    return known[0] if known else without_password(message)[:200]
 
 
 def _views() -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pandas as pd
 import pytest
 
 from whyrelu.errors import UserError
-from whyrelu.reproduce import reproduce
 from whyrelu.results.files import write_table
+from whyrelu.results.reproduction import published_overrides, reproduce
+from whyrelu.tuning.rates import compose_tuned_grid
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -147,13 +149,17 @@ def clone(journey: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pyt
     return Path("results/tiny")
 
 
+def trained_again(results: Path, names: Sequence[str], count: int = 1) -> list[str]:
+    return reproduce(results, compose_tuned_grid(published_overrides(results)), names, count)
+
+
 def test_the_last_bit_of_a_published_number_and_every_row_count(clone: Path) -> None:
     runs, layers = (pd.read_parquet(clone / name) for name in ("runs.parquet", "layers.parquet"))
     last = str(runs["run_id"].iloc[-1])
     runs.loc[len(runs) - 1, "train_loss"] = np.nextafter(runs["train_loss"].iloc[-1], np.inf)
     write_table(runs, clone / "runs.parquet")
     write_table(layers.drop(layers.index[layers["run_id"] == last][-1]), clone / "layers.parquet")
-    found = reproduce(clone, [last[:8]], 1)
+    found = trained_again(clone, [last[:8]])
     assert [text.split(" differs")[0] for text in found] == [
         f"{last}: runs.parquet: train_loss",
         f"{last}: layers.parquet: 1 rows published, 2 here",
@@ -163,7 +169,7 @@ def test_the_last_bit_of_a_published_number_and_every_row_count(clone: Path) -> 
 def test_what_cannot_be_reproduced_is_told(clone: Path) -> None:
     def refused(*names: str, count: int = 1, results: Path = clone) -> str:
         with pytest.raises(UserError) as caught:
-            reproduce(results, names, count)
+            trained_again(results, names, count)
         return str(caught.value)
 
     assert "xyz is the beginning of 0 runs" in refused("xyz")

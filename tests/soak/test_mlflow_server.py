@@ -106,7 +106,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_sweep(
         server.kill()
         store.write(records[3])
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "connection refused" in error and "track.py" in error
+    assert error.count("\n") == 1 and "Connection refused" in error and "track.py" in error
     server.start()
     synchronise(server.uri, tmp_path / "runs")
     assert synchronise(server.uri, tmp_path / "runs").unchanged == 4

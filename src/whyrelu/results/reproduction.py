@@ -22,16 +22,25 @@ from whyrelu.runs.execute import execute
 from whyrelu.runs.identity import TRAINING_VERSION
 from whyrelu.runs.plan import identify, prepare_data
 from whyrelu.runs.store import RunStore
-from whyrelu.tuning.rates import compose_tuned_grid
 
 
-def reproduce(results: Path, names: Sequence[str], count: int) -> list[str]:
+def published_overrides(results: Path) -> list[str]:
+    """What was typed for a published study; a UserError if its training code is not the one that is here."""
+    facts = read_json(results / "provenance.json")
+    if TRAINING_VERSION not in facts["code_version"]:
+        raise UserError(
+            f"{results} is of another training code, version {' and '.join(facts['code_version'])}; this is "
+            f"{TRAINING_VERSION}: git log -1 -- {results} names the commit to check out"
+        )
+    return list(facts["overrides"])
+
+
+def reproduce(results: Path, runs: Sequence[Run], names: Sequence[str], count: int) -> list[str]:
     """Train runs of a study again, print how each compares with its tables in results/, and return what differs.
 
-    `names` are ids or their beginnings; where there are none, `count` runs evenly spread over the study are trained.
-
-    Raises:
-        UserError: a name is of no run, or of several; the study is of other code, data or learning rates than are here.
+    `runs` is the grid of the study as it is here. `names` are ids or their beginnings; where there are none, `count`
+    runs evenly spread over the study are trained. A name of no run or of several is a UserError, and so is a study of
+    other data or learning rates.
     """
     if count < 1:
         raise UserError(f"runs must be at least 1, not {count}")
@@ -39,13 +48,6 @@ def reproduce(results: Path, names: Sequence[str], count: int) -> list[str]:
     known = list(dict.fromkeys(ids))
     spread = np.linspace(0, len(known) - 1, min(count, len(known)))
     chosen = [_named(name, known) for name in names] if names else [known[round(place)] for place in spread]
-    facts = read_json(results / "provenance.json")
-    if TRAINING_VERSION not in facts["code_version"]:
-        raise UserError(
-            f"{results} is of another training code, version {' and '.join(facts['code_version'])}; this is "
-            f"{TRAINING_VERSION}: git log -1 -- {results} names the commit to check out"
-        )
-    runs = compose_tuned_grid(facts["overrides"])
     prepare_data(run.config for run in runs)
     planned = {run.run_id: run for run in identify(runs)}
     found = []
