@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from tiny_runs import TINY, InProcess
 from whyrelu.config.grid import Run, compose, compose_grid
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
-from whyrelu.tuning.rates import chosen_rates, compose_tuned
+from whyrelu.tuning.rates import chosen_rates, with_tuned_rate
 from whyrelu.tuning.rounds import Cell, grid_of, run_rounds, tune, waiting_cells
 
 GRID = ["study=mine", "lr=tuned", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
@@ -40,7 +39,7 @@ def rounds(cells: list[Cell], optima: Optima, extensions: int = 2) -> tuple[list
         columns = ["run_id", "cell", "activation", "depth", "lr", "seed", "val_accuracy"]
         return pd.DataFrame(rows, columns=columns).assign(status="completed", at_chance=False, val_loss=1.0)
 
-    _, chosen = run_rounds(cells, range(10, 12), extensions, train, Console(quiet=True))
+    _, chosen = run_rounds(cells, range(10, 12), extensions, train)
     return done, chosen.set_index(["activation", "depth"])
 
 
@@ -118,7 +117,7 @@ def test_tuning_writes_its_files_and_again_trains_nothing(
         assert row["val_accuracy"] == pytest.approx(own.groupby("lr")["val_accuracy"].mean()[row["lr"]], rel=1e-5)
         assert (own.groupby("lr")["seed"].nunique() == 2).all()
     assert set(tuning["seed"]) == {1_000_000, 1_000_001}
-    assert compose_tuned([*settings, "activation=sigmoid"])["lr"] == rates["lr"][1]
+    assert with_tuned_rate(compose([*settings, "activation=sigmoid"]))["lr"] == rates["lr"][1]
     assert {record.parent.parent.name for record in Path("runs").glob("*/*/run.json")} == {"mine-tuning"}
     before = [file.read_bytes() for file in (path, path.with_name("tuning.parquet"))]
     again = InProcess()

@@ -32,12 +32,8 @@ def choose(tuning: pd.DataFrame, middles: Mapping[str, float]) -> pd.DataFrame:
     others. If that is the same too, it is the rate nearest to the middle of the grid that the cell began with, because
     the ends are the least likely; of two equally near the smaller.
 
-    Args:
-        tuning: rows as in tuning.parquet.
-        middles: of the grids that cells began with: geometric means of their ends, by cell.
-
-    Returns:
-        one row per cell in their order: `cell`, the factors but lr and seed, and `LR_COLUMNS`.
+    `tuning` has the rows of tuning.parquet, `middles` the geometric mean of the ends of the grid with which each cell
+    began. Gives one row per cell in their order: `cell`, the factors but lr and seed, and `LR_COLUMNS`.
     """
     names = [name for name in factor_columns(tuning) if name != "lr"]
     is_diverged = tuning["status"] == "diverged"
@@ -77,14 +73,10 @@ def choose(tuning: pd.DataFrame, middles: Mapping[str, float]) -> pd.DataFrame:
 
 
 def edges(chosen: pd.DataFrame, groups: Mapping[str, str]) -> dict[tuple[str, bool], float]:
-    """Where grids have to be extended: some cell of a group has its best rate at an end.
+    """Where grids have to be extended, because some cell of a group has its best rate at an end.
 
-    Args:
-        chosen: as `choose` gives it.
-        groups: of every cell: cells of one group are compared with each other and try the same rates.
-
-    Returns:
-        the last rate tried, by group and whether it is the upper end.
+    `groups` has the group of every cell, whose cells are compared and try the same rates. Gives the last rate tried, by
+    group and whether it is the upper end.
     """
     found: dict[tuple[str, bool], float] = {}
     for _, row in chosen[chosen["flag"] == EDGE].iterrows():
