@@ -30,7 +30,7 @@ MOST_DEATHS = 2
 
 
 def execute(
-    config: Mapping[str, Any], identity: str | None = None, wait: bool = True, on_epoch: OnEpoch | None = None
+    config: Mapping[str, Any], identity: str | None = None, wait: bool = True, on_epoch: OnEpoch = lambda _: None
 ) -> tuple[Record | None, bool]:
     """Make sure that a run is done; give its record, and whether this call trained it.
 
@@ -75,7 +75,7 @@ def describe(record: Record) -> str:
 
 
 def _train(
-    identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch | None
+    identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch
 ) -> tuple[Record, NDArray[np.float64] | None]:
     # torch and Lightning take seconds to import, which a run that is done should not cost
     import torch
@@ -92,8 +92,7 @@ def _train(
 
     def after_epoch(history: dict[str, list[float]]) -> None:
         store.forget_deaths(identity)
-        if on_epoch is not None:
-            on_epoch(history)
+        on_epoch(history)
 
     try:
         if (deaths := store.deaths(identity)) >= MOST_DEATHS:

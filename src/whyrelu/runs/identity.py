@@ -61,11 +61,8 @@ def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
     Settings that have their default, such as the device if it is a CPU, are left out, so that a run keeps its identity
     when an option is added.
     """
-    own_code = {
-        group: version
-        for group in NAMED_GROUPS
-        if (version := own_code_version(str(config[group]["_target_"]))) is not None
-    }
+    versions = {group: own_code_version(str(config[group]["_target_"])) for group in NAMED_GROUPS}
+    own_code = {group: version for group, version in versions.items() if version is not None}
     return _hash({"code": TRAINING_VERSION, "config": _told(config), "data": fingerprint, "own_code": own_code})
 
 
@@ -81,8 +78,7 @@ def tuning_cell(config: Mapping[str, Any]) -> str:
 
 def factors(config: Mapping[str, Any]) -> dict[str, Any]:
     """The relevant settings as tables name them: groups as themselves, their arguments as `optimizer.momentum`."""
-    values = relevant(config)
-    return {_RENAMED.get(key, key): value for key, value in values.items() if not key.endswith("._target_")}
+    return {_RENAMED.get(key, key): value for key, value in relevant(config).items() if not key.endswith("._target_")}
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ DONE, FAILED, BEGUN, MISSING = "done", "failed", "begun", "missing"
 
 
 def state(store: RunStore, run_id: str, record: Record | None) -> str:
-    """Return the state of a run: done, failed, begun (its checkpoint waits to be continued) or missing."""
+    """The state of a run: done, failed, begun (its checkpoint waits to be continued) or missing."""
     if record is not None:
         return FAILED if record["status"] == "failed" else DONE
     return BEGUN if store.checkpoint(run_id).exists() else MISSING
@@ -37,8 +37,7 @@ def print_status(runs: Sequence[Run], overrides: Sequence[str]) -> None:
     for run in runs:
         record = records[run.run_id]
         if record is not None and record["status"] == "failed":
-            place = store.folder(run.run_id)
-            console.print(f"failed: {run.label}: {record['error']}  ({place})", markup=False)
+            console.print(f"failed: {run.label}: {record['error']}  ({store.folder(run.run_id)})", markup=False)
     if notice := other_code_notice(filter(None, records.values())):
         console.print(notice)
     if total[DONE] < len(runs):

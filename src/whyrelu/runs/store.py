@@ -57,10 +57,8 @@ class RunStore:
 
     def records(self) -> Iterator[Record]:
         """The records of all runs that have one, by run_id."""
-        for path in sorted(self.root.glob(f"*/{RECORD}")):
-            record = self.record(path.parent.name)
-            if record is not None:
-                yield record
+        paths = sorted(self.root.glob(f"*/{RECORD}"))
+        return filter(None, (self.record(path.parent.name) for path in paths))
 
     def layers(self, record: Mapping[str, Any]) -> NDArray[np.float64] | None:
         """The diagnostics of a run, (epochs, layers, columns) as its record names them; None if they were off."""
