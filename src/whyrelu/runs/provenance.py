@@ -54,9 +54,8 @@ def is_of_other_code(record: Mapping[str, Any]) -> bool:
 def other_code_notice(records: Iterable[Mapping[str, Any]]) -> str | None:
     """One line if some runs were made by other code or libraries than are here."""
     count = sum(map(is_of_other_code, records))
-    if not count:
-        return None
-    return f"{count} runs were trained by other code or libraries than are here; rerun=changed trains them again"
+    told = f"{count} runs were trained by other code or libraries than are here; rerun=changed trains them again"
+    return told if count else None
 
 
 def _git(*arguments: str) -> str | None:

@@ -46,11 +46,9 @@ def print_status(runs: Sequence[Run], overrides: Sequence[str]) -> None:
 
 def _table(runs: Sequence[Run], states: Mapping[str, str]) -> Table:
     depths = sorted({run.config["depth"] for run in runs})
-    planned, done = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
-    for run in runs:
-        cell = run.config["activation"]["name"], run.config["depth"]
-        planned[cell] += 1
-        done[cell] += states[run.run_id] == DONE
+    cells = {run.run_id: (run.config["activation"]["name"], run.config["depth"]) for run in runs}
+    planned = Counter(cells.values())
+    done = Counter(cell for run_id, cell in cells.items() if states[run_id] == DONE)
     table = Table("done of planned", *(f"depth {depth}" for depth in depths))
     for name in dict.fromkeys(name for name, _ in planned):
         table.add_row(name, *(f"{done[name, d]}/{planned[name, d]}" if planned[name, d] else "" for d in depths))
