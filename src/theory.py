@@ -16,14 +16,14 @@ from whyrelu.commandline import overrides_from_arguments, reports_errors
 def main() -> None:
     """Print one prediction, or write those of a grid."""
     overrides = overrides_from_arguments(__doc__)
-    from whyrelu.config.grid import one_per_cell
+    from whyrelu.config.grid import compose, one_per_cell
     from whyrelu.runs.plan import one_study, prepare_data
     from whyrelu.theory.printing import print_prediction
     from whyrelu.theory.tables import write_predictions
-    from whyrelu.tuning.rates import compose_tuned, compose_tuned_grid
+    from whyrelu.tuning.rates import compose_tuned_grid, with_tuned_rate
 
     if not {"-m", "--multirun"} & set(sys.argv):
-        config = compose_tuned(overrides)
+        config = with_tuned_rate(compose(overrides))
         prepare_data([config])
         print_prediction(config)
         return

@@ -23,12 +23,12 @@ def main(config: DictConfig) -> object:
 
         return job(config)
     from whyrelu.config.grid import resolve
-    from whyrelu.runs.alone import run_alone
+    from whyrelu.runs.single_run import run_single
     from whyrelu.tracking import follow
     from whyrelu.tuning.rates import with_tuned_rate
 
     # before Hydra adds words of its own to an error
-    reports_errors(lambda: run_alone(with_tuned_rate(resolve(config)), follow))()
+    reports_errors(lambda: run_single(with_tuned_rate(resolve(config)), follow))()
     return None
 
 

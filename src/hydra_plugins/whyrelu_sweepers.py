@@ -3,8 +3,8 @@
 `hydra/sweeper=grid` is the default, `hydra/sweeper=tuning` that of src/tune.py. Both use whatever launcher Hydra has.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from __future__ import annotations
+
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -15,31 +15,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 
-# No `from __future__ import annotations` here: Hydra executes plugins outside sys.modules, where dataclasses cannot
-# resolve annotations that are strings.
-@dataclass
-class GridSweeperConfig:
-    """The grid that an experiment declares, as a person would type it: {"depth": "4,8", "seed": "range(0,5)"}."""
-
-    _target_: str = "hydra_plugins.whyrelu_sweepers.GridSweeper"
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class TuningSweeperConfig(GridSweeperConfig):
-    """The same grid, whose learning rates are to be chosen."""
-
-    _target_: str = "hydra_plugins.whyrelu_sweepers.TuningSweeper"
-
-
-for name, node in (("grid", GridSweeperConfig), ("tuning", TuningSweeperConfig)):
-    ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="whyrelu")
-
-
 class GridSweeper(Sweeper):
     """Runs what is not done of a grid, and prints a table of its cells."""
 
-    # of the configuration, which `whyrelu.config.grid` reads
+    # what an experiment declares as `params`, such as {"depth": "4,8"}, is read by `whyrelu.config.grid`
     def __init__(self, params: dict[str, Any]) -> None:
         pass
 
@@ -49,7 +28,7 @@ class GridSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Sequence[Any]:
+    def sweep(self, arguments: list[str]) -> None:
         """Run every combination of the arguments that is not done yet."""
         from whyrelu.results.printing import print_cells
         from whyrelu.runs.sweep import sweep
@@ -57,16 +36,19 @@ class GridSweeper(Sweeper):
         from whyrelu.tuning.rates import compose_tuned_grid
 
         sweep(compose_tuned_grid(arguments), self._launcher, follow, print_cells)
-        return []
 
 
 class TuningSweeper(GridSweeper):
     """Chooses a learning rate for every cell of a grid."""
 
-    def sweep(self, arguments: list[str]) -> Sequence[Any]:
+    def sweep(self, arguments: list[str]) -> None:
         """Choose the learning rate of every cell of the grid that the arguments make."""
         from whyrelu.tracking import follow
         from whyrelu.tuning.rounds import tune
 
         tune(arguments, self._launcher, follow)
-        return []
+
+
+for name, sweeper in (("grid", GridSweeper), ("tuning", TuningSweeper)):
+    node = {"_target_": f"hydra_plugins.whyrelu_sweepers.{sweeper.__name__}", "params": {}}
+    ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="whyrelu")

@@ -119,7 +119,7 @@ def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: tuple
         assert [line.split()[:2] for line in output.splitlines()[-2:]] == [["relu", "depth=1"], ["sigmoid", "depth=1"]]
     assert "4 runs, 4 of them done already" in seen["again"]
     assert contents(folder / "runs") == seen["runs"]
-    assert not [name for name in seen["runs"] if not name.endswith(("run.json", "layers.npy"))]
+    assert not [name for name in seen["runs"] if not name.endswith(("run.json", "layers.npy", "lock"))]
 
 
 def test_tables_claims_and_pages_are_made(journey: tuple[Path, dict[str, Any]]) -> None:

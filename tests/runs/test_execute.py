@@ -10,10 +10,10 @@ import pytest
 from tiny_runs import comparable, configured
 from whyrelu.data.prepare import prepare
 from whyrelu.runs import execute as subject
-from whyrelu.runs.alone import run_alone
 from whyrelu.runs.execute import MOST_DEATHS, execute
 from whyrelu.runs.provenance import code_digest
-from whyrelu.runs.store import ERROR, LAYERS, RECORD, RunStore
+from whyrelu.runs.single_run import run_single
+from whyrelu.runs.store import ERROR, LAYERS, LOCK, RECORD, RunStore
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,8 @@ def whole(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 
 
 def files(config: dict[str, Any], record: dict[str, Any]) -> set[str]:
-    return {path.name for path in RunStore.of(config).folder(record["run_id"]).iterdir()}
+    """What is in the folder of a run beside its lock."""
+    return {path.name for path in RunStore.of(config).folder(record["run_id"]).iterdir()} - {LOCK}
 
 
 class Killed(BaseException):
@@ -48,9 +49,8 @@ def test_a_run_is_recorded_once_and_then_skipped(whole: dict[str, Any]) -> None:
     assert (whole["status"], whole["at_chance"] in (True, False), whole["error"]) == ("completed", True, None)
     assert (whole["data"]["train"], whole["factors"]["activation"], whole["provenance"]["threads"]) == (64, "relu", 1)
     assert {"code_digest", "git_commit", "libraries", "cpu", "device"} <= set(whole["provenance"])
-    before = store.recorded_at(whole["run_id"])
     assert execute(config) == (whole, False)
-    assert store.recorded_at(whole["run_id"]) == before
+    assert store.record(whole["run_id"]) == whole
 
 
 def test_diagnostics_are_kept_beside_the_record_and_can_be_off(
@@ -126,7 +126,7 @@ def test_divergence_is_a_result_with_null_for_what_is_no_number(root: Path, tmp_
     assert (record["status"], record["metrics"]["train_loss"]) == ("diverged", None)
     text = (RunStore.of(config).folder(record["run_id"]) / RECORD).read_text()
     assert json.loads(text, parse_constant=pytest.fail) == record
-    assert execute(config).trained is False
+    assert execute(config)[1] is False
 
 
 def test_a_run_whose_worker_died_twice_fails_and_is_then_tried_again(
@@ -172,14 +172,14 @@ def test_data_replaced_under_a_run_is_refused(root: Path, tmp_path: Path, monkey
     assert record is not None and record["status"] == "failed" and "replaced" in record["error"]
 
 
-def test_a_run_alone_prints_its_epochs_and_where_it_is(
+def test_a_single_run_prints_its_epochs_and_where_it_is(
     root: Path, tmp_path: Path, whole: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = configured(root, tmp_path)
-    run_alone(config, lambda *_: nullcontext())
+    run_single(config, lambda *_: nullcontext())
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("epoch 2/2") for line in lines)
+    assert [line[:9] for line in lines[:-1]] == ["epoch 1/2", "epoch 2/2"]
     assert lines[-1].endswith(f"{whole['run_id']}/run.json")
     failing = configured(root, tmp_path, "batch_size=65")
     with pytest.raises(subject.UserError, match="batch_size=65"):
-        run_alone(failing, lambda *_: nullcontext())
+        run_single(failing, lambda *_: nullcontext())

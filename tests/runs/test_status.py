@@ -6,7 +6,6 @@ import pytest
 
 from tiny_runs import make_record
 from whyrelu.config.grid import Run
-from whyrelu.runs import status as subject
 from whyrelu.runs.provenance import provenance
 from whyrelu.runs.status import print_status, state
 from whyrelu.runs.store import RECORD, RunStore
@@ -76,15 +75,12 @@ def test_a_study_that_is_done_asks_for_nothing(tmp_path: Path, capsys: pytest.Ca
     assert "src/train.py" not in capsys.readouterr().out
 
 
-def test_the_output_is_whole_and_not_endless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     depths = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100]
     runs = [planned(tmp_path, "rescaled_sigmoid", depth, seed) for depth in depths for seed in range(10)]
-    failed = runs[: subject._MOST_FAILURES + 5]
-    for run in failed:
-        finish(run, "failed", "no memory")
+    finish(runs[0], "failed", "no memory")
     print_status(runs, [])
     text = capsys.readouterr().out
     assert "…" not in text
     assert text.count("0/10") == len(depths)
-    assert text.count("no memory") == subject._MOST_FAILURES
-    assert "5 more failed" in text
+    assert text.count("no memory") == 1

@@ -15,7 +15,7 @@ import pytest
 from tiny_runs import make_record
 from whyrelu.errors import DataError, UserError
 from whyrelu.runs.provenance import code_digest
-from whyrelu.runs.store import DEATHS, ERROR, LAYERS, LOCK, RECORD, RunStore
+from whyrelu.runs.store import BEGUN, ERROR, LAYERS, RECORD, RunStore
 
 RUN = "0123456789abcdef"
 CHECKPOINT = f"checkpoint-{code_digest()}.ckpt"
@@ -29,16 +29,9 @@ def store(tmp_path: Path) -> RunStore:
 
 def test_a_record_comes_back_as_it_was_written(store: RunStore) -> None:
     written = make_record(metrics={"test_accuracy": 0.1, "test_loss": None}, label="ä → ö", numbers=[1, 2.5, 1e-300])
-    assert (store.record(RUN), store.recorded_at(RUN)) == (None, None)
+    assert store.record(RUN) is None
     store.write(written)
     assert store.record(RUN) == json.loads((store.folder(RUN) / RECORD).read_text()) == written
-    assert store.recorded_at(RUN) is not None
-
-
-def test_a_run_is_done_unless_it_failed(store: RunStore) -> None:
-    for status, is_done in (("failed", False), ("diverged", True), ("failed", False), ("completed", True)):
-        store.write(make_record(status=status))
-        assert store.is_done(RUN) == is_done
 
 
 def test_what_cannot_be_read_is_no_record(store: RunStore) -> None:
@@ -47,7 +40,6 @@ def test_what_cannot_be_read_is_no_record(store: RunStore) -> None:
     for content in (b"", b"{", b"[]", b"null", b"3", b"{}", b"\xff\xfe\x80", another.encode()):
         (store.folder(RUN) / RECORD).write_bytes(content)
         assert store.record(RUN) is None, content[:20]
-        assert not store.is_done(RUN)
         assert list(store.records()) == []
 
 
@@ -78,7 +70,6 @@ def test_diagnostics_are_kept_beside_the_record(store: RunStore) -> None:
     with pytest.raises(DataError, match="trains its run again"):
         store.layers(record)
     path.unlink()
-    assert not store.is_done(RUN)
     with pytest.raises(DataError, match="trains its run again"):
         store.layers(record)
 
@@ -111,7 +102,7 @@ def test_what_served_only_to_get_there_goes(store: RunStore) -> None:
     store.folder(RUN).mkdir(parents=True)
     # a run that failed is tried again from where it came to
     for status, left in (("failed", [CHECKPOINT, ERROR]), ("completed", [])):
-        for name in (CHECKPOINT, ERROR, DEATHS):
+        for name in (CHECKPOINT, ERROR, BEGUN, "death-1"):
             (store.folder(RUN) / name).write_text("something")
         store.write(make_record(status=status))
         assert sorted(path.name for path in store.folder(RUN).iterdir()) == sorted([*left, RECORD])
@@ -131,7 +122,7 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(
     nowhere = RunStore(tmp_path / "file")
     with pytest.raises(UserError, match="cannot write"):
         nowhere.write(make_record())
-    with pytest.raises(UserError, match="cannot write"), nowhere.claim(RUN):
+    with pytest.raises(NotADirectoryError, match="file"), nowhere.claim(RUN):
         pass
     assert nowhere.record(RUN) is None and list(nowhere.records()) == []
 
@@ -157,13 +148,3 @@ def test_one_process_holds_a_run_until_it_ends_in_whatever_way(store: RunStore) 
     with store.claim(RUN) as is_ours:
         assert is_ours
     worker.join(60)
-
-
-def test_the_lock_goes_with_the_last_need_of_it(store: RunStore) -> None:
-    with pytest.raises(RuntimeError, match="within"), store.claim(RUN):
-        raise RuntimeError("within")
-    for status, is_left in (("failed", True), ("completed", False)):
-        with store.claim(RUN) as is_ours:
-            assert is_ours
-            store.write(make_record(status=status))
-        assert (store.folder(RUN) / LOCK).exists() == is_left

@@ -1,7 +1,6 @@
 """A sweep: what is not done of a grid, whoever trains it; with a launcher of Hydra that stays in this process."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,25 +9,18 @@ from typing import Any
 
 import pytest
 from omegaconf import DictConfig
-from rich.console import Console
 
 from tiny_runs import TINY, InProcess, comparable, make_record
 from whyrelu.config.grid import Run, compose_grid
 from whyrelu.errors import UserError
 from whyrelu.results.printing import print_cells
-from whyrelu.runs import sweep as subject
 from whyrelu.runs.execute import execute
 from whyrelu.runs.plan import identify
-from whyrelu.runs.progress import SweepDisplay
+from whyrelu.runs.progress import display
 from whyrelu.runs.store import ERROR, RunStore
 from whyrelu.runs.sweep import _typed, job, sweep
 
 FAST = ["trainer.max_epochs=1", "diagnostics=off"]
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "_SECONDS_BETWEEN_LOOKS", 0.01)
 
 
 @pytest.fixture
@@ -62,11 +54,11 @@ def test_a_sweep_does_what_is_not_done_and_a_second_one_nothing(
     assert [texts[-1] for texts in launcher.launched[0]] == [f"+run_id='{run.run_id}'" for run in done]
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("[") for line in lines) == 4
-    before = [store_of(runs).recorded_at(run.run_id) for run in done]
+    before = [store_of(runs).record(run.run_id) for run in done]
     again = InProcess()
     assert sweep(runs, again) == done
     assert again.launched == []
-    assert [store_of(runs).recorded_at(run.run_id) for run in done] == before
+    assert [store_of(runs).record(run.run_id) for run in done] == before
     # a larger grid pays for what is new in it
     sweep(grid("activation=relu,tanh", "seed=0,1,2"), again)
     assert len(again.launched[0]) == 2
@@ -121,7 +113,7 @@ def test_a_job_that_leaves_no_record_is_told(grid: Callable[..., list[Run]]) -> 
     # such as where its folder cannot be written
     runs = grid("seed=0,1")
     Path(runs[0].config["run_root"]).write_text("a file")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="Not a directory"):
         sweep(runs, InProcess())
 
 
@@ -140,10 +132,9 @@ def test_a_run_that_another_sweep_is_at_is_waited_for(grid: Callable[..., list[R
                 store_of(runs).write(make_record(busy.run_id, **found))
 
     def noting(config: DictConfig) -> str | None:
-        word = job(config)
-        if word == subject.BUSY:
+        if config.wait:
             asked.set()
-        return word
+        return job(config)
 
     thread = threading.Thread(target=other_sweep)
     thread.start()
@@ -151,9 +142,10 @@ def test_a_run_that_another_sweep_is_at_is_waited_for(grid: Callable[..., list[R
     launcher = InProcess(noting)
     sweep(runs, launcher)
     thread.join()
+    assert [[words[-2] for words in jobs] for jobs in launcher.launched] == [["+wait=False"] * 2, ["+wait=True"]]
+    records = [store_of(runs).record(run.run_id) for run in identify(runs)]
     # what the other one let go of without a record is trained here
-    assert [len(jobs) for jobs in launcher.launched] == ([2] if finishes else [2, 1])
-    assert statuses(runs) == ["completed"] * 2
+    assert [record is not None and "factors" in record for record in records] == [not finishes, True]
 
 
 def test_a_sweep_counts_the_deaths_that_it_sees_and_tries_their_runs_alone(grid: Callable[..., list[Run]]) -> None:
@@ -164,7 +156,8 @@ def test_a_sweep_counts_the_deaths_that_it_sees_and_tries_their_runs_alone(grid:
         def do(config: DictConfig) -> str | None:
             if config.seed:
                 return job(config)
-            store.begin(runs[0].run_id)
+            with store.claim(runs[0].run_id):
+                store.begin(runs[0].run_id)
             raise error
 
         return InProcess(do)
@@ -223,16 +216,14 @@ def test_the_display_has_a_line_for_each_run_that_ends_now(
         store.write(make_record(run.run_id, status, metrics={"test_accuracy": 0.5, "epochs_run": 3}, **more))
 
     write(runs[0], "failed", error="an earlier one")
-    before = {run.run_id: store.recorded_at(run.run_id) for run in runs}
-    with SweepDisplay(store, {run.run_id: run.label for run in runs}, before, Console()) as display:
+    before = {run.run_id: store.record(run.run_id) for run in runs}
+    with display(store, {run.run_id: run.label for run in runs}, before) as look:
         write(runs[1], "completed")
         write(runs[2], "diverged")
-        display.refresh()
-        display.refresh()
-        time.sleep(0.01)
+        look()
+        look()
         write(runs[0], "failed", error="[no] memory")
-        display.refresh()
-        assert set(display.ended) == {run.run_id for run in runs[:3]}
+        assert set(look()) == {run.run_id for run in runs[:3]}
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
     assert [line.split("]")[0] for line in lines] == ["[1/4", "[2/4", "[3/4"]
     assert "seed=1" in lines[0] and "0.500" in lines[0]
@@ -244,7 +235,7 @@ def test_an_id_that_could_be_a_number_stays_text_and_another_run_is_refused(grid
     run = identify(grid("seed=0"))[0]
     said = []
     for run_id in ("1234567890123456", "12345678e9012345"):
-        config = [*run.overrides, *_typed(replace(run, run_id=run_id))[-2:]]
+        config = [*run.overrides, *_typed(replace(run, run_id=run_id), wait=False)[-3:]]
         InProcess(lambda composed: said.append(composed.run_id)).launch([config], 0)
         assert "changed after the sweep began" in InProcess().launch([config], 0)[0].return_value
     assert said == ["1234567890123456", "12345678e9012345"]

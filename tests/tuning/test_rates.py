@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from whyrelu.config.grid import compose
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import run_id, tuning_cell
-from whyrelu.tuning.rates import compose_tuned, compose_tuned_grid, rate_at, rates_file, step_of
+from whyrelu.tuning.rates import compose_tuned_grid, rate_at, rates_file, step_of, with_tuned_rate
 
 DEEP = ["experiment=digits", "depth=8"]
 
@@ -17,6 +18,10 @@ DEEP = ["experiment=digits", "depth=8"]
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def compose_tuned(overrides: list[str]) -> dict[str, Any]:
+    return with_tuned_rate(compose(overrides))
 
 
 def write(content: str) -> Path:

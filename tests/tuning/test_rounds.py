@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from tiny_runs import TINY, InProcess
 from whyrelu.config.grid import Run, compose, compose_grid
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
-from whyrelu.tuning.rates import chosen_rates, compose_tuned
-from whyrelu.tuning.rounds import Cell, grid_of, run_rounds, tune, waiting_cells
+from whyrelu.tuning.rates import chosen_rates, with_tuned_rate
+from whyrelu.tuning.rounds import _group, grid_of, run_rounds, tune, waiting_cells
 
 GRID = ["study=mine", "lr=tuned", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
 Optima = dict[tuple[str, int], float]
 
 
 @pytest.fixture(scope="module")
-def cells() -> list[Cell]:
+def cells() -> Mapping[str, Run]:
     return waiting_cells(compose_grid(GRID))
 
 
-def rounds(cells: list[Cell], optima: Optima, extensions: int = 2) -> tuple[list[Sequence[Run]], pd.DataFrame]:
+def rounds(cells: Mapping[str, Run], optima: Optima, extensions: int = 2) -> tuple[list[Sequence[Run]], pd.DataFrame]:
     """The runs of each round where accuracy falls with the distance from a best rate, and the rates by cell."""
     done: list[Sequence[Run]] = []
 
@@ -40,11 +39,11 @@ def rounds(cells: list[Cell], optima: Optima, extensions: int = 2) -> tuple[list
         columns = ["run_id", "cell", "activation", "depth", "lr", "seed", "val_accuracy"]
         return pd.DataFrame(rows, columns=columns).assign(status="completed", at_chance=False, val_loss=1.0)
 
-    _, chosen = run_rounds(cells, range(10, 12), extensions, train, Console(quiet=True))
+    _, chosen = run_rounds(cells, range(10, 12), extensions, train)
     return done, chosen.set_index(["activation", "depth"])
 
 
-def test_every_cell_has_the_same_budget_and_seeds(cells: list[Cell]) -> None:
+def test_every_cell_has_the_same_budget_and_seeds(cells: Mapping[str, Run]) -> None:
     done, chosen = rounds(cells, dict.fromkeys([(a, d) for a in ("relu", "sigmoid") for d in (2, 4)], 0.1))
     points = {(r.config["activation"]["name"], r.config["depth"], r.config["lr"], r.config["seed"]) for r in done[0]}
     assert [len(runs) for runs in done] == [4 * 5 * 2] == [len(points)]
@@ -55,7 +54,7 @@ def test_every_cell_has_the_same_budget_and_seeds(cells: list[Cell]) -> None:
     assert compose(run.overrides) == run.config, "a run is started by what is typed for it"
 
 
-def test_a_grid_is_extended_for_all_activations_that_are_compared(cells: list[Cell]) -> None:
+def test_a_grid_is_extended_for_all_activations_that_are_compared(cells: Mapping[str, Run]) -> None:
     optima = {("relu", 2): 0.1, ("sigmoid", 2): 3.16, ("relu", 4): 0.1, ("sigmoid", 4): 0.1}
     done, chosen = rounds(cells, optima)
     # one step more at depth 2 for both, and a second one to see that 3.16 is not at the end
@@ -65,7 +64,7 @@ def test_a_grid_is_extended_for_all_activations_that_are_compared(cells: list[Ce
     assert chosen.loc[("relu", 4), ["highest", "rates"]].tolist() == [1.0, 5]
 
 
-def test_extensions_end_and_say_so(cells: list[Cell]) -> None:
+def test_extensions_end_and_say_so(cells: Mapping[str, Run]) -> None:
     optima = {("relu", 2): 1e-9, ("sigmoid", 2): 1e9, ("relu", 4): 0.1, ("sigmoid", 4): 0.1}
     done, chosen = rounds(cells, optima, extensions=1)
     assert len(done) == 2
@@ -73,14 +72,15 @@ def test_extensions_end_and_say_so(cells: list[Cell]) -> None:
     assert chosen.loc[("sigmoid", 2), "flag"] == "edge"
 
 
-def test_what_is_compared_differs_in_the_activation_only(cells: list[Cell]) -> None:
-    groups = {(c.run.config["activation"]["name"], c.run.config["depth"]): c.group for c in cells}
+def test_what_is_compared_differs_in_the_activation_only(cells: Mapping[str, Run]) -> None:
+    groups = {(run.config["activation"]["name"], run.config["depth"]): _group(run.config) for run in cells.values()}
     assert groups["relu", 2] == groups["sigmoid", 2] != groups["relu", 4]
     slopes = waiting_cells(
         compose_grid([*GRID, "activation=leaky_relu", "activation.negative_slope=0.1,0.3", "depth=2"])
     )
-    assert {cell.group for cell in slopes} == {groups["relu", 2]} and len(slopes) == 2
-    assert not {c.group for c in waiting_cells(compose_grid([*GRID, "init=he"]))} & set(groups.values())
+    assert {_group(run.config) for run in slopes.values()} == {groups["relu", 2]} and len(slopes) == 2
+    others = waiting_cells(compose_grid([*GRID, "init=he"])).values()
+    assert not {_group(run.config) for run in others} & set(groups.values())
 
 
 def test_cells_with_a_rate_of_their_own_are_left_alone() -> None:
@@ -108,8 +108,8 @@ def test_tuning_writes_its_files_and_again_trains_nothing(
     settings += ["optimizer.lr_grid=[0.01,0.0316]", "tuning.seeds=2", "tuning.extensions=1"]
     grid = [*settings, "activation=relu,sigmoid"]
     launcher = InProcess()
-    path = tune([*grid, "seed=0,1"], launcher, lambda *_: nullcontext())
-    assert path == Path("results/mine/lr.csv")
+    tune([*grid, "seed=0,1"], launcher, lambda *_: nullcontext())
+    path = Path("results/mine/lr.csv")
     tuning = pd.read_parquet(path.with_name("tuning.parquet"))
     rates = pd.read_csv(path)
     assert rates["activation"].tolist() == ["relu", "sigmoid"]
@@ -118,7 +118,7 @@ def test_tuning_writes_its_files_and_again_trains_nothing(
         assert row["val_accuracy"] == pytest.approx(own.groupby("lr")["val_accuracy"].mean()[row["lr"]], rel=1e-5)
         assert (own.groupby("lr")["seed"].nunique() == 2).all()
     assert set(tuning["seed"]) == {1_000_000, 1_000_001}
-    assert compose_tuned([*settings, "activation=sigmoid"])["lr"] == rates["lr"][1]
+    assert with_tuned_rate(compose([*settings, "activation=sigmoid"]))["lr"] == rates["lr"][1]
     assert {record.parent.parent.name for record in Path("runs").glob("*/*/run.json")} == {"mine-tuning"}
     before = [file.read_bytes() for file in (path, path.with_name("tuning.parquet"))]
     again = InProcess()

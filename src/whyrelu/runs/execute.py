@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.provenance import is_of_other_code, provenance
-from whyrelu.runs.store import ERROR, Record, RunStore
+from whyrelu.runs.store import ERROR, LAYERS, Record, RunStore
 
 if TYPE_CHECKING:
     from whyrelu.diagnostics.callback import Findings
@@ -29,27 +29,15 @@ OnEpoch = Callable[[dict[str, list[float]]], None]
 MOST_DEATHS = 2
 
 
-class Executed(NamedTuple):
-    """A record, None while another process is at the run; and whether this call trained it."""
-
-    record: Record | None
-    trained: bool
-
-
 def execute(
-    config: Mapping[str, Any], identity: str | None = None, wait: bool = True, on_epoch: OnEpoch | None = None
-) -> Executed:
-    """Make sure that a run is done.
+    config: Mapping[str, Any], identity: str | None = None, wait: bool = True, on_epoch: OnEpoch = lambda _: None
+) -> tuple[Record | None, bool]:
+    """Make sure that a run is done; give its record, and whether this call trained it.
 
-    Divergence and chance are results. Anything else that goes wrong is recorded as status "failed" with its reason, the
-    traceback of what was not foreseen beside it in error.txt, and is tried again next time. So is a run whose worker
-    died twice without an epoch in between.
-
-    Args:
-        config: a resolved configuration.
-        identity: what the run is taken for; refused if it is another.
-        wait: whether to wait for another process that is at this run.
-        on_epoch: called with the history after every epoch of training.
+    Without `wait` the record is None if another process is at the run. One whose `identity` would be another than given
+    is refused. Divergence and chance are results. Anything else that goes wrong is recorded as status "failed" with its
+    reason, the traceback of what was not foreseen beside it in error.txt, and is tried again next time. So is a run
+    whose worker died twice without an epoch in between.
     """
     facts = prepare(config["data"], Path(config["prepared_root"]))
     found = run_id(config, facts["fingerprint"])
@@ -57,30 +45,27 @@ def execute(
         raise UserError(
             "its settings or your own code changed after the sweep began: the same command sweeps what is now"
         )
-    identity = found
     store = RunStore.of(config)
-    if needs_nothing(store, identity, config):
-        return Executed(store.record(identity), False)
-    with store.claim(identity, wait) as is_ours:
+    with store.claim(found, wait) as is_ours:
         if not is_ours:
-            return Executed(None, False)
-        if needs_nothing(store, identity, config):
-            return Executed(store.record(identity), False)
-        record, layers = _train(identity, config, facts, store, on_epoch)
+            return None, False
+        record = store.record(found)
+        if needs_nothing(store, record, config):
+            return record, False
+        record, layers = _train(found, config, facts, store, on_epoch)
         store.write(record, layers)
-        return Executed(record, True)
+        return record, True
 
 
-def needs_nothing(store: RunStore, identity: str, config: Mapping[str, Any]) -> bool:
-    """Whether a run is done, and need not be done again because of `rerun=changed`."""
-    if not store.is_done(identity):
+def needs_nothing(store: RunStore, record: Record | None, config: Mapping[str, Any]) -> bool:
+    """Whether a run with such a record is done: it did not fail, and need not be done again with `rerun=changed`."""
+    if record is None or record["status"] == "failed" or (config["rerun"] == "changed" and is_of_other_code(record)):
         return False
-    record = store.record(identity)
-    return record is not None and not (config["rerun"] == "changed" and is_of_other_code(record))
+    return record["diagnostics"] is None or (store.folder(record["run_id"]) / LAYERS).is_file()
 
 
 def describe(record: Record) -> str:
-    """Return what came of a run, in words."""
+    """What came of a run, in words."""
     if record["status"] == "failed":
         return f"failed: {record['error']}"
     if record["status"] == "diverged":
@@ -90,7 +75,7 @@ def describe(record: Record) -> str:
 
 
 def _train(
-    identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch | None
+    identity: str, config: Mapping[str, Any], facts: Mapping[str, Any], store: RunStore, on_epoch: OnEpoch
 ) -> tuple[Record, NDArray[np.float64] | None]:
     # torch and Lightning take seconds to import, which a run that is done should not cost
     import torch
@@ -107,8 +92,7 @@ def _train(
 
     def after_epoch(history: dict[str, list[float]]) -> None:
         store.forget_deaths(identity)
-        if on_epoch is not None:
-            on_epoch(history)
+        on_epoch(history)
 
     try:
         if (deaths := store.deaths(identity)) >= MOST_DEATHS:
@@ -161,7 +145,7 @@ def _train(
 
 
 def _diagnostics(findings: Findings) -> dict[str, Any]:
-    """Return what run.json says of the diagnostics; the numbers of the layers are in a file beside it."""
+    """What run.json says of the diagnostics; the numbers of the layers are in a file beside it."""
     from whyrelu.diagnostics.callback import COLUMNS
 
     return {
@@ -176,5 +160,5 @@ def _diagnostics(findings: Findings) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """Return what JSON can hold: null for a loss that is not finite."""
+    """What JSON can hold: null for a loss that is not finite."""
     return value if math.isfinite(value) else None

@@ -56,51 +56,33 @@ _RENAMED = {
 
 
 def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
-    """Return the identity of a run, 16 hex digits.
+    """The identity of a run, 16 hex digits, from its resolved configuration and the fingerprint of its data.
 
-    Settings that have their default are left out, so that a run keeps its identity when an option is added; so is the
-    device if it is a CPU.
-
-    Args:
-        config: a resolved configuration.
-        fingerprint: of the prepared data.
+    Settings that have their default, such as the device if it is a CPU, are left out, so that a run keeps its identity
+    when an option is added.
     """
-    own_code = {
-        group: version
-        for group in NAMED_GROUPS
-        if (version := own_code_version(str(config[group]["_target_"]))) is not None
-    }
+    versions = {group: own_code_version(str(config[group]["_target_"])) for group in NAMED_GROUPS}
+    own_code = {group: version for group, version in versions.items() if version is not None}
     return _hash({"code": TRAINING_VERSION, "config": _told(config), "data": fingerprint, "own_code": own_code})
 
 
 def tuning_cell(config: Mapping[str, Any]) -> str:
-    """Return what the runs have in common among which a learning rate is chosen, 16 hex digits.
+    """What the runs have in common among which a learning rate is chosen, 16 hex digits.
 
     It is made of all settings that matter to the result but the learning rate, the seed, and what is measured inside
     the networks; unlike the identity of a run it does not depend on the code.
-
-    Args:
-        config: a resolved configuration; its learning rate may be missing.
     """
-    told = _told(config)
-    return _hash({key: value for key, value in told.items() if not _is_apart_from_cell(key)})
-
-
-def _is_apart_from_cell(key: str) -> bool:
-    return key in ("lr", "seed") or key.partition(".")[0] == "diagnostics"
+    apart = ("lr", "seed", "diagnostics")
+    return _hash({key: value for key, value in _told(config).items() if key.partition(".")[0] not in apart})
 
 
 def factors(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every setting that matters to the result, flat, under the names that tables use.
-
-    Groups stand under their own name (`activation`), their arguments under dotted names (`optimizer.momentum`).
-    """
-    values = relevant(config)
-    return {_RENAMED.get(key, key): value for key, value in values.items() if not key.endswith("._target_")}
+    """The relevant settings as tables name them: groups as themselves, their arguments as `optimizer.momentum`."""
+    return {_RENAMED.get(key, key): value for key, value in relevant(config).items() if not key.endswith("._target_")}
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that matter to the result, flat: {"trainer.max_epochs": 30, ...}."""
+    """The settings that matter to the result, flat: {"trainer.max_epochs": 30, ...}."""
     return {
         key: value
         for key, value in _flatten(config)
@@ -128,7 +110,7 @@ def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 @cache
 def _defaults(schema: type = Config, prefix: str = "") -> dict[str, Any]:
-    """Return the defaults of the schema, flat; groups that name a callable have none."""
+    """The defaults of the schema, flat; groups that name a callable have none."""
     defaults: dict[str, Any] = {}
     types = get_type_hints(schema)
     for field in fields(schema):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from whyrelu.config.grid import CONFIG_DIRECTORY, Run
+from whyrelu.config.grid import Run
 from whyrelu.data.arrays import read_facts
 from whyrelu.data.prepare import prepare
 from whyrelu.errors import DataError, UserError
@@ -16,31 +16,26 @@ from whyrelu.runs.store import RunStore
 
 
 def identify(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs of a grid in its order, each once and with its identity.
-
-    Raises:
-        DataError: their data is not prepared.
-    """
-    fingerprints: dict[tuple[str, str], str] = {}
+    """The runs of a grid in its order, each once and with its identity, for which its data must be prepared."""
+    fingerprints: dict[Path, str] = {}
     found: dict[str, Run] = {}
     for run in runs:
-        data = run.config["prepared_root"], run.config["data"]["name"]
-        if data not in fingerprints:
-            fingerprints[data] = data_fingerprint(run.config)
-        identity = run_id(run.config, fingerprints[data])
+        folder = Path(run.config["prepared_root"]) / run.config["data"]["name"]
+        if folder not in fingerprints:
+            facts = read_facts(folder)
+            if facts is None:
+                raise DataError(
+                    f"data set {folder.name!r} is not prepared: type python src/prepare.py and the same settings"
+                )
+            fingerprints[folder] = facts["fingerprint"]
+        identity = run_id(run.config, fingerprints[folder])
         known = found.setdefault(identity, replace(run, run_id=identity))
-        ways = tuple(dict.fromkeys((*known.given_lr, *run.given_lr)))
-        if ways != known.given_lr:
-            found[identity] = replace(known, given_lr=ways)
+        found[identity] = replace(known, given_lr=tuple(dict.fromkeys((*known.given_lr, *run.given_lr))))
     return list(found.values())
 
 
 def prepare_data(configs: Iterable[Mapping[str, Any]]) -> None:
-    """Prepare the data sets of a grid, each once.
-
-    Raises:
-        UserError: two of the grid make different data sets under one name, which would replace each other.
-    """
+    """Prepare the data sets of a grid, each once; two of one name would replace each other, which is a UserError."""
     fingerprints: dict[tuple[str, str], str] = {}
     for config in {str((config["prepared_root"], config["data"])): config for config in configs}.values():
         place = config["prepared_root"], config["data"]["name"]
@@ -53,28 +48,10 @@ def prepare_data(configs: Iterable[Mapping[str, Any]]) -> None:
 
 
 def one_study(configs: Iterable[Mapping[str, Any]]) -> str:
-    """Return the study of a grid.
-
-    Raises:
-        UserError: there are several, or some of its seeds are those that tuning uses.
-    """
+    """The study of a grid; several are a UserError, and so are seeds of which some are for tuning."""
     stores = {RunStore.of(config).root: str(config["study"]) for config in configs}
     if len(stores) > 1:
         raise UserError(
             f"these runs belong to several folders ({', '.join(map(str, stores))}): give one study at a time"
         )
     return next(iter(stores.values()))
-
-
-def data_fingerprint(config: Mapping[str, Any]) -> str:
-    """Return the fingerprint of the prepared data of a configuration.
-
-    Raises:
-        DataError: the data is not prepared.
-    """
-    name = config["data"]["name"]
-    facts = read_facts(Path(config["prepared_root"]) / name)
-    if facts is None:
-        command = f"data={name}" if (CONFIG_DIRECTORY / "data" / f"{name}.yaml").is_file() else "with the same settings"
-        raise DataError(f"data set {name!r} is not prepared: python src/prepare.py {command}")
-    return str(facts["fingerprint"])

@@ -6,6 +6,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ _LIBRARIES = (*_NUMERIC, "numpy", "hydra-core", "torchvision", "scikit-learn")
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Return git commit and dirty flag (None outside a checkout), code and library versions, and the CPU."""
+    """Git commit and dirty flag (None outside a checkout), code and library versions, and the CPU."""
     commit = _git("rev-parse", "HEAD")
     return {
         "git_commit": commit,
@@ -38,10 +39,7 @@ def provenance() -> dict[str, Any]:
 
 @cache
 def code_digest() -> str:
-    """Return 12 hex digits over the files that training executes, and the versions of torch and Lightning.
-
-    A comment changes it, too.
-    """
+    """12 hex digits over the files that training executes, comments too, and the versions of torch and Lightning."""
     digest = hashlib.sha256(repr([version(name) for name in _NUMERIC]).encode())
     for path in sorted(path for package in _OF_TRAINING for path in (PACKAGE / package).glob("*.py")):
         digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n".encode() + path.read_bytes())
@@ -55,13 +53,9 @@ def is_of_other_code(record: Mapping[str, Any]) -> bool:
 
 def other_code_notice(records: Iterable[Mapping[str, Any]]) -> str | None:
     """One line if some runs were made by other code or libraries than are here."""
-    found = [record for record in records if is_of_other_code(record)]
-    if not found:
-        return None
-    versions = {name: {record["provenance"]["libraries"].get(name) for record in found} for name in _NUMERIC}
-    others = [f"{name} {', '.join(map(str, had))}" for name, had in versions.items() if had != {version(name)}]
-    by = f"with {' and '.join(others)}" if others else "by other code than is here"
-    return f"{len(found)} runs were trained {by}; rerun=changed trains them again"
+    count = sum(map(is_of_other_code, records))
+    told = f"{count} runs were trained by other code or libraries than are here; rerun=changed trains them again"
+    return told if count else None
 
 
 def _git(*arguments: str) -> str | None:
@@ -73,10 +67,8 @@ def _git(*arguments: str) -> str | None:
 
 
 def _cpu_model() -> str:
-    try:
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()

@@ -14,12 +14,10 @@ from whyrelu.runs.provenance import other_code_notice
 from whyrelu.runs.store import Record, RunStore
 
 DONE, FAILED, BEGUN, MISSING = "done", "failed", "begun", "missing"
-# Failures of a large study have few reasons.
-_MOST_FAILURES = 20
 
 
 def state(store: RunStore, run_id: str, record: Record | None) -> str:
-    """Return the state of a run: done, failed, begun (its checkpoint waits to be continued) or missing."""
+    """The state of a run: done, failed, begun (its checkpoint waits to be continued) or missing."""
     if record is not None:
         return FAILED if record["status"] == "failed" else DONE
     return BEGUN if store.checkpoint(run_id).exists() else MISSING
@@ -36,14 +34,11 @@ def print_status(runs: Sequence[Run], overrides: Sequence[str]) -> None:
     table = _table(runs, states)
     console.width = max(console.width, console.measure(table, options=console.options.update(width=1000)).maximum)
     console.print(table)
-    failed = [run for run in runs if states[run.run_id] == FAILED]
-    for run in failed[:_MOST_FAILURES]:
+    for run in runs:
         record = records[run.run_id]
-        reason = record["error"] if record else ""
-        console.print(f"failed: {run.label}: {reason}  ({store.folder(run.run_id)})", markup=False)
-    if len(failed) > _MOST_FAILURES:
-        console.print(f"... and {len(failed) - _MOST_FAILURES} more failed")
-    if notice := other_code_notice(record for record in records.values() if record is not None):
+        if record is not None and record["status"] == "failed":
+            console.print(f"failed: {run.label}: {record['error']}  ({store.folder(run.run_id)})", markup=False)
+    if notice := other_code_notice(filter(None, records.values())):
         console.print(notice)
     if total[DONE] < len(runs):
         console.print("to do the rest: python src/train.py -m " + shlex.join(overrides), markup=False)
@@ -51,13 +46,10 @@ def print_status(runs: Sequence[Run], overrides: Sequence[str]) -> None:
 
 def _table(runs: Sequence[Run], states: Mapping[str, str]) -> Table:
     depths = sorted({run.config["depth"] for run in runs})
-    planned: dict[str, Counter[int]] = {}
-    done: dict[str, Counter[int]] = {}
-    for run in runs:
-        name, depth = run.config["activation"]["name"], run.config["depth"]
-        planned.setdefault(name, Counter())[depth] += 1
-        done.setdefault(name, Counter())[depth] += states[run.run_id] == DONE
+    cells = {run.run_id: (run.config["activation"]["name"], run.config["depth"]) for run in runs}
+    planned = Counter(cells.values())
+    done = Counter(cell for run_id, cell in cells.items() if states[run_id] == DONE)
     table = Table("done of planned", *(f"depth {depth}" for depth in depths))
-    for name, counts in planned.items():
-        table.add_row(name, *(f"{done[name][d]}/{counts[d]}" if counts[d] else "" for d in depths))
+    for name in dict.fromkeys(name for name, _ in planned):
+        table.add_row(name, *(f"{done[name, d]}/{planned[name, d]}" if planned[name, d] else "" for d in depths))
     return table

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from whyrelu.config.grid import Run, compose, compose_grid
+from whyrelu.config.grid import Run, compose_grid
 from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
-
-# Significant digits of a rate, so that it can be typed: 0.0316 for 10 ** -1.5.
-_DIGITS = 3
 
 
 def rates_file(study: str) -> Path:
@@ -24,8 +21,8 @@ def rates_file(study: str) -> Path:
 
 
 def rate_at(step: int) -> float:
-    """The rate at a step of the grid: sqrt(10) ** step, rounded to three digits."""
-    return float(f"{10 ** (step / 2):.{_DIGITS}g}")
+    """The rate at a step of the grid: sqrt(10) ** step, rounded to what can be typed, such as 0.0316."""
+    return float(f"{10 ** (step / 2):.3g}")
 
 
 def step_of(rate: float) -> int:
@@ -33,42 +30,33 @@ def step_of(rate: float) -> int:
     return round(2 * math.log10(rate))
 
 
-def compose_tuned(overrides: Sequence[str]) -> dict[str, Any]:
-    """Compose one run, its learning rate looked up if it is given as "tuned".
-
-    Raises:
-        UserError: it cannot be composed, or no rate was chosen for its cell.
-    """
-    return with_tuned_rate(compose(overrides))
+def chosen_rates(path: Path) -> dict[str, float]:
+    """The rates in a file by the id of their cell; none without the file, a UserError if it is damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rates = {row["cell"]: float(row["lr"]) for row in csv.DictReader(file)}
+        if not all(math.isfinite(rate) and rate > 0 for rate in rates.values()):
+            raise ValueError("a rate is no number above 0")
+    except FileNotFoundError:
+        return {}
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} is damaged ({error}): python src/tune.py writes it again") from None
+    return rates
 
 
 def with_tuned_rate(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with its learning rate looked up, if it is given as "tuned"."""
-    return {**config, "lr": tuned_rate(config)} if config["lr"] == TUNED else config
+    """A configuration with its learning rate looked up if it is given as "tuned"; a UserError if none was chosen."""
+    return {**config, "lr": _tuned_rate(config)} if config["lr"] == TUNED else config
 
 
 def compose_tuned_grid(overrides: Sequence[str]) -> list[Run]:
-    """Compose a grid, learning rates looked up where they are given as "tuned".
-
-    Raises:
-        UserError: as for `compose_tuned`.
-    """
-    chosen = cache(chosen_rates)
-    return compose_grid(overrides, lambda config: tuned_rate(config, chosen(rates_file(config["study"]))))
+    """Compose a grid, learning rates looked up as in `with_tuned_rate`."""
+    return compose_grid(overrides, partial(_tuned_rate, read=cache(chosen_rates)))
 
 
-def tuned_rate(config: Mapping[str, Any], chosen: Mapping[str, float] | None = None) -> float:
-    """The rate that was chosen for the cell of a configuration.
-
-    Args:
-        config: resolved, all but its learning rate.
-        chosen: the rates of its study by cell; read from its file by default.
-
-    Raises:
-        UserError: none was chosen; the message says how to choose one.
-    """
+def _tuned_rate(config: Mapping[str, Any], read: Callable[[Path], dict[str, float]] = chosen_rates) -> float:
     path = rates_file(config["study"])
-    found = (chosen_rates(path) if chosen is None else chosen).get(tuning_cell(config))
+    found = read(path).get(tuning_cell(config))
     if found is None:
         typed = f"activation={config['activation']['name']} depth={config['depth']}"
         where = f"{path} has none for {typed} with these settings" if path.is_file() else f"there is no {path}"
@@ -78,21 +66,3 @@ def tuned_rate(config: Mapping[str, Any], chosen: Mapping[str, float] | None = N
             f"lr={config['optimizer'].get('default_lr', 0.01)}"
         )
     return found
-
-
-def chosen_rates(path: Path) -> dict[str, float]:
-    """The rates in a file by the id of their cell; empty if there is none.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rates = {row["cell"]: float(row["lr"]) for row in csv.DictReader(file)}
-    except FileNotFoundError:
-        return {}
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} is damaged ({error}): python src/tune.py writes it again") from None
-    if not all(math.isfinite(rate) and rate > 0 for rate in rates.values()):
-        raise UserError(f"{path} is damaged (a rate is no number above 0): python src/tune.py writes it again")
-    return rates

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from whyrelu.results.cells import is_failure
 from whyrelu.results.columns import LR_COLUMNS
@@ -27,17 +26,12 @@ def choose(tuning: pd.DataFrame, middles: Mapping[str, float]) -> pd.DataFrame:
 
     Failed runs count with the accuracy they reached, those without one with 0. Accuracy does not decide between rates
     that have the same, nor between any where all runs failed: there it counts images that were guessed. Then the
-    lowest mean validation loss decides, which tells a network that begins to learn from one that does not, and is of
-    the validation split like every choice (the training loss is not); a rate at which a run diverged comes after all
-    others. If that is the same too, it is the rate nearest to the middle of the grid that the cell began with, because
-    the ends are the least likely; of two equally near the smaller.
+    lowest mean validation loss decides, which tells a network that begins to learn from one that does not; a rate at
+    which a run diverged comes after all others. If that is the same too, it is the rate nearest to the middle of the
+    grid that the cell began with, because the ends are the least likely; of two equally near the smaller.
 
-    Args:
-        tuning: rows as in tuning.parquet.
-        middles: of the grids that cells began with: geometric means of their ends, by cell.
-
-    Returns:
-        one row per cell in their order: `cell`, the factors but lr and seed, and `LR_COLUMNS`.
+    `tuning` has the rows of tuning.parquet, `middles` the geometric mean of the ends of the grid of every cell. Gives
+    one row per cell in their order: `cell`, the factors but lr and seed, and `LR_COLUMNS`.
     """
     names = [name for name in factor_columns(tuning) if name != "lr"]
     is_diverged = tuning["status"] == "diverged"
@@ -57,7 +51,9 @@ def choose(tuning: pd.DataFrame, middles: Mapping[str, float]) -> pd.DataFrame:
         rates, accuracy = by_rate.index.to_numpy("float64"), by_rate["val_accuracy"].to_numpy()
         none_learned = bool(by_rate["failed"].all())
         tied = np.ones(len(rates), dtype=bool) if none_learned else accuracy >= accuracy.max() - _ROUND_OFF
-        best = _preferred(tied, by_rate["val_loss"].to_numpy(), rates, middles[str(cell)])
+        # in steps of the grid; rates are rounded to three digits, which is to decide nothing
+        distance = np.round(np.abs(np.log10(rates / middles[str(cell)])) / _DECADES_PER_RATE, 1)
+        best = int(np.lexsort((rates, distance, by_rate["val_loss"].to_numpy(), ~tied))[0])
         rows.append(
             {"cell": cell}
             | {name: group[name].iloc[0] for name in names}
@@ -74,27 +70,3 @@ def choose(tuning: pd.DataFrame, middles: Mapping[str, float]) -> pd.DataFrame:
         )
     chosen = pd.DataFrame(rows, columns=["cell", *names, *LR_COLUMNS])
     return chosen.astype({name: tuning[name].dtype for name in names} | LR_COLUMNS | {"cell": "str"})
-
-
-def edges(chosen: pd.DataFrame, groups: Mapping[str, str]) -> dict[tuple[str, bool], float]:
-    """Where grids have to be extended: some cell of a group has its best rate at an end.
-
-    Args:
-        chosen: as `choose` gives it.
-        groups: of every cell: cells of one group are compared with each other and try the same rates.
-
-    Returns:
-        the last rate tried, by group and whether it is the upper end.
-    """
-    found: dict[tuple[str, bool], float] = {}
-    for _, row in chosen[chosen["flag"] == EDGE].iterrows():
-        rate = float(row["lr"])
-        found[groups[str(row["cell"])], rate == float(row["highest"])] = rate
-    return found
-
-
-def _preferred(tied: NDArray[np.bool_], loss: NDArray[np.float64], rates: NDArray[np.float64], middle: float) -> int:
-    """Position of the tied rate with the lowest loss, then the least distance from the middle, then the smallest."""
-    # in steps of the grid; rates are rounded to three digits, which is to decide nothing
-    distance = np.round(np.abs(np.log10(rates / middle)) / _DECADES_PER_RATE, 1)
-    return int(np.lexsort((rates, distance, loss, ~tied))[0])
