@@ -172,9 +172,11 @@ def test_a_function_of_ones_own_is_a_data_set_and_its_changes_are_noticed(tmp_pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        *(({"name": name}, r"^data\.name=.*the name of a folder") for name in ("a/b", "../x", ".x", "x\ny", "")),
         ({"test_size": None}, r"data\.test_size is missing"),
-        ({"test_size": 5}, r"data\.test_size=5: must be between 10 and 1787"),
+        (
+            {"test_size": 5},
+            r"data\.test_size=5: .*greater or equal to the number of classes = 10",
+        ),
         ({"md5": "abc"}, r"data\.md5=abc"),
         ({"root": "/somewhere"}, r"data\.root=/somewhere"),
         ({"_target_": "whyrelu.data.sources.digit"}, "is not found: did you mean whyrelu.data.sources.digits"),
@@ -252,7 +254,7 @@ def test_the_command_prepares_notes_what_and_fails_in_one_line(tmp_path, monkeyp
     with pytest.raises(SystemExit, match="1"):
         run("data=cifar10", "data.name=other", f"data.url={tmp_path}/none")
     error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1 and "does not exist" in error
+    assert error.startswith("error: ") and error.count("\n") == 1 and "No such file or directory" in error
 
 
 def test_every_configuration_names_a_reader_and_keys_of_the_schema():

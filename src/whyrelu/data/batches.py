@@ -28,8 +28,7 @@ EVALUATION_BATCH = 1000
 def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple[Statistics, Statistics]:
     """Return mean and standard deviation (C,) of every channel over all pixels (0 to 255) of the chosen images.
 
-    The sums are integers, so the result is exact up to its last rounding and does not depend on any order. A constant
-    channel gets standard deviation 1, so that dividing by it is harmless.
+    The sums are integers, so the result does not depend on any order. A constant channel gets standard deviation 1.
     """
     channels, pixels = images.shape[-1], math.prod(images.shape[1:])
     total, squares = np.zeros(pixels, np.int64), np.zeros(pixels, np.int64)
@@ -78,10 +77,7 @@ class Images:
         return len(self._indices)
 
     def batch(self, rows: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Batch:
-        """Return images (B, C, H, W) float32, channels last in memory, and labels (B,) of some rows of this split.
-
-        The augmentation `change` gets and returns uint8 images.
-        """
+        """Return images (B, C, H, W) float32, channels last in memory, and labels (B,); `change` maps uint8 images."""
         chosen = self._indices[rows]
         # channels last on disk is channels last in memory, without a copy
         images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
@@ -125,8 +121,7 @@ class Batches:
 class ImageDataModule(pl.LightningDataModule):
     """Training, validation and test batches of one run.
 
-    `augmentation` is padding and flip of `augment`, for training images. `stream` maps the name of a random stream and
-    an epoch, None for streams without epochs, to its seed.
+    `stream` maps the name of a random stream and an epoch, None for streams without epochs, to its seed.
     """
 
     def __init__(
@@ -173,7 +168,3 @@ class ImageDataModule(pl.LightningDataModule):
         """Return the same images (B, C, H, W) and labels (B,) of the validation split each time, `most` if it can."""
         validation = self._images("train", self.validation_indices)
         return validation.batch(validation.shuffled_rows(self._stream("probe", None))[:most])
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Return the batch, which was made on the device."""
-        return batch

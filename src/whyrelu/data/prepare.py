@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,15 +25,12 @@ TEST_SEED = 0
 
 
 def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Make <root>/<data.name>/, unless it is there and was made with the same settings from the same source.
+    """Make <root>/<data.name>/, unless it is there from the same settings and source, and return its facts.
 
-    Any number of processes may call this at once: one prepares, the others wait for it. A set that is damaged is named
-    and made anew. `data` has the keys of `whyrelu.config.schema.Data`; the facts of the set are returned.
+    Any number of processes may call this at once: one prepares, the others wait. A damaged set is named and made anew.
     """
     settings = Data(**data)
     settings.md5 = None if settings.md5 is None else settings.md5.strip().lower()
-    if not re.fullmatch(r"\w[\w.-]*", settings.name):
-        raise DataError(f"data.name={settings.name!r}: becomes the name of a folder: letters, digits, _, - and . only")
     directory = root / settings.name
     with suppress(DataError):  # told below
         if (facts := _current(directory, settings)) is not None:
@@ -94,10 +90,10 @@ def _request(settings: Data, kind: str) -> dict[str, Any]:
 def _make(directory: Path, settings: Data) -> dict[str, Any]:
     target = settings._target_
     reader = locate("data", target)
-    is_class = isinstance(reader, type)
-    request = _request(settings, "torchvision" if is_class else "function")
+    kind = "torchvision" if isinstance(reader, type) else "function"
+    request = _request(settings, kind)
     try:
-        raw = torchvision_set(reader, settings) if is_class else reader(settings)
+        raw = torchvision_set(reader, settings) if kind == "torchvision" else reader(settings)
     except (UserError, OSError):
         raise
     except Exception as error:  # whatever a function of a person's own raises

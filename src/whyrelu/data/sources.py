@@ -6,26 +6,24 @@ A reader takes the settings (`whyrelu.config.schema.Data`) and returns `RawData`
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import pickle
 import shutil
-import socket
 import tarfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.request import Request, urlopen
 
 import numpy as np
 import numpy.typing as npt
 
 from whyrelu.config.schema import Data
-from whyrelu.errors import DataError, one_line
+from whyrelu.errors import DataError, notice, one_line
 from whyrelu.files import replacing
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -35,23 +33,15 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class RawData:
-    """A data set in memory, before it is checked, split and written.
-
-    Attributes:
-        train_images: (N, H, W, C) uint8.
-        train_labels: (N,) whole numbers, positions in `classes`.
-        classes: names of the classes.
-        test_images: (M, H, W, C) uint8; None has data.test_size images taken from the others.
-        test_labels: (M,), or None likewise.
-        md5: checksum of the file that the images were read from, if it was one.
-        official_md5: checksum that this file has where it was first published.
-    """
+    """A set before it is checked and split: images (N, H, W, C) and labels (N,), which are positions in `classes`."""
 
     train_images: npt.NDArray[np.uint8]
     train_labels: npt.NDArray[Any]
     classes: tuple[str, ...]
+    # without them, data.test_size images are taken from the others
     test_images: npt.NDArray[np.uint8] | None = None
     test_labels: npt.NDArray[Any] | None = None
+    # of the one file that the images were read from, and where it was first published
     md5: str | None = None
     official_md5: str | None = None
 
@@ -67,10 +57,9 @@ def digits(data: Data) -> RawData:
 
 
 def image_folder(data: Data) -> RawData:
-    """Read a directory of class folders (data.root): every image below a folder belongs to the class of its name.
+    """Read every image below each class folder of data.root, as RGB squares of data.image_size pixels.
 
-    Images become RGB squares of data.image_size pixels. Files and folders whose names begin with a dot, and files
-    that do not have the extension of an image, are passed over.
+    Hidden files and folders, and files that do not have the extension of an image, are passed over.
     """
     _refuse(data, "url", "md5", "options")
     root = Path(data.root or "").expanduser()
@@ -146,41 +135,84 @@ def torchvision_set(dataset: Any, data: Data) -> RawData:
     root = Path(data.root or "data/raw").expanduser()
     official = getattr(dataset, "tgz_md5", None)
     _refuse(data, "test_size", "options", *([] if official else ["md5"]))
-    changed, sums = _redirected(dataset, data.url, data.md5)
     folder = root / f".{dataset.__name__}.partial"
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{dataset.__name__}.lock"):
         shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
         try:
-            raw = _read_intact(changed, sums, data, root, folder)
+            downloaded = _fetch(dataset, data, root, folder)
+            raw = _read(dataset if data.md5 in (None, official) else _other_cifar(dataset, data.md5), data, folder)
+            for path in downloaded:
+                # an archive that is not the official one does not take its place
+                with replacing(root / (data.md5 or "") / path) as kept:
+                    shutil.copyfile(folder / path, kept)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return replace(raw, md5=data.md5 or official, official_md5=official)
 
 
-def _redirected(dataset: Any, url: str | None, md5: str | None) -> tuple[Any, dict[str, str]]:
-    """Return a class that downloads from data.url and expects data.md5, and the MD5 of each of its files by path."""
-    from torchvision import datasets
+def _fetch(dataset: Any, data: Data, root: Path, folder: Path) -> list[str]:
+    """Put intact copies of the raw files into a folder, kept ones if it can; return the paths of those downloaded."""
+    is_one_archive = hasattr(dataset, "tgz_md5")
+    downloaded = []
+    for path, md5, addresses in _files(dataset, data.md5):
+        if data.url is not None:
+            url = data.url if "://" in data.url else _local_address(data.url)
+            addresses = [url if is_one_archive and not url.endswith("/") else f"{url.rstrip('/')}/{Path(path).name}"]
+        kept = [_local_address(copy) for copy in (root / path, root / md5 / path) if copy.exists()]
+        failures = []
+        for address in kept + addresses:
+            try:
+                found = _copy(address, folder / path)
+            except (OSError, ValueError, HTTPException) as error:
+                failures.append(f"{address}: {error}")
+                continue
+            if found == md5:
+                break
+            hint = f"; if it is the one you mean: data.md5={found}" if is_one_archive else ""
+            failures.append(f"{address} is damaged or another version (md5 {found}, expected {md5}{hint})")
+        else:
+            raise DataError(
+                f"{'; '.join(failures)}; put an intact copy at {root / path}, or name its place by data.url="
+            )
+        if not address.startswith("file:"):
+            downloaded.append(path)
+    return downloaded
 
-    changes: dict[str, Any] = {}
-    base = f"{(url or '').rstrip('/')}/"
-    if issubclass(dataset, datasets.CIFAR10):
-        sums = {dataset.filename: md5 or dataset.tgz_md5}
-        changes["url"] = base + dataset.filename if url and url.endswith("/") else url or dataset.url
-        if md5 not in (None, dataset.tgz_md5):
-            lists = {key: [[name, None] for name, _ in getattr(dataset, key)] for key in ("train_list", "test_list")}
-            changes |= {"tgz_md5": md5, "meta": dataset.meta | {"md5": None}, "download": _download_cifar, **lists}
-    elif issubclass(dataset, datasets.SVHN):
-        parts = {part: dataset.split_list[part] for part in ("train", "test")}
-        sums = {name: checksum for _, name, checksum in parts.values()}
-        changes["split_list"] = {
-            part: [base + name if url else address, name, checksum] for part, (address, name, checksum) in parts.items()
-        }
-    else:
-        sums = {f"{dataset.__name__}/raw/{name}": checksum for name, checksum in dataset.resources}
-        changes["mirrors"] = [base] if url else dataset.mirrors
+
+def _files(dataset: Any, md5: str | None) -> list[tuple[str, str, list[str]]]:
+    """Return the path below a root, the MD5 and the official addresses of each raw file."""
+    if hasattr(dataset, "tgz_md5"):
+        return [(dataset.filename, md5 or dataset.tgz_md5, [dataset.url])]
+    if hasattr(dataset, "split_list"):
+        return [(name, checksum, [url]) for url, name, checksum in map(dataset.split_list.get, ("train", "test"))]
     # torchvision names folders after the class
-    return type(dataset.__name__, (dataset,), changes), sums
+    folder, mirrors = f"{dataset.__name__}/raw", dataset.mirrors
+    return [(f"{folder}/{name}", checksum, [url + name for url in mirrors]) for name, checksum in dataset.resources]
+
+
+def _local_address(path: str | Path) -> str:
+    """Return a path as a file:// URI, which of a folder ends with a slash."""
+    path = Path(path).expanduser().resolve()
+    return path.as_uri() + ("/" if path.is_dir() else "")
+
+
+def _copy(address: str, target: Path) -> str:
+    """Copy what an address holds to a file and return its MD5; torchvision cannot copy from file:// URIs."""
+    if not address.startswith("file:"):
+        notice(f"downloading {address}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    request = Request(address, headers={"User-Agent": "whyrelu"})
+    with urlopen(request, timeout=TIMEOUT) as response, target.open("wb") as file:
+        shutil.copyfileobj(response, file)
+    return hashlib.md5(target.read_bytes()).hexdigest()
+
+
+def _other_cifar(dataset: Any, md5: str) -> Any:
+    """Return a class that takes an archive with this MD5, whatever those of the files in it are."""
+    lists = {key: [[name, None] for name, _ in getattr(dataset, key)] for key in ("train_list", "test_list")}
+    changes = {"tgz_md5": md5, "meta": dataset.meta | {"md5": None}, "download": _download_cifar, **lists}
+    return type(dataset.__name__, (dataset,), changes)
 
 
 def _download_cifar(cifar: Any) -> None:
@@ -198,59 +230,16 @@ def _text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _read_intact(dataset: Any, sums: dict[str, str], data: Data, root: Path, folder: Path) -> RawData:
-    """Read a set in a temporary folder from files with the right MD5: kept below `root`, at data.url or downloaded."""
-    parts = urlsplit(data.url or "")
-    local = None
-    if data.url and parts.scheme not in ("http", "https"):
-        local = Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(data.url).expanduser()
-    alone = len(sums) == 1
-    downloads = []
-    for path, md5 in sums.items():
-        # a downloaded archive that is not the official one does not take its place
-        copies = [root / path, root / md5 / path]
-        if local is not None:
-            copies.append(local if alone and not local.is_dir() else local / Path(path).name)
-        intact = next((copy for copy in copies if _md5(copy) == md5), None)
-        if intact is not None:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(intact, folder / path)
-        elif local is not None:
-            raise DataError(_difference(copies[-1], md5, alone))
-        else:
-            downloads.append(path)
-    try:
-        raw = _read(dataset, data, folder)
-    except DataError as error:
-        failed = [path for path in downloads if _md5(folder / path) != sums[path]]
-        if not failed:
-            raise
-        path = failed[0]
-        found = [place / path for place in (folder, root) if (place / path).is_file()]
-        what = "".join(f"; {_difference(copy, sums[path], alone)}" for copy in found)
-        hint = f"without a network put an intact copy at {root / path}, or name its folder: data.url=/path/to/folder"
-        raise DataError(f"{error}{what}; {hint}") from error
-    for path in downloads:
-        with replacing(root / (sums[path] if data.md5 else "") / path) as kept:
-            shutil.copyfile(folder / path, kept)
-    return raw
-
-
 def _read(dataset: Any, data: Data, root: Path) -> RawData:
-    """Have a class read its training and its test images, downloading what is missing below the root."""
-    by_split = "split" in inspect.signature(dataset).parameters
-    parts = [{"split": "train"}, {"split": "test"}] if by_split else [{"train": True}, {"train": False}]
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
+    """Have a class read its training and its test images."""
+    key, values = ("split", ("train", "test")) if hasattr(dataset, "split_list") else ("train", (True, False))
     # what torchvision's classes extract archives with: nothing gets outside their folder
     tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
     try:
-        train, test = (dataset(root=str(root), download=True, **part) for part in parts)
+        train, test = (dataset(root=str(root), download=True, **{key: value}) for value in values)
         (images, labels), (test_images, test_labels) = _arrays(train), _arrays(test)
     except Exception as error:  # what damaged files and wrong arguments raise is up to each class
         raise DataError(f"data._target_={data._target_} cannot be read: {one_line(error)}") from error
-    finally:
-        socket.setdefaulttimeout(before)
     classes = getattr(train, "classes", None) or range(10)  # SVHN names none
     return RawData(images, labels, tuple(map(_text, classes)), test_images, test_labels)
 
@@ -262,24 +251,6 @@ def _arrays(part: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     elif images.shape[-1] not in (1, 3):  # channels first
         images = images.transpose(0, 2, 3, 1)
     return images, np.asarray(part.targets if hasattr(part, "targets") else part.labels)
-
-
-def _md5(path: Path) -> str | None:
-    """Return the MD5 of a file as hexadecimal digits, None if there is no file."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
-def _difference(path: Path, md5: str, alone: bool) -> str:
-    """Say what is wrong with a copy of a file; if the set is this file alone, what takes the copy as it is."""
-    found = _md5(path)
-    if found is None:
-        return f"{path} does not exist; data.url must name {'it or ' if alone else ''}the folder that holds it"
-    size = path.stat().st_size
-    line = f"{path} is damaged, incomplete or another version: {size} bytes with md5 {found}, expected {md5}"
-    return f"{line} (if it is the one you mean: data.md5={found})" if alone else line
 
 
 def _refuse(data: Data, *keys: str) -> None:

@@ -30,31 +30,17 @@ def usable(path: Path) -> bool:
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, each written beside its place and then moved there.
-
-    Lightning's own are written to the folder for temporary files first, from which a move may be a copy.
-    """
+    """Lightning's checkpoint files, but never by way of the folder for temporary files, from which a move is a copy."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint; a reader finds the old one or the new one, never a part.
-
-        Raises:
-            UserError: the disk is full or read-only; the old one is still there.
-        """
+        """Write a checkpoint; a reader finds the old one or the new one, never a part."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_bytes(buffer.getvalue(), Path(path))
 
 
 class PeriodicCheckpoint(Checkpoint):
-    """Saves after the first epoch and then after each epoch that ends `seconds` or more after the last save.
-
-    Not after the last epoch, which no resumed run would need.
-
-    Args:
-        path: the one file.
-        seconds: least time between two saves.
-    """
+    """Saves after the first epoch, then after each that ends `seconds` or more after the last save, but the last."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path = path

@@ -41,12 +41,8 @@ class Totals:
 class Classifier(pl.LightningModule):
     """Cross-entropy training of a network, with the metrics of every epoch.
 
-    Args:
-        network: maps images (B, C, H, W) to logits (B, classes).
-        optimizer: maps parameters to a torch optimizer.
-        schedule: "constant", or "cosine" from the optimizer's learning rate to zero over all steps.
-        stream: maps the name of a random stream and an epoch to its seed.
-        on_epoch: called with the history after every epoch.
+    The schedule is "constant", or "cosine" from the optimizer's learning rate to zero over all steps; `stream` maps the
+    name of a random stream and an epoch to its seed; `on_epoch` gets the history after every epoch.
     """
 
     def __init__(
@@ -87,52 +83,41 @@ class Classifier(pl.LightningModule):
         self._started = time.perf_counter()
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the mean loss of a batch."""
+        """Count a batch, of any split, and return its mean loss."""
         images, labels = batch
         logits = self.network(images)
         loss = functional.cross_entropy(logits, labels)
         self._totals.add(loss, logits, labels)
         return loss
 
-    def on_validation_epoch_start(self) -> None:
-        """Stop the clock: what follows is not training."""
-        train_loss, train_accuracy = self._totals.means()
-        self.train_seconds += time.perf_counter() - self._started
-        self.history["train_loss"].append(train_loss)
-        self.history["train_accuracy"].append(train_accuracy)
-        self._validation = Totals(self.device)
+    validation_step = training_step
+    test_step = training_step
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Count a batch of the validation split."""
-        images, labels = batch
-        logits = self.network(images)
-        self._validation.add(functional.cross_entropy(logits, labels), logits, labels)
+    def on_validation_epoch_start(self) -> None:
+        """Keep the metrics of training, and stop its clock."""
+        self._keep_means("train")
+        self.train_seconds += time.perf_counter() - self._started
 
     def on_train_epoch_end(self) -> None:
         """Complete the record of the epoch; end a run whose loss is no longer a number."""
-        val_loss, val_accuracy = self._validation.means()
-        self.history["val_loss"].append(val_loss)
-        self.history["val_accuracy"].append(val_accuracy)
+        self._keep_means("val")
         self.history["epoch"].append(self.current_epoch + 1)
         if self.diverged:
             self.trainer.should_stop = True
         if self._on_epoch is not None:
             self._on_epoch(self.history)
 
-    def on_test_epoch_start(self) -> None:
-        """Start the sums of the test set."""
-        self._test = Totals(self.device)
-
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Count a batch of the test set."""
-        images, labels = batch
-        logits = self.network(images)
-        self._test.add(functional.cross_entropy(logits, labels), logits, labels)
-
     def on_test_epoch_end(self) -> None:
         """Keep the metrics of the test set."""
-        test_loss, test_accuracy = self._test.means()
+        test_loss, test_accuracy = self._totals.means()
         self.test_metrics = {"test_accuracy": test_accuracy, "test_loss": test_loss}
+
+    def _keep_means(self, part: str) -> None:
+        """Add the means of a part of the epoch to the history, and start the sums of the next."""
+        loss, accuracy = self._totals.means()
+        self.history[f"{part}_loss"].append(loss)
+        self.history[f"{part}_accuracy"].append(accuracy)
+        self._totals = Totals(self.device)
 
     @property
     def diverged(self) -> bool:

@@ -33,19 +33,9 @@ CHANCE_ACCURACY_FACTOR = 1.2
 
 
 class Result(NamedTuple):
-    """What a run found.
+    """What a run found."""
 
-    Attributes:
-        status: completed or diverged.
-        at_chance: whether it has learned nothing.
-        metrics: the final ones.
-        history: the metrics of every epoch.
-        findings: of the diagnostics, None if they are off.
-        train_images: how many images it was trained on.
-        validation_images: how many it was validated on.
-        device: where.
-    """
-
+    # completed or diverged
     status: str
     at_chance: bool
     metrics: dict[str, float]
@@ -67,19 +57,10 @@ def fit(
     checkpoint: Path,
     on_epoch: Callable[[History], None] | None = None,
 ) -> Result:
-    """Train and evaluate one configuration, continuing from its checkpoint where there is one.
+    """Train and evaluate one configuration, continuing from its checkpoint, which the caller removes.
 
     The result depends on nothing but the configuration, the data and the kind of machine: it is the same alone or in a
     sweep, in one go or resumed.
-
-    Args:
-        config: a resolved configuration (see `whyrelu.config.schema.Config`).
-        arrays: the prepared data.
-        checkpoint: file that is written while training and read to resume; it is left for the caller to remove.
-        on_epoch: called with the history after every epoch.
-
-    Raises:
-        UserError: the configuration cannot be trained.
     """
     _prepare_process(config["trainer"]["threads"])
 
@@ -98,8 +79,7 @@ def fit(
         raise UserError(
             f"batch_size={config['batch_size']} is larger than the {len(data.train_indices)} training images"
         )
-    height, width, channels = arrays.train_images.shape[1:]
-    network = build_network(config, (height, width, channels), len(arrays.classes))
+    network = build_network(config, arrays.train_images.shape[1:], len(arrays.classes))
     optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
     module = Classifier(network, optimizer, config["schedule"], stream, on_epoch)
     diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
@@ -147,7 +127,6 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
             plugins=[AtomicCheckpointIO()],
             deterministic=True,
             logger=False,
-            enable_checkpointing=True,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
