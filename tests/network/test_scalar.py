@@ -8,7 +8,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from torch.nn import functional
 
 from formulas import FORMULAS
 from whyrelu.config.grid import CONFIG_DIRECTORY
@@ -67,14 +66,6 @@ def test_slopes_of_callables_in_place_and_without_a_derivative() -> None:
     activation = nn.PReLU(init=0.3)
     assert slope(activation, torch.tensor([[-1.0, 2.0]])).tolist() == [[pytest.approx(0.3), 1.0]]
     assert activation.weight.grad is None
-
-
-def test_a_function_with_float32_numbers_of_its_own_is_used_as_it_is() -> None:
-    weight = torch.tensor([0.2])
-    phi = scalar_function(lambda x: functional.prelu(x, weight))
-    x = torch.tensor([-1.0, 2.0], dtype=torch.float64)
-    assert phi.value(x).tolist() == pytest.approx([-0.2, 2.0])
-    assert phi.slope(x).tolist() == pytest.approx([0.2, 1.0])
 
 
 def test_what_is_no_function_of_single_numbers_is_refused_in_words() -> None:

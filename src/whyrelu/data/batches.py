@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -102,7 +102,7 @@ class Batches:
     # From the name of a random stream to its seed in this epoch; without, images come in order and as they are.
     stream: Callable[[str], int] | None = None
     # Padding and flip of `augment`.
-    augmentation: dict[str, Any] = field(default_factory=dict)
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -124,21 +124,12 @@ class ImageDataModule(pl.LightningDataModule):
     `stream` maps the name of a random stream and an epoch, None for streams without epochs, to its seed.
     """
 
-    def __init__(
-        self,
-        arrays: Arrays,
-        validation_size: int,
-        train_size: int | None,
-        batch_size: int,
-        augmentation: dict[str, Any],
-        stream: Callable[[str, int | None], int],
-    ) -> None:
+    def __init__(self, arrays: Arrays, config: Mapping[str, Any], stream: Callable[[str, int | None], int]) -> None:
         super().__init__()
-        labels, seed = arrays.train_labels, stream("split", None)
+        sizes = config["data"]["validation_size"], config["data"]["train_size"]
         self.arrays = arrays
-        self.train_indices, self.validation_indices = split(labels, validation_size, train_size, seed)
-        self._batch_size = batch_size
-        self._augmentation = augmentation
+        self.train_indices, self.validation_indices = split(arrays.train_labels, *sizes, stream("split", None))
+        self._config = config
         self._stream = stream
         self._statistics = channel_statistics(arrays.train_images, self.train_indices)
 
@@ -149,12 +140,14 @@ class ImageDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Batches:
         """Return the training batches, shuffled and augmented anew in each of the trainer's epochs."""
-        images = self._images("train", self.train_indices)
-        return Batches(images, self._batch_size, self._stream_of_epoch, self._augmentation)
-
-    def _stream_of_epoch(self, name: str) -> int:
-        assert self.trainer is not None
-        return self._stream(name, self.trainer.current_epoch)
+        images, trainer = self._images("train", self.train_indices), self.trainer
+        assert trainer is not None
+        return Batches(
+            images,
+            self._config["batch_size"],
+            lambda name: self._stream(name, trainer.current_epoch),
+            self._config["data"]["augmentation"],
+        )
 
     def val_dataloader(self) -> Batches:
         """Return the batches of the validation split."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from whyrelu.config.schema import Data
 from whyrelu.config.targets import locate, own_code_version
 from whyrelu.data import arrays
-from whyrelu.data.sources import RawData, files, resize, torchvision_set
+from whyrelu.data.sources import RawData, files, torchvision_set
 from whyrelu.errors import DataError, UserError, notice, one_line
 from whyrelu.files import write_json
 
@@ -107,8 +107,6 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
     for part in ("train", "test"):
         images, labels = getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels")
         _check(f"{target}: {part}", images, labels, raw)
-        if settings.image_size not in (None, images.shape[1]):
-            images = resize(images, settings.image_size)
         found |= {f"{part}_images": images, f"{part}_labels": labels.astype(np.int64)}
     absent = np.setdiff1d(np.arange(len(raw.classes)), raw.train_labels)
     if len(raw.classes) < 2 or len(absent):

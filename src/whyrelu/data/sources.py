@@ -50,7 +50,7 @@ def digits(data: Data) -> RawData:
     """Return the 1,797 handwritten digits that scikit-learn brings along: 8 x 8 pixels, 17 grey levels (0 to 16)."""
     from sklearn.datasets import load_digits
 
-    _refuse(data, "root", "url", "md5", "options")
+    _refuse(data, "root", "url", "md5", "options", "image_size")
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[..., None]
     return RawData(images, bunch.target, tuple(str(name) for name in bunch.target_names))
@@ -93,28 +93,18 @@ def files(directory: Path) -> Iterator[Path]:
 
 
 def _read_image(path: Path, size: int | None) -> npt.NDArray[np.uint8]:
-    """Read an image file as (H, W, 3), turned as the camera was held; `size` is as for `resize`."""
+    """Read an image file as (H, W, 3), turned as the camera was held; a size cuts the ends of the longer side off."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError("its pixels have more than 8 bits; convert it")
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            whole = ImageOps.exif_transpose(image).convert("RGB")
     # Pillow's decoders raise nearly anything on damaged files: OSError, SyntaxError, struct.error, ValueError, ...
     except Exception as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
-    return pixels if size is None else resize(pixels[None], size)[0]
-
-
-def resize(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """Return (N, H, W, C) images as (N, size, size, C), ends of the longer side cut off; C is 1 or 3."""
-    from PIL import Image, ImageOps
-
-    planes = images[..., 0] if images.shape[3] == 1 else images
-    method = Image.Resampling.BILINEAR
-    resized = [np.asarray(ImageOps.fit(Image.fromarray(plane), (size, size), method=method)) for plane in planes]
-    return np.stack(resized).reshape(len(images), size, size, -1)
+    return np.asarray(whole if size is None else ImageOps.fit(whole, (size, size), Image.Resampling.BILINEAR))
 
 
 def torchvision_set(dataset: Any, data: Data) -> RawData:
@@ -134,7 +124,7 @@ def torchvision_set(dataset: Any, data: Data) -> RawData:
         )
     root = Path(data.root or "data/raw").expanduser()
     official = getattr(dataset, "tgz_md5", None)
-    _refuse(data, "test_size", "options", *([] if official else ["md5"]))
+    _refuse(data, "test_size", "options", "image_size", *([] if official else ["md5"]))
     folder = root / f".{dataset.__name__}.partial"
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{dataset.__name__}.lock"):
@@ -209,21 +199,18 @@ def _copy(address: str, target: Path) -> str:
 
 
 def _other_cifar(dataset: Any, md5: str) -> Any:
-    """Return a class that takes an archive with this MD5, whatever those of the files in it are."""
+    """Return a class that takes an archive with this MD5, also one whose names were written as bytes by Python 3."""
+
+    def download(self: Any) -> None:
+        dataset.download(self)
+        for name in [*(name for name, _ in self.train_list + self.test_list), self.meta["filename"]]:
+            path = Path(self.root, self.base_folder, name)
+            page = pickle.loads(path.read_bytes(), encoding="latin1")
+            path.write_bytes(pickle.dumps({_text(key): value for key, value in page.items()}))
+
     lists = {key: [[name, None] for name, _ in getattr(dataset, key)] for key in ("train_list", "test_list")}
-    changes = {"tgz_md5": md5, "meta": dataset.meta | {"md5": None}, "download": _download_cifar, **lists}
+    changes = {"tgz_md5": md5, "meta": dataset.meta | {"md5": None}, "download": download, **lists}
     return type(dataset.__name__, (dataset,), changes)
-
-
-def _download_cifar(cifar: Any) -> None:
-    """Download as torchvision does, then make the names in the pickles text, where Python 3 wrote them as bytes."""
-    from torchvision.datasets import CIFAR10
-
-    CIFAR10.download(cifar)
-    for name, _ in [*cifar.train_list, *cifar.test_list, (cifar.meta["filename"], None)]:
-        path = Path(cifar.root, cifar.base_folder, name)
-        page = pickle.loads(path.read_bytes(), encoding="latin1")
-        path.write_bytes(pickle.dumps({_text(key): value for key, value in page.items()}))
 
 
 def _text(name: Any) -> str:

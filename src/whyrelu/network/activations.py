@@ -36,10 +36,6 @@ class Elementwise(nn.Module):
         """Apply the function to x of any shape."""
         return self.function(x, **self.arguments)
 
-    def extra_repr(self) -> str:
-        """Name of the function, for printing the network."""
-        return getattr(self.function, "__name__", repr(self.function))
-
 
 def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]:
     """Return a function that makes a new module per call, for activations with parameters.

@@ -62,20 +62,13 @@ def slope(activation: Function, x: Tensor) -> Tensor:
 
 def on_numbers(activation: Function) -> Function:
     """An activation on float64 tensors on the CPU, what is random in training off; a UserError if not elementwise."""
-    single = copy.deepcopy(activation).cpu().eval() if isinstance(activation, nn.Module) else activation
-    double = copy.deepcopy(single).double() if isinstance(single, nn.Module) else single
-
-    def through_float32(x: Tensor) -> Tensor:
-        return single(x.float()).double()
-
-    # it may hold numbers of its own in float32
-    for function in (double, through_float32):
-        if _is_elementwise(function):
-            return function
-    raise UserError(
-        "this activation is not a function of single numbers, which theory, diagnostics and init=critical need: "
-        "diagnostics=off trains without them"
-    )
+    function = copy.deepcopy(activation).cpu().eval().double() if isinstance(activation, nn.Module) else activation
+    if not _is_elementwise(function):
+        raise UserError(
+            "this activation is not a function of single numbers, in float64 too, which theory, diagnostics and "
+            "init=critical need: diagnostics=off trains without them"
+        )
+    return function
 
 
 def _is_elementwise(function: Function) -> bool:

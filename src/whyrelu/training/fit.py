@@ -22,7 +22,7 @@ from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.initialisation import build_network
-from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
+from whyrelu.training.checkpoint import PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History
 from whyrelu.training.freed_memory import keep_freed_memory
 
@@ -67,14 +67,7 @@ def fit(
     def stream(name: str, epoch: int | None) -> int:
         return stream_seed(config["study"], config["depth"], config["seed"], name, epoch)
 
-    data = ImageDataModule(
-        arrays,
-        validation_size=config["data"]["validation_size"],
-        train_size=config["data"]["train_size"],
-        batch_size=config["batch_size"],
-        augmentation=dict(config["data"]["augmentation"]),
-        stream=stream,
-    )
+    data = ImageDataModule(arrays, config, stream)
     if config["batch_size"] > len(data.train_indices):
         raise UserError(
             f"batch_size={config['batch_size']} is larger than the {len(data.train_indices)} training images"
@@ -124,7 +117,6 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
                 *([diagnostics] if diagnostics is not None else []),
                 PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"]),
             ],
-            plugins=[AtomicCheckpointIO()],
             deterministic=True,
             logger=False,
             enable_progress_bar=False,
