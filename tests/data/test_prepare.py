@@ -138,6 +138,10 @@ def test_a_set_read_from_files_follows_them(tmp_path):
     assert prepare(data, tmp_path)["fingerprint"] != first["fingerprint"]
     paths[-1].unlink()
     assert prepare(data, tmp_path)["train"] == 7
+    (tmp_path / "photos" / "empty").mkdir()
+    with pytest.raises(DataError, match="class 'empty' has no training image"):
+        prepare(data | {"image_size": 8}, tmp_path)
+    (tmp_path / "photos" / "empty").rmdir()
     # images are not overwritten by the arrays made from them
     with pytest.raises(DataError, match=r"photos is not a prepared data set .*another data\.name"):
         prepare(data | {"name": "photos"}, tmp_path)

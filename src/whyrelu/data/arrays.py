@@ -39,14 +39,13 @@ class Arrays:
 
 def read_facts(directory: Path) -> dict[str, Any] | None:
     """Return what `write` wrote about a set, None if there is none; a DataError if it cannot be read."""
+    if not (directory / FACTS).exists():
+        return None
     try:
         facts = json.loads((directory / FACTS).read_bytes())
-        is_ours = facts["format"] == FORMAT
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return facts if facts["format"] == FORMAT else None
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(directory, error) from error
-    return facts if is_ours else None
 
 
 def load(directory: Path) -> Arrays:

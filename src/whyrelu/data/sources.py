@@ -5,13 +5,12 @@ A reader takes the settings (`whyrelu.config.schema.Data`) and returns `RawData`
 
 from __future__ import annotations
 
+import glob
 import hashlib
-import os
 import pickle
 import shutil
 import tarfile
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http.client import HTTPException
@@ -62,18 +61,16 @@ def image_folder(data: Data) -> RawData:
     Hidden files and folders, and files that do not have the extension of an image, are passed over.
     """
     _refuse(data, "url", "md5", "options")
-    root = Path(data.root or "").expanduser()
-    folders = sorted(path for path in root.glob("*/") if not path.name.startswith(".")) if data.root else []
-    classes = tuple(folder.name for folder in folders)
-    if len(classes) < 2:
-        raise DataError(f"data.root={data.root} holds {len(classes)} folders; it must hold one per class, two or more")
+    if not data.root:
+        raise DataError("data.root is missing: name the directory that holds a folder for each class")
+    root = Path(data.root).expanduser()
+    classes = tuple(sorted(path.name for path in root.glob("*/") if not path.name.startswith(".")))
+    paths = [path for path in files(root) if path.parent != root and path.suffix.lower() in EXTENSIONS]
+    if len(classes) < 2 or not paths:
+        what = f"{len(classes)} folders with {len(paths)} images"
+        raise DataError(f"data.root={data.root} holds {what}; it must hold a folder for each of two classes or more")
     if "train" in classes and set(classes) <= {"train", "test", "val", "valid", "validation"}:
         raise DataError(f"data.root={root} holds splits, not classes: name one of them, data.root={root / 'train'}")
-    found = [sorted(path for path in files(folder) if path.suffix.lower() in EXTENSIONS) for folder in folders]
-    if [] in found:
-        empty = folders[found.index([])]
-        raise DataError(f"{empty} holds no images ({', '.join(EXTENSIONS)}); remove the folder or fill it")
-    paths = [path for folder in found for path in folder]
     # Pillow warns of oddities (a palette with transparency, very large images) that do no harm here
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
         images = list(pool.map(lambda path: _read_image(path, data.image_size), paths))
@@ -82,14 +79,14 @@ def image_folder(data: Data) -> RawData:
         if image.shape != (side, side, 3):
             size = f"{image.shape[1]} x {image.shape[0]}"
             raise DataError(f"{path} is {size} pixels: images must be equal squares; data.image_size=32 makes them so")
-    return RawData(np.stack(images), np.repeat(np.arange(len(classes)), [len(folder) for folder in found]), classes)
+    labels = [classes.index(path.relative_to(root).parts[0]) for path in paths]
+    return RawData(np.stack(images), np.array(labels), classes)
 
 
-def files(directory: Path) -> Iterator[Path]:
-    """Yield the files below a directory that are not hidden, following links."""
-    for folder, folders, names in os.walk(directory, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
+def files(directory: Path) -> list[Path]:
+    """Return the files below a directory that are not hidden, sorted, following links."""
+    found = glob.iglob(f"{glob.escape(str(directory))}/**", recursive=True)
+    return sorted(path for path in map(Path, found) if path.is_file())
 
 
 def _read_image(path: Path, size: int | None) -> npt.NDArray[np.uint8]:
@@ -118,10 +115,8 @@ def torchvision_set(dataset: Any, data: Data) -> RawData:
     # EMNIST and QMNIST are derived from MNIST too, but have other files
     families, others = (datasets.CIFAR10, datasets.MNIST, datasets.SVHN), (datasets.EMNIST, datasets.QMNIST)
     if not issubclass(dataset, families) or issubclass(dataset, others):
-        raise DataError(
-            f"data._target_={data._target_} is not of the families of CIFAR, MNIST and SVHN: name a function of your "
-            "own that reads it, a few lines that docs/usage.md shows"
-        )
+        what = f"data._target_={data._target_} is not of the families of CIFAR, MNIST and SVHN"
+        raise DataError(f"{what}: name a function of your own that reads it, which docs/usage.md shows")
     root = Path(data.root or "data/raw").expanduser()
     official = getattr(dataset, "tgz_md5", None)
     _refuse(data, "test_size", "options", "image_size", *([] if official else ["md5"]))

@@ -47,12 +47,7 @@ def he_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
 
 
 def critical_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
-    """Variance-matched: Var W = sigma_w^2 / fan_in such that the length map has V(1) = 1 (Poole et al. 2016)."""
-    return Variances(critical_weight_variance(activation) / fan_in, 0.0)
-
-
-def critical_weight_variance(activation: nn.Module) -> float:
-    """Return sigma_w^2 = 1 / E[phi(z)^2], z ~ N(0, 1), which is 2 for ReLU; a UserError where there is none."""
+    """Var W = 1 / (E[phi(z)^2] fan_in), z ~ N(0, 1), such that the length map has V(1) = 1 (Poole et al. 2016)."""
     phi = scalar_function(activation)
     second_moment = float(gaussian_expectation(lambda z: phi.value(z).square(), 1.0, phi.edges))
     if not (math.isfinite(second_moment) and second_moment > 0):
@@ -60,7 +55,7 @@ def critical_weight_variance(activation: nn.Module) -> float:
             f"init=critical needs an activation with 0 < E[phi(z)^2] < inf for z ~ N(0, 1); it is {second_moment:g} "
             "for this one: use init=he, xavier or pytorch"
         )
-    return 1 / second_moment
+    return Variances(1 / second_moment / fan_in, 0.0)
 
 
 def build_network(config: Mapping[str, Any], image_shape: Sequence[int], classes: int) -> nn.Module:
