@@ -125,21 +125,16 @@ def torchvision_set(dataset: Any, data: Data) -> RawData:
     with FileLock(root / f".{dataset.__name__}.lock"):
         shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
         try:
-            downloaded = _fetch(dataset, data, root, folder)
+            _fetch(dataset, data, root, folder)
             raw = _read(dataset if data.md5 in (None, official) else _other_cifar(dataset, data.md5), data, folder)
-            for path in downloaded:
-                # an archive that is not the official one does not take its place
-                with replacing(root / (data.md5 or "") / path) as kept:
-                    shutil.copyfile(folder / path, kept)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return replace(raw, md5=data.md5 or official, official_md5=official)
 
 
-def _fetch(dataset: Any, data: Data, root: Path, folder: Path) -> list[str]:
-    """Put intact copies of the raw files into a folder, kept ones if it can; return the paths of those downloaded."""
+def _fetch(dataset: Any, data: Data, root: Path, folder: Path) -> None:
+    """Put intact copies of the raw files into a folder: of those kept below `root`, or downloaded and then kept."""
     is_one_archive = hasattr(dataset, "tgz_md5")
-    downloaded = []
     for path, md5, addresses in _files(dataset, data.md5):
         if data.url is not None:
             url = data.url if "://" in data.url else _local_address(data.url)
@@ -161,8 +156,9 @@ def _fetch(dataset: Any, data: Data, root: Path, folder: Path) -> list[str]:
                 f"{'; '.join(failures)}; put an intact copy at {root / path}, or name its place by data.url="
             )
         if not address.startswith("file:"):
-            downloaded.append(path)
-    return downloaded
+            # an archive that is not the official one does not take its place
+            with replacing(root / (data.md5 or "") / path) as partial:
+                shutil.copyfile(folder / path, partial)
 
 
 def _files(dataset: Any, md5: str | None) -> list[tuple[str, str, list[str]]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,10 +14,12 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whyrelu.config.targets import bind
 from whyrelu.data.batches import Batch
 
 History = dict[str, list[float]]
 Stream = Callable[[str, int | None], int]
+OnEpoch = Callable[[History], None]
 
 
 class Totals:
@@ -39,19 +42,13 @@ class Totals:
 
 
 class Classifier(pl.LightningModule):
-    """Cross-entropy training of a network, with the metrics of every epoch.
+    """Cross-entropy training of a network, with the metrics of every epoch; `on_epoch` gets them after each.
 
-    The schedule is "constant", or "cosine" from the optimizer's learning rate to zero over all steps; `stream` maps the
-    name of a random stream and an epoch to its seed; `on_epoch` gets the history after every epoch.
+    `stream` maps the name of a random stream and an epoch to its seed.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        optimizer: Callable[..., torch.optim.Optimizer],
-        schedule: str,
-        stream: Stream,
-        on_epoch: Callable[[History], None] | None = None,
+        self, network: nn.Module, config: Mapping[str, Any], stream: Stream, on_epoch: OnEpoch | None = None
     ) -> None:
         super().__init__()
         self.network = network
@@ -60,13 +57,13 @@ class Classifier(pl.LightningModule):
             key: [] for key in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
         }
         self.test_metrics: dict[str, float] = {}
-        self._optimizer = optimizer
-        self._schedule = schedule
+        self._optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
+        self._schedule = config["schedule"]
         self._stream = stream
         self._on_epoch = on_epoch
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimizer and the schedule, which advances every step."""
+        """Return the optimizer, and the schedule from its learning rate to zero over all steps, if it is cosine."""
         optimizer = self._optimizer(self.network.parameters())
         if self._schedule == "constant":
             return optimizer

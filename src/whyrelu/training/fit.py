@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,6 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from whyrelu.config.streams import stream_seed
-from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.batches import ImageDataModule
 from whyrelu.diagnostics.callback import Diagnostics, Findings
@@ -23,7 +21,7 @@ from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.initialisation import build_network
 from whyrelu.training.checkpoint import PeriodicCheckpoint, usable
-from whyrelu.training.classifier import Classifier, History
+from whyrelu.training.classifier import Classifier, History, OnEpoch
 from whyrelu.training.freed_memory import keep_freed_memory
 
 # A run has not learned if its training loss is this close to that of a constant guess ...
@@ -51,12 +49,7 @@ def is_at_chance(train_loss: float, val_accuracy: float, classes: int) -> bool:
     return train_loss > math.log(classes) - CHANCE_LOSS_MARGIN and val_accuracy < CHANCE_ACCURACY_FACTOR / classes
 
 
-def fit(
-    config: Mapping[str, Any],
-    arrays: Arrays,
-    checkpoint: Path,
-    on_epoch: Callable[[History], None] | None = None,
-) -> Result:
+def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: OnEpoch | None = None) -> Result:
     """Train and evaluate one configuration, continuing from its checkpoint, which the caller removes.
 
     The result depends on nothing but the configuration, the data and the kind of machine: it is the same alone or in a
@@ -68,13 +61,11 @@ def fit(
         return stream_seed(config["study"], config["depth"], config["seed"], name, epoch)
 
     data = ImageDataModule(arrays, config, stream)
-    if config["batch_size"] > len(data.train_indices):
-        raise UserError(
-            f"batch_size={config['batch_size']} is larger than the {len(data.train_indices)} training images"
-        )
+    images = len(data.train_indices)
+    if config["batch_size"] > images:
+        raise UserError(f"batch_size={config['batch_size']} is larger than the {images} training images")
     network = build_network(config, arrays.train_images.shape[1:], len(arrays.classes))
-    optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
-    module = Classifier(network, optimizer, config["schedule"], stream, on_epoch)
+    module = Classifier(network, config, stream, on_epoch)
     diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
     trainer = _trainer(config, checkpoint, diagnostics)
     trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None, weights_only=True)
@@ -88,18 +79,17 @@ def fit(
         "steps": steps,
         "parameters": sum(p.numel() for p in network.parameters()),
         "train_seconds": module.train_seconds,
-        "samples_per_second": len(history["epoch"]) * len(data.train_indices) / module.train_seconds,
+        "samples_per_second": len(history["epoch"]) * images / module.train_seconds,
     }
     findings = diagnostics.findings() if diagnostics is not None else None
     metrics |= summary(findings, len(history["epoch"])) if findings is not None else {}
-    at_chance = is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes))
     return Result(
         status="diverged" if module.diverged else "completed",
-        at_chance=at_chance,
+        at_chance=is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes)),
         metrics=metrics,
         history=history,
         findings=findings,
-        train_images=len(data.train_indices),
+        train_images=images,
         validation_images=len(data.validation_indices),
         device=str(trainer.strategy.root_device),
     )
