@@ -100,7 +100,7 @@ def write(
             f"{directory} is not a prepared data set ({min(foreign)} does not belong to one) and is not overwritten: "
             "give another data.name or prepared_root"
         )
-    arrays = {name: np.ascontiguousarray(arrays[name]) for name in FILES}
+    arrays = {name: np.ascontiguousarray(arrays[name], np.int64 if "labels" in name else None) for name in FILES}
     facts = {
         "format": FORMAT,
         "name": directory.name,

@@ -17,6 +17,7 @@ from whyrelu.config.schema import Data
 from whyrelu.config.targets import locate, own_code_version
 from whyrelu.data import arrays
 from whyrelu.data.sources import RawData, files, torchvision_set
+from whyrelu.data.split import stratified
 from whyrelu.errors import DataError, UserError, notice, one_line
 from whyrelu.files import write_json
 
@@ -102,27 +103,22 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
         raise DataError(f"data._target_={target}: must return a whyrelu.data.sources.RawData")
     if settings.md5 not in (None, raw.md5):
         raise DataError(f"data.md5={settings.md5}: {target} does not read a file with this checksum")
-    raw = _with_test_split(raw, settings)
-    found: dict[str, npt.NDArray[Any]] = {}
+    if raw.test_images is None:
+        raw = _with_test_split(raw, settings)
     for part in ("train", "test"):
-        images, labels = getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels")
-        _check(f"{target}: {part}", images, labels, raw)
-        found |= {f"{part}_images": images, f"{part}_labels": labels.astype(np.int64)}
+        _check(f"{target}: {part}", getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels"), raw)
     absent = np.setdiff1d(np.arange(len(raw.classes)), raw.train_labels)
     if len(raw.classes) < 2 or len(absent):
         what = f"class {raw.classes[absent[0]]!r} has no training image" if len(absent) else "there is only one class"
         raise DataError(f"{target}: {what}")
     source = request | {"md5": raw.md5, "official_md5": raw.official_md5}
+    found = {name: getattr(raw, name) for name in arrays.FILES}
     return arrays.write(directory, classes=raw.classes, source=source, **found)
 
 
 def _with_test_split(raw: RawData, settings: Data) -> RawData:
-    if raw.test_images is not None:
-        return raw
     if settings.test_size is None:
         raise DataError(f"data.test_size is missing: {settings._target_} has no test split; give its number of images")
-    from whyrelu.data.split import stratified
-
     draw = np.random.RandomState(TEST_SEED)
     test, train = stratified(raw.train_labels, settings.test_size, draw, "data.test_size")
     images, labels = raw.train_images, raw.train_labels
