@@ -136,7 +136,7 @@ def _fetch(dataset: Any, data: Data, root: Path, folder: Path) -> None:
     """Put intact copies of the raw files into a folder: of those kept below `root`, or downloaded and then kept."""
     is_one_archive = hasattr(dataset, "tgz_md5")
     for path, md5, addresses in _files(dataset, data.md5):
-        if data.url is not None:
+        if data.url:
             url = data.url if "://" in data.url else _local_address(data.url)
             addresses = [url if is_one_archive and not url.endswith("/") else f"{url.rstrip('/')}/{Path(path).name}"]
         kept = [_local_address(copy) for copy in (root / path, root / md5 / path) if copy.exists()]

@@ -64,7 +64,7 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, and the schedule from its learning rate to zero over all steps, if it is cosine."""
-        optimizer = self._optimizer(self.network.parameters())
+        optimizer: torch.optim.Optimizer = self._optimizer(self.network.parameters())
         if self._schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
