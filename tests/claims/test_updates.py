@@ -95,7 +95,8 @@ def test_where_steps_change_nothing_only_a_fall_is_concluded(change: float, verd
 def test_rate_in_effect_is_that_of_training(schedule: str) -> None:
     parameter = torch.nn.Parameter(torch.zeros(1))
     network = torch.nn.ParameterList([parameter])
-    module = Classifier(network, lambda given: torch.optim.SGD(given, lr=0.3), schedule, lambda name, epoch: 0)
+    config = {"optimizer": {"_target_": "torch.optim.SGD"}, "lr": 0.3, "schedule": schedule}
+    module = Classifier(network, config, lambda name, epoch: 0)
     module._trainer = SimpleNamespace(estimated_stepping_batches=12)
     configured = module.configure_optimizers()
     optimizer = configured["optimizer"] if isinstance(configured, dict) else configured

@@ -12,6 +12,7 @@ from whyrelu.data.batches import Batches, ImageDataModule, Images, channel_stati
 
 CPU = torch.device("cpu")
 PLAIN = {"padding": 0, "flip": False}
+CONFIG = {"data": {"validation_size": 20, "train_size": 40, "augmentation": PLAIN}, "batch_size": 16}
 
 
 # normalisation
@@ -156,7 +157,7 @@ def test_augmentation_changes_pixels_but_not_the_order(arrays):
 
 
 def test_normalisation_knows_the_training_images_only(arrays):
-    module = ImageDataModule(arrays, 20, 40, 16, PLAIN, stream)
+    module = ImageDataModule(arrays, CONFIG, stream)
     statistics = channel_statistics(arrays.train_images, module.train_indices)
     images = Images(arrays.train_images, arrays.train_labels, module.train_indices, *statistics, CPU)
     batch, _ = images.batch(torch.arange(40))
@@ -166,8 +167,8 @@ def test_normalisation_knows_the_training_images_only(arrays):
 
 
 def test_splits_share_no_image_and_depend_on_the_stream(arrays):
-    module = ImageDataModule(arrays, 20, 40, 16, PLAIN, stream)
+    module = ImageDataModule(arrays, CONFIG, stream)
     assert (len(module.train_indices), len(module.validation_indices)) == (40, 20)
     assert not set(module.train_indices) & set(module.validation_indices)
-    other = ImageDataModule(arrays, 20, 40, 16, PLAIN, lambda name, epoch: 1 + stream(name, epoch))
+    other = ImageDataModule(arrays, CONFIG, lambda name, epoch: 1 + stream(name, epoch))
     assert list(other.validation_indices) != list(module.validation_indices)

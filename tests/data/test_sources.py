@@ -101,14 +101,12 @@ def test_a_damaged_image_is_named(photos, content):
 
 def test_directories_that_are_not_class_folders_are_explained(photos):
     for root in (photos / "nowhere", photos / "cat", photos / "cat" / "0.png"):
-        with pytest.raises(DataError, match="holds 0 folders; it must hold one per class"):
+        with pytest.raises(DataError, match=r"holds 0 folders with \d images; it must hold a folder"):
             read_folder(root)
     with pytest.raises(DataError, match=r"data\.url=x: .* has no use for it"):
         read_folder(photos, url="x")
-    (photos / "empty").mkdir()
-    with pytest.raises(DataError, match="empty holds no images"):
-        read_folder(photos)
-    (photos / "empty").rmdir()
+    with pytest.raises(DataError, match=r"data\.root is missing"):
+        read_folder("")
     for old, new in (("cat", "train"), ("dog", "val")):
         (photos / old).rename(photos / new)
     with pytest.raises(DataError, match=r"holds splits, not classes: name one of them, data\.root=.*photos/train"):
@@ -212,7 +210,7 @@ def test_a_download_is_checked_kept_and_then_read_without_a_network(tmp_path, en
         first = read(official, tmp_path / "raw", address + ending, md5(path))
         # an archive that is not the official one does not take its place
         assert leftovers(tmp_path / "raw") == [f"{md5(path)}/cifar-10-python.tar.gz"]
-        with pytest.raises(DataError, match=rf"md5 {md5(path)}, expected 0+ \(.*data\.md5={md5(path)}\)") as caught:
+        with pytest.raises(DataError, match=rf"md5 {md5(path)}, expected 0+; .*data\.md5={md5(path)}\)") as caught:
             read(official, tmp_path / "raw", address + ending)
     assert "\n" not in str(caught.value)
     assert np.array_equal(read(official, tmp_path / "raw", None, md5(path)).train_images, first.train_images)
@@ -223,8 +221,8 @@ def test_an_address_that_does_not_answer_is_told_with_what_helps(tmp_path, kept)
     path = tmp_path / "cifar-10-python.tar.gz"
     if kept is not None:
         path.write_bytes(kept)
-    found = r"; .*7 bytes with md5 .*data\.md5=" if kept else ""
-    with pytest.raises(DataError, match=rf"refused.*{found}.*without a network put an intact copy at {path}") as caught:
+    found = rf"{path.name} is damaged .*data\.md5=.*" if kept else ""
+    with pytest.raises(DataError, match=rf"{found}refused.*put an intact copy at {path}") as caught:
         read(datasets.CIFAR10, tmp_path, NOWHERE)
     assert "\n" not in str(caught.value)
     assert leftovers(tmp_path) == ([path.name] if kept else [])
@@ -244,7 +242,7 @@ def test_nothing_is_read_of_an_archive_with_another_checksum(tmp_path):
     page = pickle.dumps(Touch(tmp_path / "owned"))
     path = tar(tmp_path / "cifar-10-python.tar.gz", cifar_pages() | {"data_batch_1": page})
     for checksum in (None, "0" * 32):
-        with pytest.raises(DataError, match=rf"with md5 {md5(path)}, expected .*data\.md5={md5(path)}\)"):
+        with pytest.raises(DataError, match=rf"md5 {md5(path)}, expected .*data\.md5={md5(path)}\)"):
             read(datasets.CIFAR10, tmp_path / "raw", str(path), checksum)
     assert not (tmp_path / "owned").exists() and leftovers(tmp_path / "raw") == []
 
@@ -273,10 +271,10 @@ def test_a_missing_or_wrong_file_of_several_is_named(tmp_path):
     sums, _, _ = mnist_files(tmp_path / "copy")
     labels = tmp_path / "copy" / "t10k-labels-idx1-ubyte.gz"
     labels.write_bytes(b"wrong")
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is damaged.*expected \w+$"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is damaged.*expected \w+\)"):
         read(mnist(sums), tmp_path / "raw", str(tmp_path / "copy"))
     labels.unlink()
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz does not exist"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz: .*No such file"):
         read(mnist(sums), tmp_path / "raw", str(tmp_path / "copy"))
     assert leftovers(tmp_path / "raw") == []
 

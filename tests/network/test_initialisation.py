@@ -21,7 +21,6 @@ from whyrelu.network.initialisation import (
     Scheme,
     Variances,
     critical_variances,
-    critical_weight_variance,
     he_variances,
     initialise,
     pytorch_variances,
@@ -73,7 +72,7 @@ def test_critical_variance_where_it_is_known_in_closed_form() -> None:
         (Elementwise(torch.abs), 1),
         (Elementwise(torch.sin), (1 - math.exp(-2)) / 2),
     ):
-        assert critical_weight_variance(activation) == pytest.approx(1 / second_moment, rel=1e-8), activation
+        assert critical_variances(activation, 1, 1).weight == pytest.approx(1 / second_moment, rel=1e-8), activation
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -85,20 +84,20 @@ def test_critical_preserves_the_variance_of_every_activation(name: str) -> None:
     edges = [-12.0, *KINKS, 12.0]
     second_moment = sum(quad(integrand, low, high, epsabs=1e-13, epsrel=1e-12)[0] for low, high in pairwise(edges))
     # the length map V(q) = sigma_w^2 E[phi(sqrt(q) z)^2] at its fixed point 1
-    assert critical_weight_variance(module(name)) * second_moment == pytest.approx(1, abs=1e-8)
+    assert critical_variances(module(name), 1, 1).weight * second_moment == pytest.approx(1, abs=1e-8)
 
 
 def test_critical_is_refused_where_no_variance_preserves_the_signal() -> None:
     functions: list[Callable[[Tensor], Tensor]] = [torch.zeros_like, torch.log, lambda x: (20 * x**2).exp()]
     for function in functions:
         with pytest.raises(UserError, match=r"^init=critical needs .*: use init=he, xavier or pytorch$"):
-            critical_weight_variance(Elementwise(function))
+            critical_variances(Elementwise(function), 1, 1)
 
 
 def test_critical_leaves_the_activation_as_it_was() -> None:
     for dtype in (torch.float32, torch.float64):
         activation = nn.PReLU(init=0.1).to(dtype)
-        critical_weight_variance(activation)
+        critical_variances(activation, 1, 1)
         assert (activation.weight.dtype, activation.weight.grad) == (dtype, None)
         assert activation.weight.item() == pytest.approx(0.1)
 
@@ -161,7 +160,7 @@ def test_activation_and_scheme_only_scale_the_draws() -> None:
                     fans = value[0].numel(), value.shape[0] * value[0, 0].numel()
                     ratio = math.sqrt(scheme(module(activation), *fans).weight / (2 / fans[0]))
                     assert torch.allclose(found[key], ratio * value, rtol=1e-5, atol=0), (name, activation, key)
-    assert critical_weight_variance(module("sigmoid")) > 1.2 * critical_weight_variance(module("relu"))
+    assert critical_variances(module("sigmoid"), 1, 1).weight > 1.2 * critical_variances(module("relu"), 1, 1).weight
 
 
 def test_without_biases_the_weights_are_the_same() -> None:

@@ -8,13 +8,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from torch.nn import functional
 
 from formulas import FORMULAS
 from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import activation_factory
-from whyrelu.network.scalar import scalar_function, slope, slope_scale
+from whyrelu.network.scalar import scalar_function, slope
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -69,24 +68,7 @@ def test_slopes_of_callables_in_place_and_without_a_derivative() -> None:
     assert activation.weight.grad is None
 
 
-def test_largest_slope_and_threshold() -> None:
-    largest = {"relu": 1, "sigmoid": 1 / 4, "tanh": 1, "rescaled_sigmoid": 1, "gelu": 1.1289041451851}
-    for name, maximum in largest.items():
-        scale = slope_scale(module(name))
-        assert scale.maximum == pytest.approx(maximum, rel=1e-9)
-        assert scale.threshold == pytest.approx(maximum / 20, rel=1e-9)
-
-
-def test_a_function_with_float32_numbers_of_its_own_is_used_as_it_is() -> None:
-    weight = torch.tensor([0.2])
-    phi = scalar_function(lambda x: functional.prelu(x, weight))
-    x = torch.tensor([-1.0, 2.0], dtype=torch.float64)
-    assert phi.value(x).tolist() == pytest.approx([-0.2, 2.0])
-    assert phi.slope(x).tolist() == pytest.approx([0.2, 1.0])
-
-
 def test_what_is_no_function_of_single_numbers_is_refused_in_words() -> None:
     for activation in (nn.Softmax2d(), nn.Softmax(dim=-1), nn.Softmax(dim=0)):
-        for find in (scalar_function, slope_scale):
-            with pytest.raises(UserError, match=r"not a function of single numbers.*diagnostics=off"):
-                find(activation)
+        with pytest.raises(UserError, match=r"not a function of single numbers.*diagnostics=off"):
+            scalar_function(activation)

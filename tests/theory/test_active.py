@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from whyrelu.diagnostics.saturation import slope_scale
 from whyrelu.network.activations import centred_sigmoid, rescaled_sigmoid
-from whyrelu.network.scalar import scalar_function, slope_scale
+from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.active import active_set
 
 

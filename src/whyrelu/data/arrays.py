@@ -28,38 +28,30 @@ _intact: set[tuple[Any, ...]] = set()
 class Arrays:
     """A data set as it lies on disk: images (N, H, W, C), labels (N,), which are positions in `classes`, and facts."""
 
-    # the validation images are among them
     train_images: npt.NDArray[np.uint8]
     train_labels: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
-    # of all of the above
     fingerprint: str
     facts: dict[str, Any]
 
 
 def read_facts(directory: Path) -> dict[str, Any] | None:
-    """Return what `write` wrote about a set, without opening its arrays; None if there is none.
-
-    Raises:
-        DataError: the facts cannot be read.
-    """
+    """Return what `write` wrote about a set, None if there is none; a DataError if it cannot be read."""
+    if not (directory / FACTS).exists():
+        return None
     try:
         facts = json.loads((directory / FACTS).read_bytes())
-        is_ours = facts["format"] == FORMAT
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return facts if facts["format"] == FORMAT else None
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(directory, error) from error
-    return facts if is_ours else None
 
 
 def load(directory: Path) -> Arrays:
-    """Open a prepared set, memory-mapped; a process reads it from end to end once, and again when a file has changed.
+    """Open a prepared set, memory-mapped; a DataError if it is not there, or not what was written.
 
-    Raises:
-        DataError: it is not prepared, or not what was written.
+    A process reads a set from end to end once, and again when a file has changed.
     """
     facts = read_facts(directory)
     if facts is None:
@@ -69,8 +61,8 @@ def load(directory: Path) -> Arrays:
         stats = [(directory / file).stat() for file in FILES.values()]
         # the same memory without numpy's memmap class, which slows every later operation
         arrays = {name: np.load(directory / FILES[name], mmap_mode="c").view(np.ndarray) for name in FILES}
-        states = [(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats]
-        seen = directory.resolve(), expected, classes, *states
+        # the numbers of the files tell the folder
+        seen = expected, classes, *((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats)
         if seen not in _intact and fingerprint(arrays, classes) != expected:
             raise DataError("its images, labels or classes are not those that were written")
         _intact.add(seen)
@@ -80,9 +72,8 @@ def load(directory: Path) -> Arrays:
 
 
 def _damaged(directory: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{directory} is damaged ({one_line(error)}); python src/prepare.py data={directory.name} mends it"
-    )
+    mends = f"python src/prepare.py data={directory.name} mends it"
+    return DataError(f"{directory} is damaged ({one_line(error)}); {mends}")
 
 
 def fingerprint(arrays: Mapping[str, npt.NDArray[Any]], classes: tuple[str, ...]) -> str:
@@ -100,11 +91,8 @@ def write(
 ) -> dict[str, Any]:
     """Write a set, as a whole or not at all, in place of the one that is there, and return its facts.
 
-    Only one process may do this at a time. The facts keep `source`, which says where the images came from.
-
-    Raises:
-        DataError: something else is at the place of the folder.
-        OSError: the disk is full or read-only.
+    Only one process may do this at a time. The facts keep `source`, which says where the images came from. Anything
+    else at the place of the folder is a DataError; a disk that is full or read-only an OSError.
     """
     found = {path.name for path in directory.iterdir()} if directory.is_dir() else {directory.name}
     if directory.exists() and (foreign := found - {FACTS, *FILES.values()}):
@@ -112,7 +100,7 @@ def write(
             f"{directory} is not a prepared data set ({min(foreign)} does not belong to one) and is not overwritten: "
             "give another data.name or prepared_root"
         )
-    arrays = {name: np.ascontiguousarray(arrays[name]) for name in FILES}
+    arrays = {name: np.ascontiguousarray(arrays[name], np.int64 if "labels" in name else None) for name in FILES}
     facts = {
         "format": FORMAT,
         "name": directory.name,

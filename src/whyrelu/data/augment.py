@@ -8,16 +8,10 @@ from torch import Tensor
 
 
 def augment(images: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Crop at a random place after zero padding, then mirror left and right every second time.
+    """Return a copy of images (B, C, H, W), cropped at random after zero padding and mirrored every second time.
 
     The distribution is that of torchvision's RandomCrop(H, padding) and RandomHorizontalFlip, image by image. The draws
-    come from a CPU generator and are the same whatever the device of the images.
-
-    Args:
-        images: (B, C, H, W), which stay as they are; dtype, device and memory format are those of the result.
-        padding: zero pixels put around each image before it is cut back to H x W.
-        flip: whether images are mirrored.
-        generator: of the draws; nothing is drawn for what is switched off.
+    come from a CPU generator, the same whatever the device, and none for what is switched off.
     """
     channels_last = images.is_contiguous(memory_format=torch.channels_last)
     # Copying whole rows of a channels-last image is several times faster than indexing its pixels.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,8 +28,7 @@ EVALUATION_BATCH = 1000
 def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple[Statistics, Statistics]:
     """Return mean and standard deviation (C,) of every channel over all pixels (0 to 255) of the chosen images.
 
-    The sums are integers, so the result is exact up to its last rounding and does not depend on any order. A constant
-    channel gets standard deviation 1, so that dividing by it is harmless.
+    The sums are integers, so the result does not depend on any order. A constant channel gets standard deviation 1.
     """
     channels, pixels = images.shape[-1], math.prod(images.shape[1:])
     total, squares = np.zeros(pixels, np.int64), np.zeros(pixels, np.int64)
@@ -78,10 +77,7 @@ class Images:
         return len(self._indices)
 
     def batch(self, rows: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Batch:
-        """Return images (B, C, H, W) float32, channels last in memory, and labels (B,) of some rows of this split.
-
-        The augmentation `change` gets and returns uint8 images.
-        """
+        """Return images (B, C, H, W) float32, channels last in memory, and labels (B,); `change` maps uint8 images."""
         chosen = self._indices[rows]
         # channels last on disk is channels last in memory, without a copy
         images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
@@ -106,7 +102,7 @@ class Batches:
     # From the name of a random stream to its seed in this epoch; without, images come in order and as they are.
     stream: Callable[[str], int] | None = None
     # Padding and flip of `augment`.
-    augmentation: dict[str, Any] = field(default_factory=dict)
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -125,25 +121,15 @@ class Batches:
 class ImageDataModule(pl.LightningDataModule):
     """Training, validation and test batches of one run.
 
-    `augmentation` is padding and flip of `augment`, for training images. `stream` maps the name of a random stream and
-    an epoch, None for streams without epochs, to its seed.
+    `stream` maps the name of a random stream and an epoch, None for streams without epochs, to its seed.
     """
 
-    def __init__(
-        self,
-        arrays: Arrays,
-        validation_size: int,
-        train_size: int | None,
-        batch_size: int,
-        augmentation: dict[str, Any],
-        stream: Callable[[str, int | None], int],
-    ) -> None:
+    def __init__(self, arrays: Arrays, config: Mapping[str, Any], stream: Callable[[str, int | None], int]) -> None:
         super().__init__()
-        labels, seed = arrays.train_labels, stream("split", None)
+        sizes = config["data"]["validation_size"], config["data"]["train_size"]
         self.arrays = arrays
-        self.train_indices, self.validation_indices = split(labels, validation_size, train_size, seed)
-        self._batch_size = batch_size
-        self._augmentation = augmentation
+        self.train_indices, self.validation_indices = split(arrays.train_labels, *sizes, stream("split", None))
+        self._config = config
         self._stream = stream
         self._statistics = channel_statistics(arrays.train_images, self.train_indices)
 
@@ -154,12 +140,14 @@ class ImageDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Batches:
         """Return the training batches, shuffled and augmented anew in each of the trainer's epochs."""
-        images = self._images("train", self.train_indices)
-        return Batches(images, self._batch_size, self._stream_of_epoch, self._augmentation)
-
-    def _stream_of_epoch(self, name: str) -> int:
-        assert self.trainer is not None
-        return self._stream(name, self.trainer.current_epoch)
+        images, trainer = self._images("train", self.train_indices), self.trainer
+        assert trainer is not None
+        return Batches(
+            images,
+            self._config["batch_size"],
+            lambda name: self._stream(name, trainer.current_epoch),
+            self._config["data"]["augmentation"],
+        )
 
     def val_dataloader(self) -> Batches:
         """Return the batches of the validation split."""
@@ -173,7 +161,3 @@ class ImageDataModule(pl.LightningDataModule):
         """Return the same images (B, C, H, W) and labels (B,) of the validation split each time, `most` if it can."""
         validation = self._images("train", self.validation_indices)
         return validation.batch(validation.shuffled_rows(self._stream("probe", None))[:most])
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Return the batch, which was made on the device."""
-        return batch

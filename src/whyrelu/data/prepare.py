@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy.typing as npt
 from whyrelu.config.schema import Data
 from whyrelu.config.targets import locate, own_code_version
 from whyrelu.data import arrays
-from whyrelu.data.sources import RawData, files, resize, torchvision_set
+from whyrelu.data.sources import RawData, files, torchvision_set
+from whyrelu.data.split import stratified
 from whyrelu.errors import DataError, UserError, notice, one_line
 from whyrelu.files import write_json
 
@@ -26,15 +26,12 @@ TEST_SEED = 0
 
 
 def prepare(data: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Make <root>/<data.name>/, unless it is there and was made with the same settings from the same source.
+    """Make <root>/<data.name>/, unless it is there from the same settings and source, and return its facts.
 
-    Any number of processes may call this at once: one prepares, the others wait for it. A set that is damaged is named
-    and made anew. `data` has the keys of `whyrelu.config.schema.Data`; the facts of the set are returned.
+    Any number of processes may call this at once: one prepares, the others wait. A damaged set is named and made anew.
     """
     settings = Data(**data)
     settings.md5 = None if settings.md5 is None else settings.md5.strip().lower()
-    if not re.fullmatch(r"\w[\w.-]*", settings.name):
-        raise DataError(f"data.name={settings.name!r}: becomes the name of a folder: letters, digits, _, - and . only")
     directory = root / settings.name
     with suppress(DataError):  # told below
         if (facts := _current(directory, settings)) is not None:
@@ -77,7 +74,7 @@ def _request(settings: Data, kind: str) -> dict[str, Any]:
     listing = None
     if kind == "function" and settings.root is not None:  # raw files of torchvision sets have checksums
         base = Path(settings.root).expanduser()
-        found = [(path.relative_to(base).as_posix(), path.stat()) for path in sorted(files(base))]
+        found = [(path.relative_to(base).as_posix(), path.stat()) for path in files(base)]
         lines = json.dumps([(name, status.st_size, status.st_mtime_ns) for name, status in found])
         listing = hashlib.sha256(lines.encode()).hexdigest()[:16]
     return {
@@ -94,10 +91,10 @@ def _request(settings: Data, kind: str) -> dict[str, Any]:
 def _make(directory: Path, settings: Data) -> dict[str, Any]:
     target = settings._target_
     reader = locate("data", target)
-    is_class = isinstance(reader, type)
-    request = _request(settings, "torchvision" if is_class else "function")
+    kind = "torchvision" if isinstance(reader, type) else "function"
+    request = _request(settings, kind)
     try:
-        raw = torchvision_set(reader, settings) if is_class else reader(settings)
+        raw = torchvision_set(reader, settings) if kind == "torchvision" else reader(settings)
     except (UserError, OSError):
         raise
     except Exception as error:  # whatever a function of a person's own raises
@@ -106,29 +103,22 @@ def _make(directory: Path, settings: Data) -> dict[str, Any]:
         raise DataError(f"data._target_={target}: must return a whyrelu.data.sources.RawData")
     if settings.md5 not in (None, raw.md5):
         raise DataError(f"data.md5={settings.md5}: {target} does not read a file with this checksum")
-    raw = _with_test_split(raw, settings)
-    found: dict[str, npt.NDArray[Any]] = {}
+    if raw.test_images is None:
+        raw = _with_test_split(raw, settings)
     for part in ("train", "test"):
-        images, labels = getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels")
-        _check(f"{target}: {part}", images, labels, raw)
-        if settings.image_size not in (None, images.shape[1]):
-            images = resize(images, settings.image_size)
-        found |= {f"{part}_images": images, f"{part}_labels": labels.astype(np.int64)}
+        _check(f"{target}: {part}", getattr(raw, f"{part}_images"), getattr(raw, f"{part}_labels"), raw)
     absent = np.setdiff1d(np.arange(len(raw.classes)), raw.train_labels)
     if len(raw.classes) < 2 or len(absent):
         what = f"class {raw.classes[absent[0]]!r} has no training image" if len(absent) else "there is only one class"
         raise DataError(f"{target}: {what}")
     source = request | {"md5": raw.md5, "official_md5": raw.official_md5}
+    found = {name: getattr(raw, name) for name in arrays.FILES}
     return arrays.write(directory, classes=raw.classes, source=source, **found)
 
 
 def _with_test_split(raw: RawData, settings: Data) -> RawData:
-    if raw.test_images is not None:
-        return raw
     if settings.test_size is None:
         raise DataError(f"data.test_size is missing: {settings._target_} has no test split; give its number of images")
-    from whyrelu.data.split import stratified
-
     draw = np.random.RandomState(TEST_SEED)
     test, train = stratified(raw.train_labels, settings.test_size, draw, "data.test_size")
     images, labels = raw.train_images, raw.train_labels

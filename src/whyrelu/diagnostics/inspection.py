@@ -19,8 +19,9 @@ from whyrelu.diagnostics.probe import (
     layers_of,
     look,
 )
+from whyrelu.diagnostics.saturation import slope_scale
 from whyrelu.diagnostics.spectra import hessian_largest_eigenvalue, jacobian_spectrum
-from whyrelu.network.scalar import slope, slope_scale
+from whyrelu.network.scalar import slope
 
 # What `Inspector.inspect` gives for each layer, in this order; their definitions are in whyrelu.results.columns.
 QUANTITIES = (

@@ -1,13 +1,12 @@
 """Networks with their initial weights, and the variances of these, one function per scheme.
 
-All schemes draw from the uniform distribution and differ in nothing but the variance, so that runs which differ in
-the scheme start from the same draws, scaled.
+All schemes draw from the uniform distribution: runs which differ in the scheme start from the same draws, scaled.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -48,16 +47,7 @@ def he_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
 
 
 def critical_variances(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
-    """Variance-matched: Var W = sigma_w^2 / fan_in such that the length map has V(1) = 1 (Poole et al. 2016)."""
-    return Variances(critical_weight_variance(activation) / fan_in, 0.0)
-
-
-def critical_weight_variance(activation: nn.Module) -> float:
-    """Return sigma_w^2 = 1 / E[phi(z)^2], z ~ N(0, 1); for ReLU it is 2, which is He's.
-
-    Raises:
-        UserError: E[phi(z)^2] is zero or not finite, so that no variance preserves the signal.
-    """
+    """Var W = 1 / (E[phi(z)^2] fan_in), z ~ N(0, 1), such that the length map has V(1) = 1 (Poole et al. 2016)."""
     phi = scalar_function(activation)
     second_moment = float(gaussian_expectation(lambda z: phi.value(z).square(), 1.0, phi.edges))
     if not (math.isfinite(second_moment) and second_moment > 0):
@@ -65,10 +55,10 @@ def critical_weight_variance(activation: nn.Module) -> float:
             f"init=critical needs an activation with 0 < E[phi(z)^2] < inf for z ~ N(0, 1); it is {second_moment:g} "
             "for this one: use init=he, xavier or pytorch"
         )
-    return 1 / second_moment
+    return Variances(1 / second_moment / fan_in, 0.0)
 
 
-def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def build_network(config: Mapping[str, Any], image_shape: Sequence[int], classes: int) -> nn.Module:
     """Build the network of a configuration and draw its initial weights from the run's "init" stream."""
     seed = stream_seed(config["study"], config["depth"], config["seed"], "init")
     # for parameters that a person's own activation draws
@@ -88,10 +78,7 @@ def build_network(config: Mapping[str, Any], image_shape: tuple[int, int, int], 
 
 
 def initialise(network: nn.Module, activation: nn.Module, scheme: Scheme, generator: torch.Generator) -> None:
-    """Draw weights and biases of every convolution and linear layer of a network, in the order of its modules.
-
-    A layer takes as many draws from the generator, which is on the CPU, whatever the scheme makes of its fans.
-    """
+    """Draw weights and biases of every convolution and linear layer, as many whatever the scheme makes of its fans."""
     variances_of = cache(scheme)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -12,15 +12,9 @@ SMALLEST_MAP = 4
 
 
 def layer_stages(depth: int, height: int, width: int) -> list[int]:
-    """Return for each of the `depth` layers how often the map has been halved before it; shape (depth,).
-
-    Halvings are spread evenly over the depth, the first layer sees the whole image, no side falls below 4 pixels, and
-    a network of depth 1 halves nothing.
-    """
-    possible = 0
-    while min(height, width) // 2 ** (possible + 1) >= SMALLEST_MAP:
-        possible += 1
-    stages = min(possible, depth - 1) + 1
+    """Return for each of the `depth` layers how often the map has been halved before it, as evenly as can be."""
+    # the whole image, and what each halving leaves that keeps the smallest map
+    stages = max(1, min((min(height, width) // SMALLEST_MAP).bit_length(), depth))
     return [layer * stages // depth for layer in range(depth)]
 
 
@@ -47,8 +41,8 @@ class Block(nn.Module):
 class CNN(nn.Module):
     """`depth` blocks whose channels double at each halving of the map, global average pooling, a linear classifier.
 
-    `image_shape` is (height, width, channels), and `width` the channels of the first convolution. `activation` makes
-    one module per call; `norm` maps a number of channels to the module between convolution and activation.
+    `image_shape` is (height, width, channels), and `width` the channels of the first convolution. `norm` maps a number
+    of channels to the module between convolution and activation.
     """
 
     def __init__(

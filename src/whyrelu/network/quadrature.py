@@ -28,14 +28,9 @@ def legendre(points: int) -> tuple[Array, Array]:
 
 
 def gaussian_nodes(variance: ArrayLike, edges: Array) -> tuple[Array, Array]:
-    """Nodes and weights for E[f(sqrt(variance) z)], z ~ N(0, 1), for functions that are smooth between edges.
+    """Return x = sqrt(variance) z and weights such that E[f(x)], z ~ N(0, 1), is (f(x) * weights).sum(-1).
 
-    Args:
-        variance: any shape S, not negative.
-        edges: (m,) ascending, on the axis of x = sqrt(variance) z.
-
-    Returns:
-        x and weights, both S + (nodes,), so that the expectation is (f(x) * weights).sum(-1).
+    Both have the shape of `variance` with the nodes as one axis more. Between ascending `edges` (m,) f must be smooth.
     """
     scale = np.sqrt(np.asarray(variance, dtype=np.float64))[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):

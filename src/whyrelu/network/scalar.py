@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,12 +12,6 @@ from torch import Tensor, nn
 
 from whyrelu.errors import UserError
 from whyrelu.network.quadrature import POINTS, Array, Function, evaluate, legendre
-
-# A unit is saturated where abs(phi') is at most this part of its maximum.
-SATURATED = 0.05
-# Where the largest slope is looked for: preactivations beyond 12 standard deviations do not occur.
-_SLOPE_RANGE = 12.0
-_SLOPE_POINTS = 4801
 
 # Coarse panels, which suffice for smooth functions; the borders of the usual kinks (0, 1, 3, 6) are among them.
 _EDGES = np.array([0, 1, 2, 3, 4, 6, 8, 16, 32, 64], dtype=np.float64)
@@ -41,16 +34,9 @@ class ScalarFunction:
     edges: Array
 
 
-class SlopeScale(NamedTuple):
-    """The largest abs(phi'), and the slope up to which a unit counts as saturated."""
-
-    maximum: float
-    threshold: float
-
-
 def scalar_function(activation: Function) -> ScalarFunction:
     """Return an activation (a module, which is copied, or a function) on numbers, its kinks found numerically."""
-    function = _on_numbers(activation)
+    function = on_numbers(activation)
 
     def value(x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -74,37 +60,15 @@ def slope(activation: Function, x: Tensor) -> Tensor:
     return gradient
 
 
-def slope_scale(activation: Function) -> SlopeScale:
-    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it."""
-    function = _on_numbers(activation)
-    low, high = -_SLOPE_RANGE, _SLOPE_RANGE
-    maximum = 0.0
-    for _ in range(4):
-        x = torch.linspace(low, high, _SLOPE_POINTS, dtype=torch.float64)
-        slopes = slope(function, x).abs().nan_to_num(0.0, posinf=0.0)
-        best = int(slopes.argmax())
-        maximum = max(maximum, float(slopes[best]))
-        step = (high - low) / (_SLOPE_POINTS - 1)
-        low, high = float(x[best]) - step, float(x[best]) + step
-    return SlopeScale(maximum, SATURATED * maximum)
-
-
-def _on_numbers(activation: Function) -> Function:
+def on_numbers(activation: Function) -> Function:
     """An activation on float64 tensors on the CPU, what is random in training off; a UserError if not elementwise."""
-    single = copy.deepcopy(activation).cpu().eval() if isinstance(activation, nn.Module) else activation
-    double = copy.deepcopy(single).double() if isinstance(single, nn.Module) else single
-
-    def through_float32(x: Tensor) -> Tensor:
-        return single(x.float()).double()
-
-    # it may hold numbers of its own in float32
-    for function in (double, through_float32):
-        if _is_elementwise(function):
-            return function
-    raise UserError(
-        "this activation is not a function of single numbers, which theory, diagnostics and init=critical need: "
-        "diagnostics=off trains without them"
-    )
+    function = copy.deepcopy(activation).cpu().eval().double() if isinstance(activation, nn.Module) else activation
+    if not _is_elementwise(function):
+        raise UserError(
+            "this activation is not a function of single numbers, in float64 too, which theory, diagnostics and "
+            "init=critical need: diagnostics=off trains without them"
+        )
+    return function
 
 
 def _is_elementwise(function: Function) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from whyrelu.diagnostics.saturation import slope_scale
 from whyrelu.network.activations import activation_factory
-from whyrelu.network.scalar import ScalarFunction, slope_scale
+from whyrelu.network.scalar import ScalarFunction
 from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.mean_field import (

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from whyrelu.config.grid import Run
+from whyrelu.diagnostics.saturation import slope_scale
 from whyrelu.network.activations import activation_factory
-from whyrelu.network.scalar import slope_scale
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
 from whyrelu.results.files import write_table
 from whyrelu.results.given_rates import GIVEN_LR, compares_tuned_with_given

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import time
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from whyrelu.errors import notice
-from whyrelu.files import write_bytes
+from whyrelu.files import replacing
 
 
 def usable(path: Path) -> bool:
@@ -29,32 +26,8 @@ def usable(path: Path) -> bool:
     return True
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, each written beside its place and then moved there.
-
-    Lightning's own are written to the folder for temporary files first, from which a move may be a copy.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint; a reader finds the old one or the new one, never a part.
-
-        Raises:
-            UserError: the disk is full or read-only; the old one is still there.
-        """
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        write_bytes(buffer.getvalue(), Path(path))
-
-
 class PeriodicCheckpoint(Checkpoint):
-    """Saves after the first epoch and then after each epoch that ends `seconds` or more after the last save.
-
-    Not after the last epoch, which no resumed run would need.
-
-    Args:
-        path: the one file.
-        seconds: least time between two saves.
-    """
+    """Saves after the first epoch, then after each that ends `seconds` or more after the last save, but the last."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path = path
@@ -65,5 +38,7 @@ class PeriodicCheckpoint(Checkpoint):
         """Save if it is time."""
         is_over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         if not is_over and time.monotonic() - self._last >= self._seconds:
-            trainer.save_checkpoint(self._path)
+            # Lightning's own way leads through the folder for temporary files, from which a move may be a copy
+            with replacing(self._path) as partial:
+                trainer.save_checkpoint(partial)
             self._last = time.monotonic()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,10 +14,12 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whyrelu.config.targets import bind
 from whyrelu.data.batches import Batch
 
 History = dict[str, list[float]]
 Stream = Callable[[str, int | None], int]
+OnEpoch = Callable[[History], None]
 
 
 class Totals:
@@ -39,23 +42,13 @@ class Totals:
 
 
 class Classifier(pl.LightningModule):
-    """Cross-entropy training of a network, with the metrics of every epoch.
+    """Cross-entropy training of a network, with the metrics of every epoch; `on_epoch` gets them after each.
 
-    Args:
-        network: maps images (B, C, H, W) to logits (B, classes).
-        optimizer: maps parameters to a torch optimizer.
-        schedule: "constant", or "cosine" from the optimizer's learning rate to zero over all steps.
-        stream: maps the name of a random stream and an epoch to its seed.
-        on_epoch: called with the history after every epoch.
+    `stream` maps the name of a random stream and an epoch to its seed.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        optimizer: Callable[..., torch.optim.Optimizer],
-        schedule: str,
-        stream: Stream,
-        on_epoch: Callable[[History], None] | None = None,
+        self, network: nn.Module, config: Mapping[str, Any], stream: Stream, on_epoch: OnEpoch | None = None
     ) -> None:
         super().__init__()
         self.network = network
@@ -64,14 +57,14 @@ class Classifier(pl.LightningModule):
             key: [] for key in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
         }
         self.test_metrics: dict[str, float] = {}
-        self._optimizer = optimizer
-        self._schedule = schedule
+        self._optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
+        self._schedule = config["schedule"]
         self._stream = stream
         self._on_epoch = on_epoch
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimizer and the schedule, which advances every step."""
-        optimizer = self._optimizer(self.network.parameters())
+        """Return the optimizer, and the schedule from its learning rate to zero over all steps, if it is cosine."""
+        optimizer: torch.optim.Optimizer = self._optimizer(self.network.parameters())
         if self._schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
@@ -87,52 +80,41 @@ class Classifier(pl.LightningModule):
         self._started = time.perf_counter()
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the mean loss of a batch."""
+        """Count a batch, of any split, and return its mean loss."""
         images, labels = batch
         logits = self.network(images)
         loss = functional.cross_entropy(logits, labels)
         self._totals.add(loss, logits, labels)
         return loss
 
-    def on_validation_epoch_start(self) -> None:
-        """Stop the clock: what follows is not training."""
-        train_loss, train_accuracy = self._totals.means()
-        self.train_seconds += time.perf_counter() - self._started
-        self.history["train_loss"].append(train_loss)
-        self.history["train_accuracy"].append(train_accuracy)
-        self._validation = Totals(self.device)
+    validation_step = training_step
+    test_step = training_step
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Count a batch of the validation split."""
-        images, labels = batch
-        logits = self.network(images)
-        self._validation.add(functional.cross_entropy(logits, labels), logits, labels)
+    def on_validation_epoch_start(self) -> None:
+        """Keep the metrics of training, and stop its clock."""
+        self._keep_means("train")
+        self.train_seconds += time.perf_counter() - self._started
 
     def on_train_epoch_end(self) -> None:
         """Complete the record of the epoch; end a run whose loss is no longer a number."""
-        val_loss, val_accuracy = self._validation.means()
-        self.history["val_loss"].append(val_loss)
-        self.history["val_accuracy"].append(val_accuracy)
+        self._keep_means("val")
         self.history["epoch"].append(self.current_epoch + 1)
         if self.diverged:
             self.trainer.should_stop = True
         if self._on_epoch is not None:
             self._on_epoch(self.history)
 
-    def on_test_epoch_start(self) -> None:
-        """Start the sums of the test set."""
-        self._test = Totals(self.device)
-
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Count a batch of the test set."""
-        images, labels = batch
-        logits = self.network(images)
-        self._test.add(functional.cross_entropy(logits, labels), logits, labels)
-
     def on_test_epoch_end(self) -> None:
         """Keep the metrics of the test set."""
-        test_loss, test_accuracy = self._test.means()
+        test_loss, test_accuracy = self._totals.means()
         self.test_metrics = {"test_accuracy": test_accuracy, "test_loss": test_loss}
+
+    def _keep_means(self, part: str) -> None:
+        """Add the means of a part of the epoch to the history, and start the sums of the next."""
+        loss, accuracy = self._totals.means()
+        self.history[f"{part}_loss"].append(loss)
+        self.history[f"{part}_accuracy"].append(accuracy)
+        self._totals = Totals(self.device)
 
     @property
     def diverged(self) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +14,14 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from whyrelu.config.streams import stream_seed
-from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
 from whyrelu.data.batches import ImageDataModule
 from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.initialisation import build_network
-from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
-from whyrelu.training.classifier import Classifier, History
+from whyrelu.training.checkpoint import PeriodicCheckpoint, usable
+from whyrelu.training.classifier import Classifier, History, OnEpoch
 from whyrelu.training.freed_memory import keep_freed_memory
 
 # A run has not learned if its training loss is this close to that of a constant guess ...
@@ -33,19 +31,9 @@ CHANCE_ACCURACY_FACTOR = 1.2
 
 
 class Result(NamedTuple):
-    """What a run found.
+    """What a run found."""
 
-    Attributes:
-        status: completed or diverged.
-        at_chance: whether it has learned nothing.
-        metrics: the final ones.
-        history: the metrics of every epoch.
-        findings: of the diagnostics, None if they are off.
-        train_images: how many images it was trained on.
-        validation_images: how many it was validated on.
-        device: where.
-    """
-
+    # completed or diverged
     status: str
     at_chance: bool
     metrics: dict[str, float]
@@ -61,47 +49,23 @@ def is_at_chance(train_loss: float, val_accuracy: float, classes: int) -> bool:
     return train_loss > math.log(classes) - CHANCE_LOSS_MARGIN and val_accuracy < CHANCE_ACCURACY_FACTOR / classes
 
 
-def fit(
-    config: Mapping[str, Any],
-    arrays: Arrays,
-    checkpoint: Path,
-    on_epoch: Callable[[History], None] | None = None,
-) -> Result:
-    """Train and evaluate one configuration, continuing from its checkpoint where there is one.
+def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: OnEpoch | None = None) -> Result:
+    """Train and evaluate one configuration, continuing from its checkpoint, which the caller removes.
 
     The result depends on nothing but the configuration, the data and the kind of machine: it is the same alone or in a
     sweep, in one go or resumed.
-
-    Args:
-        config: a resolved configuration (see `whyrelu.config.schema.Config`).
-        arrays: the prepared data.
-        checkpoint: file that is written while training and read to resume; it is left for the caller to remove.
-        on_epoch: called with the history after every epoch.
-
-    Raises:
-        UserError: the configuration cannot be trained.
     """
     _prepare_process(config["trainer"]["threads"])
 
     def stream(name: str, epoch: int | None) -> int:
         return stream_seed(config["study"], config["depth"], config["seed"], name, epoch)
 
-    data = ImageDataModule(
-        arrays,
-        validation_size=config["data"]["validation_size"],
-        train_size=config["data"]["train_size"],
-        batch_size=config["batch_size"],
-        augmentation=dict(config["data"]["augmentation"]),
-        stream=stream,
-    )
-    if config["batch_size"] > len(data.train_indices):
-        raise UserError(
-            f"batch_size={config['batch_size']} is larger than the {len(data.train_indices)} training images"
-        )
-    height, width, channels = arrays.train_images.shape[1:]
-    network = build_network(config, (height, width, channels), len(arrays.classes))
-    optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
-    module = Classifier(network, optimizer, config["schedule"], stream, on_epoch)
+    data = ImageDataModule(arrays, config, stream)
+    images = len(data.train_indices)
+    if config["batch_size"] > images:
+        raise UserError(f"batch_size={config['batch_size']} is larger than the {images} training images")
+    network = build_network(config, arrays.train_images.shape[1:], len(arrays.classes))
+    module = Classifier(network, config, stream, on_epoch)
     diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
     trainer = _trainer(config, checkpoint, diagnostics)
     trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None, weights_only=True)
@@ -115,18 +79,17 @@ def fit(
         "steps": steps,
         "parameters": sum(p.numel() for p in network.parameters()),
         "train_seconds": module.train_seconds,
-        "samples_per_second": len(history["epoch"]) * len(data.train_indices) / module.train_seconds,
+        "samples_per_second": len(history["epoch"]) * images / module.train_seconds,
     }
     findings = diagnostics.findings() if diagnostics is not None else None
     metrics |= summary(findings, len(history["epoch"])) if findings is not None else {}
-    at_chance = is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes))
     return Result(
         status="diverged" if module.diverged else "completed",
-        at_chance=at_chance,
+        at_chance=is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes)),
         metrics=metrics,
         history=history,
         findings=findings,
-        train_images=len(data.train_indices),
+        train_images=images,
         validation_images=len(data.validation_indices),
         device=str(trainer.strategy.root_device),
     )
@@ -144,10 +107,8 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
                 *([diagnostics] if diagnostics is not None else []),
                 PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"]),
             ],
-            plugins=[AtomicCheckpointIO()],
             deterministic=True,
             logger=False,
-            enable_checkpointing=True,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
