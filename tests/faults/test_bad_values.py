@@ -37,11 +37,11 @@ REFUSED = [
     ("depth=1e3", "setting depth must be a whole number, not '1000.0'"),
     ("depth=", "setting depth must be a whole number, not ''"),
     ("depth=null", "setting depth must have a value, not null"),
-    ("lr=fast", "setting lr must be a number or tuned, not 'fast'"),
-    ("lr=0", "setting lr must be a finite number above 0, not 0"),
-    ("lr=nan", "setting lr must be a finite number above 0, not nan"),
+    ("lr=fast", "setting lr must be a finite number above 0 or tuned, not 'fast'"),
+    ("lr=0", "setting lr must be a finite number above 0 or tuned, not 0"),
+    ("lr=nan", "setting lr must be a finite number above 0 or tuned, not nan"),
     ("seed=9223372036854775808", "setting seed must be at most"),
-    ("study=../x", "setting study becomes the name of folders"),
+    ("study=../x", "setting study must be a name of folders"),
     ("study=???", "setting study has no value; it must be given"),
     ("data=image_folder", "setting data.validation_size has no value; it must be given"),
     ("activation._target_=", "setting activation._target_ must be a name"),
@@ -75,7 +75,6 @@ REFUSED = [
     ('-m \'arms=["depth=\\"1"]\'', "setting arms: cannot read"),
     # callables; tests/config/test_targets.py has more
     ("activation._target_=torch.nn.Hardshrimp", "did you mean torch.nn.Hardshrink?"),
-    *((f"activation._target_={t}", f"'{t}' is refused") for t in ("os.system", "subprocess.Popen", "torch.load")),
 ]
 
 
@@ -95,7 +94,7 @@ def test_what_is_mistyped_is_one_line_that_says_what_would_be_right(command: str
     [
         ("train.py activation=relo", "did you mean 'relu'"),
         ("train.py depth=1 -m schedule=cosine,cosin", "did you mean 'cosine'"),
-        ("train.py activation._target_=os.system depth=1 mlflow.tracking_uri=null", "'os.system' is refused"),
+        ("train.py activation._target_=nowhere.f depth=1 mlflow.tracking_uri=null", "'nowhere.f' is not found"),
         ("tune.py -m depth=0", "setting depth must be at least 1, not 0"),
         ("status.py", "cannot read params.yaml: No such file or directory; run this in the project's folder"),
         ("report.py nowhere", "nowhere"),
