@@ -47,7 +47,7 @@ def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
             from hydra.errors import HydraException
             from omegaconf.errors import OmegaConfBaseException
 
-            from whyrelu.config.explanation import explain
+            from whyrelu.config.error_messages import explain
 
             if _WANTS_TRACEBACK:
                 raise

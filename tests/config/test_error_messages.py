@@ -5,7 +5,7 @@ import pytest
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import MISSING, OmegaConf
 
-from whyrelu.config.explanation import explain
+from whyrelu.config.error_messages import explain
 from whyrelu.errors import DataError, UnknownNameError
 
 

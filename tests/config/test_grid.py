@@ -221,6 +221,5 @@ def test_a_file_beside_the_others_is_an_activation(tmp_path: Path, monkeypatch: 
 
 
 def test_a_configuration_with_a_hole_is_refused() -> None:
-    for content, message in (({"lr": "???"}, "setting lr has no value"), ({"lr": 0.1}, "setting study was removed")):
-        with pytest.raises(UserError, match=f"^{message}"):
-            resolve(OmegaConf.create(content))
+    with pytest.raises(UserError, match=r"^setting study was removed"):
+        resolve(OmegaConf.create({"lr": 0.1}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import (
     ConfigAttributeError,
@@ -35,28 +35,28 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
         elif "=" not in error.override:
             message = "settings are given as key=value; --help shows examples"
         return UserError(f"cannot read {error.override!r}: {message}")
-    typed = f" (in: {' '.join(overrides)})" if overrides else ""
-    if "Config group override must be a string or a list" in str(error):
-        return UserError(f"a config group takes the name of a file, such as activation=relu{typed}")
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _explain_omegaconf(cause)
-    if isinstance(error, ConfigCompositionException) and ("Ambiguous" in message or "requires --multirun" in message):
+    typed = " ".join(overrides)
+    if "Ambiguous" in message or "requires --multirun" in message:
         quoted = re.search(r"'(.*)'", message)
-        setting = quoted[1] if quoted else " ".join(overrides)
-        return UserError(f"{setting} names several values: add -m to run all of them")
-    known = isinstance(error, HydraException | ValueError)
-    return UserError(f"{'' if known else type(error).__name__ + ': '}{message}{typed}")
+        return UserError(f"{quoted[1] if quoted else typed} names several values: add -m to run all of them")
+    if "Config group override must be a string or a list" in str(error):
+        message = "a config group takes the name of a file, such as activation=relu"
+    elif not isinstance(error, HydraException | ValueError):
+        message = f"{type(error).__name__}: {message}"
+    return UserError(f"{message} (in: {typed})" if typed else message)
 
 
 def _explain_omegaconf(error: OmegaConfBaseException) -> UserError:
     key = error.full_key or str(error.key)
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         parent = error.parent_node
-        siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
+        siblings = {str(name) for name in parent} if isinstance(parent, DictConfig) else set()
         if prefix := key.rpartition(".")[0]:
             return UnknownNameError("setting", key, [f"{prefix}.{name}" for name in siblings])
-        return UnknownNameError("setting", key, [*(name for name in siblings if name != "hydra"), "experiment"])
+        return UnknownNameError("setting", key, (siblings - {"hydra"}) | {"experiment"})
     if isinstance(error, MissingMandatoryValue):
         return UserError(f"setting {key} has no value; it must be given")
     message = _first_line(error)
