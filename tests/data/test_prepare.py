@@ -241,11 +241,11 @@ def test_the_command_prepares_notes_what_and_fails_in_one_line(tmp_path, monkeyp
 
     root, path = tmp_path / "prepared", cifar_archive(tmp_path)
     line = run("experiment=cifar10", f"data.url={path.as_uri()}", f"data.md5={md5(path)}")
-    assert "30 training and 9 test images of 32 x 32 x 3, 3 classes" in line
+    assert "30 training and 9 test images" in line
     assert f"not the official archive but md5 {md5(path)}" in line
     note = json.loads((root / "cifar10.json").read_text())
     assert list(note) == ["name", "fingerprint", "classes", "shape", "train", "test", "md5", "official_md5"]
-    assert note["fingerprint"] in line and note["md5"] == md5(path)
+    assert note["md5"] == md5(path)
     write_note(arrays.read_facts(root / "cifar10"), tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (root / "cifar10.json").read_bytes()
     with pytest.raises(SystemExit, match="1"):

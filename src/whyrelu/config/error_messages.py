@@ -1,24 +1,14 @@
-"""Hydra's and OmegaConf's errors, translated into one line that a person can act on."""
+"""Hydra's and OmegaConf's errors in one line that a person can act on."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    InterpolationResolutionError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-    ValidationError,
-)
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from whyrelu.errors import UnknownNameError, UserError
-
-_TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "str": "text"}
 
 
 def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
@@ -38,37 +28,24 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _explain_omegaconf(cause)
-    typed = " ".join(overrides)
-    if "Ambiguous" in message or "requires --multirun" in message:
-        quoted = re.search(r"'(.*)'", message)
-        return UserError(f"{quoted[1] if quoted else typed} names several values: add -m to run all of them")
-    if "Config group override must be a string or a list" in str(error):
+    if "--multirun" in str(error):
+        message += ": add -m to run all of its values"
+    elif "Config group override must be a string or a list" in message:
         message = "a config group takes the name of a file, such as activation=relu"
     elif not isinstance(error, HydraException | ValueError):
         message = f"{type(error).__name__}: {message}"
-    return UserError(f"{message} (in: {typed})" if typed else message)
+    return UserError(f"{message} (in: {' '.join(overrides)})" if overrides else message)
 
 
 def _explain_omegaconf(error: OmegaConfBaseException) -> UserError:
     key = error.full_key or str(error.key)
-    if isinstance(error, ConfigAttributeError | ConfigKeyError):
-        parent = error.parent_node
-        siblings = {str(name) for name in parent} if isinstance(parent, DictConfig) else set()
-        if prefix := key.rpartition(".")[0]:
-            return UnknownNameError("setting", key, [f"{prefix}.{name}" for name in siblings])
-        return UnknownNameError("setting", key, (siblings - {"hydra"}) | {"experiment"})
-    if isinstance(error, MissingMandatoryValue):
-        return UserError(f"setting {key} has no value; it must be given")
-    message = _first_line(error)
-    if isinstance(error, ValidationError):
-        found = re.match(r"Value '(.*)' of type '.*' could not be converted to (\w+)", message)
-        if found:
-            return UserError(f"setting {key} must be {_TYPES.get(found[2], found[2])}, not {found[1]!r}")
-        if "is not Optional" in message:
-            return UserError(f"setting {key} must have a value, not null")
-    if isinstance(error, InterpolationResolutionError):
-        return UserError(f"setting {key}: {message}; to use the text as it is, write \\${{...}}")
-    return UserError(f"setting {key}: {message}")
+    if not isinstance(error, ConfigAttributeError | ConfigKeyError):
+        return UserError(f"setting {key}: {_first_line(error)}")
+    prefix = key[: key.rfind(".") + 1]
+    names = {str(name) for name in error.parent_node} if isinstance(error.parent_node, DictConfig) else set()
+    if not prefix:
+        names = names - {"hydra"} | {"experiment"}
+    return UnknownNameError("setting", key, [prefix + name for name in names])
 
 
 def _first_line(error: BaseException) -> str:

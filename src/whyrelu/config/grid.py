@@ -20,14 +20,13 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from whyrelu.config.error_messages import explain
-from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, register, validate
+from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, validate
 from whyrelu.errors import UserError
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
 # A larger grid is a slip of typing that would fill the memory.
 MOST_RUNS = 100_000
 
-# Gives the learning rate of a configuration whose lr is "tuned".
 RateOf = Callable[[Mapping[str, Any]], float]
 
 
@@ -62,17 +61,14 @@ def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: 
     """Compose every combination of the values that the overrides sweep over, in the order in which Hydra runs them.
 
     What an experiment declares as `hydra.sweeper.params` is swept too, unless it was typed otherwise. The grids of the
-    study's `arms` follow: the same with some of its overrides replaced, but for those that come `last`. Without
-    `rate_of` a learning rate that is given as "tuned" stays so.
+    study's `arms` follow: the same with some of its overrides replaced, but for those that come `last`. A learning rate
+    that is given as "tuned" is looked up by `rate_of`, or stays so.
     """
     with _hydra(overrides):
         declared = _declared(overrides)
         runs = _product([*declared, *overrides, *last], rate_of)
         for arm in runs[0].config["arms"]:
-            try:
-                changes = shlex.split(arm)
-            except ValueError as error:
-                raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
+            changes = shlex.split(arm)
             # what an arm says tells its runs from the rest of the grid
             keys = {change.partition("=")[0] for change in changes}
             runs += _product([*declared, *overrides, *changes, *last], rate_of, keys)
@@ -136,7 +132,6 @@ def _hydra(overrides: Sequence[str]) -> Iterator[None]:
         if GlobalHydra.instance().is_initialized():
             yield
             return
-        register()
         with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
             yield
     except Exception as error:

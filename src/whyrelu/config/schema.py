@@ -194,11 +194,8 @@ class Config(_Strict):
 
 
 _ADAPTER = TypeAdapter(Config)
-
-
-def register() -> None:
-    """Make the schema known to Hydra under the name `schema`."""
-    ConfigStore.instance().store(name="schema", node=Config)
+# conf/train.yaml builds on it under this name.
+ConfigStore.instance().store(name="schema", node=Config)
 
 
 def validate(config: Mapping[str, Any]) -> None:
@@ -219,17 +216,17 @@ def validate(config: Mapping[str, Any]) -> None:
 
 
 def _explained(error: ValidationError) -> UserError:
-    """The first of pydantic's errors in our words, or that about a setting which `+key=value` made."""
-    errors = sorted(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
-    *parents, name = map(str, errors[0]["loc"])
+    """The first of pydantic's errors in our words."""
+    first = error.errors()[0]
+    *parents, name = map(str, first["loc"])
     key = ".".join([*parents, name])
-    if errors[0]["type"] == "unexpected_keyword_argument":
+    if first["type"] == "unexpected_keyword_argument":
         options = vars(reduce(getattr, parents, Config()))
         return UnknownNameError("setting", key, [".".join([*parents, option]) for option in options])
-    what = str(errors[0]["msg"]).removeprefix("Input should be ")
+    what = first["msg"].removeprefix("Input should be ")
     for theirs, ours in _IN_OUR_WORDS.items():
         what = what.replace(theirs, ours)
-    return UserError(f"setting {key} must be {what}, not {errors[0]['input']!r}")
+    return UserError(f"setting {key} must be {what}, not {first['input']!r}")
 
 
 def _check_arguments(values: Mapping[str, Any], prefix: str) -> None:

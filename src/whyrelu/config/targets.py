@@ -10,6 +10,7 @@ import inspect
 import pydoc
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
@@ -72,19 +73,14 @@ def own_code_version(target: str) -> str | None:
     if not origin.exists() or {"site-packages", "dist-packages"} & set(origin.parts):
         return None
     files = sorted(origin.rglob("*.py")) if origin.is_dir() else [origin]
-    beside = {path.resolve() for file in files for path in _imported_beside(file, origin.parent)}
+    finder = ModuleFinder([str(origin.parent)])
+    for file in files:
+        # importing it will tell what is wrong
+        with suppress(SyntaxError):
+            finder.run_script(str(file))
+    paths = (getattr(module, "__file__", None) for module in finder.modules.values())
+    beside = {Path(path).resolve() for path in paths if path}
     digest = hashlib.sha256()
     for path in sorted({*files, *beside}):
         digest.update(f"{path.relative_to(origin.parent)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _imported_beside(file: Path, folder: Path) -> list[Path]:
-    """The modules in a folder that a file imports, directly or not."""
-    finder = ModuleFinder([str(folder)])
-    try:
-        finder.run_script(str(file))
-    except SyntaxError:
-        return []  # importing it will tell what is wrong
-    paths = (getattr(module, "__file__", None) for module in finder.modules.values())
-    return [Path(path) for path in paths if path]
