@@ -71,3 +71,12 @@ def test_own_code_is_known_by_what_it_imports_beside_it(mine: Path) -> None:
     assert after != before
     (mine / "unrelated.py").write_text("")
     assert own_code_version("mine.double") == after
+
+
+def test_own_packages_may_import_relatively(mine: Path) -> None:
+    (mine / "relative_package").mkdir()
+    (mine / "relative_package" / "__init__.py").write_text("from .inner import VALUE\n")
+    (mine / "relative_package" / "inner.py").write_text("VALUE = 1\n")
+    before = own_code_version("relative_package.f")
+    (mine / "relative_package" / "inner.py").write_text("VALUE = 2\n")
+    assert before is not None and own_code_version("relative_package.f") != before

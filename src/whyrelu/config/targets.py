@@ -75,8 +75,8 @@ def own_code_version(target: str) -> str | None:
     files = sorted(origin.rglob("*.py")) if origin.is_dir() else [origin]
     finder = ModuleFinder([str(origin.parent)])
     for file in files:
-        # importing it will tell what is wrong
-        with suppress(SyntaxError):
+        # importing it tells what is wrong; a relative import is of the package, all of which is in
+        with suppress(SyntaxError, ImportError):
             finder.run_script(str(file))
     paths = (getattr(module, "__file__", None) for module in finder.modules.values())
     beside = {Path(path).resolve() for path in paths if path}
