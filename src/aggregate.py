@@ -5,17 +5,11 @@ Takes the same settings as the sweep that trained them:
   python src/aggregate.py study=mine activation=relu,sigmoid depth=2,4 'seed=range(0,10)'
 """
 
-from whyrelu.commandline import overrides_from_arguments, reports_errors
-
-
-@reports_errors
-def main() -> None:
-    """Aggregate the runs that the command line plans."""
-    overrides = overrides_from_arguments(__doc__)
-    from whyrelu.claims.study import aggregate_study
-
-    print(aggregate_study(overrides))
-
+from whyrelu.commandline import overrides_from_arguments, reporting_errors
 
 if __name__ == "__main__":
-    main()
+    with reporting_errors():
+        overrides = overrides_from_arguments(__doc__)
+        from whyrelu.claims.study import aggregate_study
+
+        print(aggregate_study(overrides))

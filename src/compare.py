@@ -9,24 +9,17 @@ thousandth; what was trained there is another sample, because learning rates may
 import argparse
 from pathlib import Path
 
-from whyrelu.commandline import reports_errors
-
-
-@reports_errors
-def main() -> None:
-    """Print what differs; leave with an exit code of 1 if anything does."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", help="its tables are read from results/<study>/")
-    parser.add_argument("other", help="another checkout of this project", type=Path)
-    given = parser.parse_args()
-    from whyrelu.errors import UserError
-    from whyrelu.results.comparison import compare
-
-    found = compare(Path("results") / given.study, given.other / "results" / given.study)
-    if found.differences:
-        raise UserError("; ".join(found.differences))
-    print(found.verdict)
-
+from whyrelu.commandline import fail, reporting_errors
 
 if __name__ == "__main__":
-    main()
+    with reporting_errors():
+        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("study", help="its tables are read from results/<study>/")
+        parser.add_argument("other", help="another checkout of this project", type=Path)
+        given = parser.parse_args()
+        from whyrelu.results.comparison import compare
+
+        found = compare(Path("results") / given.study, given.other / "results" / given.study)
+        if found.differences:
+            fail("; ".join(found.differences))
+        print(found.verdict)

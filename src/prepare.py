@@ -11,28 +11,18 @@ intact is left alone; what is damaged is mended. <prepared_root>/<study>.json sa
 
 from pathlib import Path
 
-from whyrelu.commandline import overrides_from_arguments, reports_errors
-
-
-@reports_errors
-def main() -> None:
-    """Prepare, note what was prepared, and say it in one line."""
-    overrides = overrides_from_arguments(__doc__)
-    from whyrelu.config.grid import compose_grid
-    from whyrelu.data.prepare import prepare, write_note
-
-    config = compose_grid(overrides)[0].config
-    root = Path(config["prepared_root"])
-    facts = prepare(config["data"], root)
-    write_note(facts, root / f"{config['study']}.json")
-    md5 = facts["source"]["md5"]
-    other = "" if md5 == facts["source"]["official_md5"] else f", not the official archive but md5 {md5}"
-    print(
-        f"{root / facts['name']}: {facts['train']} training and {facts['test']} test images of "
-        f"{' x '.join(map(str, facts['shape']))}, {len(facts['classes'])} classes, "
-        f"fingerprint {facts['fingerprint']}{other}"
-    )
-
+from whyrelu.commandline import overrides_from_arguments, reporting_errors
 
 if __name__ == "__main__":
-    main()
+    with reporting_errors():
+        overrides = overrides_from_arguments(__doc__)
+        from whyrelu.config.grid import compose_grid
+        from whyrelu.data.prepare import prepare, write_note
+
+        config = compose_grid(overrides)[0].config
+        root = Path(config["prepared_root"])
+        facts = prepare(config["data"], root)
+        write_note(facts, root / f"{config['study']}.json")
+        md5 = facts["source"]["md5"]
+        other = "" if md5 == facts["source"]["official_md5"] else f", not the official archive but md5 {md5}"
+        print(f"{root / facts['name']}: {facts['train']} training and {facts['test']} test images{other}")

@@ -10,10 +10,10 @@ The runs of this checkout are neither used nor changed.
 import argparse
 from pathlib import Path
 
-from whyrelu.commandline import reports_errors
+from whyrelu.commandline import reporting_errors
 
 
-@reports_errors
+@reporting_errors()
 def main() -> None:
     """Print a line per run; leave with an exit code of 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -5,13 +5,11 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from whyrelu.commandline import reports_errors
-from whyrelu.config.schema import register
-
-register()
+from whyrelu.commandline import reporting_errors
+from whyrelu.config.grid import resolve
 
 
-@reports_errors
+@reporting_errors()
 @hydra.main(config_path="../conf", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> object:
     """Do what the composed configuration says; in a sweep this is called in a worker, once per run."""
@@ -22,13 +20,13 @@ def main(config: DictConfig) -> object:
         from whyrelu.runs.sweep import job
 
         return job(config)
-    from whyrelu.config.grid import resolve
     from whyrelu.runs.single_run import run_single
     from whyrelu.tracking import follow
     from whyrelu.tuning.rates import with_tuned_rate
 
     # before Hydra adds words of its own to an error
-    reports_errors(lambda: run_single(with_tuned_rate(resolve(config)), follow))()
+    with reporting_errors():
+        run_single(with_tuned_rate(resolve(config)), follow)
     return None
 
 

@@ -9,15 +9,9 @@ import runpy
 import sys
 from pathlib import Path
 
-from whyrelu.commandline import overrides_from_arguments, reports_errors
-
-
-@reports_errors
-def main() -> None:
-    """Run train.py with the sweeper that tunes."""
-    sys.argv[1:] = ["-m", "hydra/sweeper=tuning", *overrides_from_arguments(__doc__)]
-    runpy.run_path(str(Path(__file__).with_name("train.py")), run_name="__main__")
-
+from whyrelu.commandline import overrides_from_arguments, reporting_errors
 
 if __name__ == "__main__":
-    main()
+    with reporting_errors():
+        sys.argv[1:] = ["-m", "hydra/sweeper=tuning", *overrides_from_arguments(__doc__)]
+        runpy.run_path(str(Path(__file__).with_name("train.py")), run_name="__main__")

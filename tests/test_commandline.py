@@ -10,20 +10,19 @@ from omegaconf import OmegaConf
 
 from typed import SOURCE
 from whyrelu import commandline
-from whyrelu.commandline import fail, overrides_from_arguments, overrides_of_params, reports_errors
-from whyrelu.config.grid import compose_grid
+from whyrelu.commandline import fail, overrides_from_arguments, reporting_errors
 from whyrelu.errors import UserError
 
 
 @pytest.fixture(autouse=True)
 def process_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `reports_errors` changes for the whole process is put back after each test."""
+    """What `reporting_errors` changes for the whole process is put back after each test."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def raising(error: BaseException) -> Callable[[], None]:
-    @reports_errors
+    @reporting_errors()
     def main() -> None:
         raise error
 
@@ -53,7 +52,7 @@ def test_what_a_person_can_mend_is_one_line_and_an_exit_code(
 
 
 def test_errors_of_configuration_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    @reports_errors
+    @reporting_errors()
     def main() -> None:
         config = OmegaConf.create({"depth": 3})
         OmegaConf.set_struct(config, True)
@@ -83,7 +82,7 @@ def test_a_command_sees_modules_beside_it_but_never_in_place_of_installed_ones(
     monkeypatch.chdir(tmp_path)
     seen: list[object] = []
 
-    @reports_errors
+    @reporting_errors()
     def main(given: int) -> None:
         seen.append((given, sys.path.count(str(tmp_path)), sys.path[-1], os.environ["HYDRA_FULL_ERROR"]))
 
@@ -107,8 +106,8 @@ def python(code: str) -> subprocess.Popen[str]:
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     code = (
-        "from whyrelu.commandline import reports_errors\n"
-        "@reports_errors\n"
+        "from whyrelu.commandline import reporting_errors\n"
+        "@reporting_errors()\n"
         "def main():\n"
         "    for _ in range(100000): print('a line of a long table')\n"
         "main()\n"
@@ -153,46 +152,3 @@ def test_help_is_the_description(asked: str, capsys: pytest.CaptureFixture[str])
         overrides_from_arguments("\nWhat it does.\n\n  an example\n", ["depth=3", asked])
     assert caught.value.code == 0
     assert capsys.readouterr().out == "What it does.\n\n  an example\n"
-
-
-# params.yaml
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        ('""', []),
-        ("", []),
-        ("depth=4,8 lr=0.1", ["depth=4,8", "lr=0.1"]),
-        ("\"'seed=range(0, 5)' activation=relu\"", ["seed=range(0, 5)", "activation=relu"]),
-    ],
-)
-def test_params_are_the_study_and_what_a_person_would_type(tmp_path: Path, overrides: str, expected: list[str]) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(f"study: mechanisms\noverrides: {overrides}\n")
-    assert overrides_of_params(path) == ["experiment=mechanisms", *expected]
-
-
-@pytest.mark.parametrize(
-    ("content", "fragment"),
-    [
-        ("study: digits\n", "must say study: and overrides: ('overrides')"),
-        ("", "must say study: and overrides:"),
-        ("- study\n", "must say study: and overrides:"),
-        ("study: [", "must say study: and overrides:"),
-        ("study: digits\noverrides: 3\n", "must say study: and overrides:"),
-        ('study: digits\noverrides: "\'depth=4"\n', "must say study: and overrides: (No closing quotation)"),
-    ],
-)
-def test_params_that_say_something_else_are_one_line(tmp_path: Path, content: str, fragment: str) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(content)
-    with pytest.raises(UserError) as caught:
-        overrides_of_params(path)
-    assert str(caught.value).startswith(f"{path} {fragment}")
-    assert "\n" not in str(caught.value)
-
-
-def test_the_params_of_the_project_are_a_grid() -> None:
-    overrides = overrides_of_params(SOURCE.parent / "params.yaml")
-    assert len(compose_grid([*overrides, "activation=relu"])) > 1

@@ -1,4 +1,5 @@
 import json
+import runpy
 import socket
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from unittest.mock import Mock, call
 import pytest
 
 from synthetic import make_record
+from typed import SOURCE
 from whyrelu import tracking
 from whyrelu.errors import UserError
 from whyrelu.results.cells import cells_table
@@ -293,16 +295,14 @@ def test_mlflow_is_not_imported_before_something_is_sent() -> None:
 def test_the_command_says_what_it_did_and_where_to_look(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import track
-
     monkeypatch.setattr(sys, "argv", ["track.py", f"mlflow.tracking_uri={lab.uri}", f"run_root={lab.runs}"])
-    track.main()
+    runpy.run_path(str(SOURCE / "track.py"), run_name="__main__")
     out = capsys.readouterr().out
     assert out.startswith("written: 0 runs, 0 cells; there already: 4 runs\n")
     assert f"mlflow ui --backend-store-uri {lab.uri} --port 5000\n" in out
     assert "http://127.0.0.1:5000/#/experiments/1/runs?" in out and "viewStateShareKey=cells" in out
     monkeypatch.setattr(sys, "argv", ["track.py", "mlflow.tracking_uri=null"])
     with pytest.raises(SystemExit) as left:
-        track.main()
+        runpy.run_path(str(SOURCE / "track.py"), run_name="__main__")
     assert left.value.code == 1
     assert capsys.readouterr().err.startswith("error: mlflow.tracking_uri is null")

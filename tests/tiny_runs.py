@@ -12,7 +12,6 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from whyrelu.config.grid import CONFIG_DIRECTORY, compose
-from whyrelu.config.schema import register
 from whyrelu.runs.sweep import job
 
 TINY = ["trainer.max_epochs=2", "data.train_size=64", "width=2", "depth=1", "mlflow.tracking_uri=null"]
@@ -52,7 +51,6 @@ class InProcess(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[Any]:
         self.launched.append([list(overrides) for overrides in job_overrides])
-        register()
         with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
             configs = [hydra.compose("train", list(overrides)) for overrides in job_overrides]
         return [SimpleNamespace(return_value=self._do(config)) for config in configs]

@@ -3,61 +3,54 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import os
-import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, ParamSpec
+from typing import NoReturn
 
 from whyrelu.errors import UserError
 
-P = ParamSpec("P")
-
-# Read before `reports_errors` sets the same variable for Hydra.
+# Read before `reporting_errors` sets the same variable for Hydra.
 _WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
-def reports_errors(function: Callable[P, None]) -> Callable[P, None]:
-    """Make a function end with one line where a person can mend what is wrong; HYDRA_FULL_ERROR=1 gives tracebacks."""
-
-    @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        # Hydra shall not print errors in its own words
-        os.environ["HYDRA_FULL_ERROR"] = "1"
-        # a person's own activation may live beside where the command is typed
-        if os.getcwd() not in sys.path:
-            sys.path.append(os.getcwd())
-        signal.signal(signal.SIGTERM, _interrupt)
+@contextmanager
+def reporting_errors() -> Iterator[None]:
+    """End the command with one line where a person can mend what is wrong; HYDRA_FULL_ERROR=1 gives tracebacks."""
+    # Hydra shall not print errors in its own words
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    # a person's own activation may live beside where the command is typed
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    for name in (signal.SIGINT, signal.SIGTERM):
         # what a script has in the background ignores Ctrl-C
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _interrupt)
-        try:
-            function(*args, **kwargs)
-        except KeyboardInterrupt:
-            fail("interrupted; the same command goes on where this one stopped", code=130)
-        except BrokenPipeError:
-            # who reads the output has seen enough; what is left of it must not be flushed at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(1) from None
-        except Exception as error:
-            from hydra.errors import HydraException
-            from omegaconf.errors import OmegaConfBaseException
+        if signal.getsignal(name) is not signal.SIG_IGN:
+            signal.signal(name, _interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("interrupted; the same command goes on where this one stopped", code=130)
+    except BrokenPipeError:
+        # who reads the output has seen enough; what is left of it must not be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        from hydra.errors import HydraException
+        from omegaconf.errors import OmegaConfBaseException
 
-            from whyrelu.config.explanation import explain
+        from whyrelu.config.error_messages import explain
 
-            if _WANTS_TRACEBACK:
-                raise
-            if isinstance(error, HydraException | OmegaConfBaseException):
-                fail(str(explain(error, sys.argv[1:])))
-            if not isinstance(error, UserError | OSError):
-                raise
-            fail(str(error))
-
-    return guarded
+        if _WANTS_TRACEBACK:
+            raise
+        if isinstance(error, HydraException | OmegaConfBaseException):
+            fail(str(explain(error, sys.argv[1:])))
+        if not isinstance(error, UserError | OSError):
+            raise
+        fail(str(error))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -73,23 +66,18 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
-def named_studies(description: str | None, *alternatives: str) -> list[str]:
-    """Return the studies in results/ that the command line names; none where it has one of the alternatives to that."""
+def named_studies(description: str | None) -> list[str]:
+    """The study that the command line names, or all that have tables in results/."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
-    for flag in ("--all", *alternatives):
-        group.add_argument(flag, action="store_true")
+    group.add_argument("--all", action="store_true", help="every study that has tables")
     given = parser.parse_args()
-    if not given.all:
-        return [given.study] if given.study else []
-    if studies := sorted(path.parent.name for path in Path("results").glob("*/claims.json")):
-        return studies
-    raise UserError("no folder in results/ has a claims.json: python src/aggregate.py writes it")
+    return sorted(path.parent.name for path in Path("results").glob("*/claims.json")) if given.all else [given.study]
 
 
 def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:
-    """Return the command line as overrides; with -h or --help print the description and leave."""
+    """The command line as overrides; with -h or --help print the description and leave."""
     given = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(given):
         print((description or "").strip())
@@ -100,16 +88,3 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
         if override.startswith("-") or not ("=" in override or override.startswith("~")):
             raise UserError(f"cannot read {override!r}: settings are given as key=value; --help shows examples")
     return overrides
-
-
-def overrides_of_params(path: Path = Path("params.yaml")) -> list[str]:
-    """Return what the stages of dvc.yaml are given: the study of params.yaml, and what is typed behind it there."""
-    import yaml
-
-    try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [f"experiment={params['study']}", *shlex.split(params["overrides"] or "")]
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; run this in the project's folder") from error
-    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} must say study: and overrides: ({' '.join(str(error).split())})") from error

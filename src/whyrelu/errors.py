@@ -16,17 +16,16 @@ class DataError(UserError):
 
 
 class UnknownNameError(UserError):
-    """A name that is not among the valid ones, of an activation say; the message names the nearest and lists all."""
+    """A name that is not among the valid ones; the message names the nearest and lists all."""
 
     def __init__(self, what: str, name: str, options: Iterable[str]) -> None:
-        valid = sorted(options)
-        self._given = what, name, valid
+        super().__init__(what, name, sorted(options))
+
+    def __str__(self) -> str:
+        what, name, valid = self.args
         near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        super().__init__(f"unknown {what} {name!r}: {hint}Valid: {', '.join(valid)}")
-
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
-        return UnknownNameError, self._given
+        return f"unknown {what} {name!r}: {hint}Valid: {', '.join(valid)}"
 
 
 def notice(message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,13 +19,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A disk that is full or read-only is a UserError; what was there before is still there.
     """
-    partial = None
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        partial = Path(name)
-        partial.chmod(0o644)
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -34,13 +30,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"cannot write {path}: {error.strerror or error}; nothing finished is lost") from error
     finally:
         # a part of a file would take what space there is
-        if partial is not None:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file through a temporary one beside it, so that nobody ever sees half of it; see `replacing`."""
+    """Write a file so that nobody ever sees half of it; see `replacing`."""
     with replacing(path) as partial:
         partial.write_bytes(content)
 

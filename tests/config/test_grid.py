@@ -20,13 +20,11 @@ from whyrelu.config.grid import (
     resolve,
     with_declared_grid,
 )
-from whyrelu.config.schema import register
 from whyrelu.errors import UserError
 
 
 def of_hydras_sweeper(overrides: list[str]) -> list[list[str]]:
     """What Hydra's own sweeper makes of a command line, without learning rates."""
-    register()
     with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         points = BasicSweeper.split_arguments(parser.parse_overrides(overrides), None)[0]
@@ -165,7 +163,6 @@ def test_hydra_composes_once_per_choice_of_files(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_running_hydra_is_used_and_a_failure_leaves_none_behind() -> None:
-    register()
     with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
         assert swept(compose_grid(["depth=3,4"]), "depth") == [(3,), (4,)]
         assert GlobalHydra.instance().is_initialized()
@@ -221,6 +218,5 @@ def test_a_file_beside_the_others_is_an_activation(tmp_path: Path, monkeypatch: 
 
 
 def test_a_configuration_with_a_hole_is_refused() -> None:
-    for content, message in (({"lr": "???"}, "setting lr has no value"), ({"lr": 0.1}, "setting study was removed")):
-        with pytest.raises(UserError, match=f"^{message}"):
-            resolve(OmegaConf.create(content))
+    with pytest.raises(UserError, match=r"^setting study was removed"):
+        resolve(OmegaConf.create({"lr": 0.1}))

@@ -1,7 +1,4 @@
-"""What others may give a person runs nothing: checkpoints, records, the lock, MLflow's pages; see docs/security.md.
-
-Callables that a configuration names are in tests/config/test_targets.py, archives in tests/data.
-"""
+"""What others may give a person runs nothing: checkpoints, records, the lock, MLflow's pages; archives: tests/data."""
 
 import http.client
 import os

@@ -19,30 +19,27 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from whyrelu.config.explanation import explain
-from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, register, validate
+from whyrelu.config.error_messages import explain
+from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, validate
 from whyrelu.errors import UserError
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "conf"
 # A larger grid is a slip of typing that would fill the memory.
 MOST_RUNS = 100_000
 
-# Gives the learning rate of a configuration whose lr is "tuned".
 RateOf = Callable[[Mapping[str, Any]], float]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid, with its resolved configuration."""
+    """One run of a grid: its resolved configuration, how it is started, and what tells it from the others there."""
 
     config: dict[str, Any]
-    # How it is started.
     overrides: tuple[str, ...]
-    # What tells it from the others of its grid.
     label: str
     # What its learning rate was given as: "tuned", a number as text, or both if the tuned rate happens to be that.
     given_lr: tuple[str, ...]
-    # Its identity, once `whyrelu.runs.plan` has found it.
+    # Found by `whyrelu.runs.plan`.
     run_id: str = ""
 
 
@@ -55,33 +52,23 @@ class _Axis(NamedTuple):
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
-    """Compose conf/train.yaml with overrides in Hydra's syntax, resolved and checked; lr may be "tuned".
-
-    What cannot be composed is a UserError of one line, here and in the functions below.
-    """
-    with _hydra():
-        return resolve(_compose(overrides))
+    """Compose conf/train.yaml with overrides in Hydra's syntax, resolved and checked; lr may be "tuned"."""
+    with _hydra(overrides):
+        return resolve(hydra.compose("train", list(overrides)))
 
 
 def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: Sequence[str] = ()) -> list[Run]:
     """Compose every combination of the values that the overrides sweep over, in the order in which Hydra runs them.
 
     What an experiment declares as `hydra.sweeper.params` is swept too, unless it was typed otherwise. The grids of the
-    study's `arms` follow: the same with some of its overrides replaced.
-
-    Args:
-        overrides: as typed behind `python src/train.py -m`.
-        rate_of: looks up learning rates that are given as "tuned"; without it they stay so.
-        last: overrides that hold in arms too, whatever they say.
+    study's `arms` follow: the same with some of its overrides replaced, but for those that come `last`. A learning rate
+    that is given as "tuned" is looked up by `rate_of`, or stays so.
     """
-    with _hydra():
+    with _hydra(overrides):
         declared = _declared(overrides)
         runs = _product([*declared, *overrides, *last], rate_of)
         for arm in runs[0].config["arms"]:
-            try:
-                changes = shlex.split(arm)
-            except ValueError as error:
-                raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
+            changes = shlex.split(arm)
             # what an arm says tells its runs from the rest of the grid
             keys = {change.partition("=")[0] for change in changes}
             runs += _product([*declared, *overrides, *changes, *last], rate_of, keys)
@@ -90,7 +77,7 @@ def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: 
 
 def with_declared_grid(overrides: Sequence[str]) -> list[str]:
     """The overrides of a sweep, and what its experiment declares of the grid and they do not say."""
-    with _hydra():
+    with _hydra(overrides):
         typed = {axis.key for axis in _axes(overrides)}
         return [*overrides, *(text for text in _declared(overrides) if text.partition("=")[0] not in typed)]
 
@@ -105,15 +92,11 @@ def one_per_cell(runs: Iterable[Run]) -> list[Run]:
 
 def resolve(config: DictConfig) -> dict[str, Any]:
     """Return a composed configuration as plain values, interpolations resolved, and checked."""
-    try:
-        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except Exception as error:
-        raise explain(error, []) from error
+    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
     values = {str(key): value for key, value in resolved.items() if key != "hydra"}
-    for key in Config.__dataclass_fields__:
-        if key not in values:
-            raise UserError(f"setting {key} was removed; a run needs it")
+    if missing := [key for key in Config.__dataclass_fields__ if key not in values]:
+        raise UserError(f"setting {missing[0]} was removed; a run needs it")
     for group in NAMED_GROUPS:
         # what a person made from a file of conf/ by typing another `_target_` gets a name after that
         declared, target = _declared_target(group, str(values[group].get("name"))), values[group].get("_target_")
@@ -126,16 +109,14 @@ def resolve(config: DictConfig) -> dict[str, Any]:
 
 def _device_kind(accelerator: str) -> str:
     """What Lightning would find on this machine: cpu, cuda or mps; it is part of a run's identity."""
-    if accelerator in ("cpu", "cuda", "mps"):
+    if accelerator not in ("auto", "gpu"):
         return accelerator
     import torch
 
-    for kind, found in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
-        if found:
-            return kind
-    if accelerator == "gpu":
+    found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if (accelerator, found) == ("gpu", "cpu"):
         raise UserError("trainer.accelerator=gpu, and there is no GPU here: trainer=cpu trains without one")
-    return "cpu"
+    return found
 
 
 @cache
@@ -145,19 +126,14 @@ def _declared_target(group: str, name: str) -> str | None:
 
 
 @contextmanager
-def _hydra() -> Iterator[None]:
-    """Hydra with this project's conf/, or the one that is running this process already."""
-    if GlobalHydra.instance().is_initialized():
-        yield
-        return
-    register()
-    with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
-        yield
-
-
-def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> DictConfig:
+def _hydra(overrides: Sequence[str]) -> Iterator[None]:
+    """Hydra with this project's conf/, or the one that is running this process; its errors as one line."""
     try:
-        return hydra.compose("train", list(overrides), return_hydra_config=return_hydra_config)
+        if GlobalHydra.instance().is_initialized():
+            yield
+            return
+        with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
+            yield
     except Exception as error:
         raise explain(error, overrides) from error
 
@@ -165,7 +141,7 @@ def _compose(overrides: Sequence[str], return_hydra_config: bool = False) -> Dic
 def _declared(overrides: Sequence[str]) -> list[str]:
     """The grid that the chosen experiment declares."""
     first = [axis.texts[0] for axis in _axes(overrides)]
-    params = OmegaConf.select(_compose(first, return_hydra_config=True), "hydra.sweeper.params")
+    params = hydra.compose("train", first, return_hydra_config=True).hydra.sweeper.get("params")
     return [f"{key}={value}" for key, value in (params or {}).items()]
 
 
@@ -175,21 +151,21 @@ def _product(overrides: Sequence[str], rate_of: RateOf | None, varied_keys: Iter
         raise UserError(f"these settings make a grid of more than {MOST_RUNS:,} runs: sweep over fewer values")
     named = {axis.key for axis in axes if len(axis.texts) > 1} | {key.lstrip("+~") for key in varied_keys}
     # Hydra takes a tenth of a second to compose a choice of files; values are set in copies of that
-    composed = cache(_compose)
+    composed = cache(lambda base: hydra.compose("train", list(base)))
     resolved = cache(lambda base, texts: _resolved_with(composed(base), texts, rate_of))
     follows_seed = cache(lambda base: "seed}" in OmegaConf.to_yaml(composed(base)))
     runs = []
     for texts in itertools.product(*(axis.texts for axis in axes)):
         pairs = list(zip(axes, texts, strict=True))
         base = tuple(text for axis, text in pairs if not axis.is_set)
-        values = tuple(text for axis, text in pairs if axis.is_set)
-        seed = tuple(text for axis, text in pairs if axis.is_set and axis.key == "seed")
-        if not follows_seed(base) and not any("seed}" in str(_value(text)) for text in values):
+        values = {axis.key: text for axis, text in pairs if axis.is_set}
+        seed = values.get("seed")
+        if not follows_seed(base) and not any("seed}" in str(_value(text)) for text in values.values()):
             # one configuration, whatever the seed
-            values = tuple(text for text in values if text not in seed)
-        config, given_lr = copy.deepcopy(resolved(base, values))
-        if seed:
-            config["seed"] = _value(seed[0])
+            values.pop("seed", None)
+        config, given_lr = copy.deepcopy(resolved(base, tuple(values.values())))
+        if seed is not None:
+            config["seed"] = _value(seed)
             validate(config)
         typed = (*(text for text in texts if not text.startswith("lr=")), f"lr={config['lr']}")
         label = " ".join(text for axis, text in pairs if axis.key in named) or " ".join(texts) or "defaults"
@@ -201,10 +177,7 @@ def _resolved_with(composed: DictConfig, texts: Sequence[str], rate_of: RateOf |
     """The configuration with some values set in what was composed without them, and what its lr was given as."""
     config = composed.copy()
     for text in texts:
-        try:
-            OmegaConf.update(config, text.partition("=")[0], _value(text))
-        except Exception as error:
-            raise explain(error, [text]) from error
+        OmegaConf.update(config, text.partition("=")[0], _value(text))
     values = resolve(config)
     given = values["lr"]
     if given != TUNED:
@@ -221,13 +194,10 @@ def _value(text: str) -> Any:
 
 def _axes(overrides: Sequence[str]) -> list[_Axis]:
     loader = GlobalHydra.instance().config_loader()
-    try:
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-        # the last one counts where a key is given twice, as in Hydra
-        last = {override.get_key_element().lstrip("+"): override for override in parsed}
-        return [_axis(override, bool(loader.get_group_options(override.key_or_group))) for override in last.values()]
-    except Exception as error:
-        raise explain(error, overrides) from error
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+    # the last one counts where a key is given twice, as in Hydra
+    last = {override.get_key_element().lstrip("+"): override for override in parsed}
+    return [_axis(override, bool(loader.get_group_options(override.key_or_group))) for override in last.values()]
 
 
 def _axis(override: Override, is_group: bool) -> _Axis:

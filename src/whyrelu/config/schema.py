@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, reduce
+from functools import reduce
 from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
@@ -25,27 +25,21 @@ NAMED_GROUPS = ("activation", "model", "init", "norm", "optimizer")
 TUNED = "tuned"
 
 _ODD = re.compile(r"[<>|`\[\]\\\x00-\x1f\x7f]")
+_FOLDER_NAME = r"^\w[\w.-]*$"
 # What pydantic says, and what a person would.
 _IN_OUR_WORDS = {
+    f"String should match pattern '{_FOLDER_NAME}'": "a name of folders: letters, digits, _, - and . only",
     "greater than or equal to": "at least",
     "less than or equal to": "at most",
     "a valid integer": "a whole number",
+    "List should have at least 1 item after validation, not 0": "a list of one value or more",
 }
-# Tables count in 64 bits.
-_LARGEST_WHOLE = 2**63 - 1
 
 
 def check_text(what: str, text: str) -> None:
     """Refuse a text that would be more than a text in a page: marks of HTML or Markdown, or control characters."""
     if found := _ODD.search(text):
         raise UserError(f"{what} must not hold {found[0]!r}, which means something in pages and tables")
-
-
-def _name(value: str) -> str:
-    """A study's name, which becomes that of folders."""
-    if not re.fullmatch(r"\w[\w.-]*", value):
-        raise UserError(f"setting study becomes the name of folders: letters, digits, _, - and . only, not {value!r}")
-    return value
 
 
 def _one_of(key: str, *options: str) -> AfterValidator:
@@ -58,15 +52,13 @@ def _one_of(key: str, *options: str) -> AfterValidator:
 
 
 def _rate(value: Any) -> Any:
-    if value == TUNED:
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"setting lr must be a number or {TUNED}, not {value!r}")
-    if not (math.isfinite(value) and 0 < value <= 1e30):
-        raise UserError(f"setting lr must be a finite number above 0, not {value}")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != TUNED and not (is_number and 0 < value <= 1e30):
+        raise UserError(f"setting lr must be a finite number above 0 or {TUNED}, not {value!r}")
     return value
 
 
+_FolderName = Annotated[str, Field(pattern=_FOLDER_NAME)]
 # Beyond these largest values a number is a slip of typing: no machine could do it, and some would die of trying.
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _Depth = Annotated[int, Field(ge=1, le=10_000)]
@@ -92,7 +84,7 @@ class Augmentation(_Strict):
 class Data(_Strict):
     """A data set and how it is split; see `whyrelu.data`."""
 
-    name: str = MISSING
+    name: _FolderName = MISSING
     _target_: str = MISSING
     # Where raw files are kept (torchvision's folder layout), or the directory of class folders.
     root: str | None = None
@@ -101,11 +93,10 @@ class Data(_Strict):
     md5: str | None = None
     # What a reader of the report must know of the images.
     note: str | None = None
-    # Images of the validation split, taken from the training images.
+    # Numbers of images: those of validation are taken from training, where None keeps all that are left; a test split
+    # is made for sets that come without one.
     validation_size: _Count = MISSING
-    # Training images to use, None for all that are left.
     train_size: _Count | None = None
-    # Images of the test split, for sets that come without one.
     test_size: _Count | None = None
     # Side length in pixels to which images are resized, for image_folder.
     image_size: _Pixels | None = None
@@ -129,11 +120,9 @@ class Diagnostics(_Strict):
     """What is measured inside the networks, and when; see `whyrelu.diagnostics`."""
 
     name: str = "off"
-    # after which epochs: none, ends (init and the last), all (init and every epoch)
     epochs: Annotated[str, _one_of("diagnostics.epochs", "none", "ends", "all")] = "none"
-    # Validation images for gradients, saturation and collapse.
+    # Validation images: for gradients, saturation and collapse, and, as far as there are so many, for dead units.
     probe_images: Annotated[int, Field(ge=2, le=1_000_000)] = 64
-    # Validation images that tell which units are dead, as far as there are so many.
     dead_images: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
     # Jacobian, Hessian and effective rank at init, in the middle and at the end.
     spectra: bool = False
@@ -178,12 +167,12 @@ class MLflow(_Strict):
 class Config(_Strict):
     """One training run; conf/train.yaml says what each setting does."""
 
-    study: Annotated[str, AfterValidator(_name)] = MISSING
+    study: _FolderName = MISSING
     question: str | None = None
     activation: dict[str, Any] = field(default_factory=dict)
     depth: _Depth = 4
     width: _Count = 16
-    seed: Annotated[int, Field(ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE, strict=True)] = 0
+    seed: Annotated[int, Field(ge=1 - 2**63, le=2**63 - 1, strict=True)] = 0
     model: dict[str, Any] = field(default_factory=dict)
     init: dict[str, Any] = field(default_factory=dict)
     norm: dict[str, Any] = field(default_factory=dict)
@@ -204,15 +193,15 @@ class Config(_Strict):
     arms: list[str] = field(default_factory=list)
 
 
-def register() -> None:
-    """Make the schema known to Hydra under the name `schema`."""
-    ConfigStore.instance().store(name="schema", node=Config)
+_ADAPTER = TypeAdapter(Config)
+# conf/train.yaml builds on it under this name.
+ConfigStore.instance().store(name="schema", node=Config)
 
 
 def validate(config: Mapping[str, Any]) -> None:
     """Check a resolved configuration; a UserError names the setting, its value and what would be right."""
     try:
-        _adapter().validate_python(config)
+        _ADAPTER.validate_python(config)
     except ValidationError as error:
         raise _explained(error) from None
     for group in NAMED_GROUPS:
@@ -226,25 +215,18 @@ def validate(config: Mapping[str, Any]) -> None:
         check_text(f"setting {key}", text or "")
 
 
-@cache
-def _adapter() -> TypeAdapter[Config]:
-    return TypeAdapter(Config)
-
-
 def _explained(error: ValidationError) -> UserError:
-    """The first of pydantic's errors in our words, or that about a setting which `+key=value` made."""
-    errors = sorted(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
-    *parents, name = map(str, errors[0]["loc"])
+    """The first of pydantic's errors in our words."""
+    first = error.errors()[0]
+    *parents, name = map(str, first["loc"])
     key = ".".join([*parents, name])
-    if errors[0]["type"] == "unexpected_keyword_argument":
+    if first["type"] == "unexpected_keyword_argument":
         options = vars(reduce(getattr, parents, Config()))
         return UnknownNameError("setting", key, [".".join([*parents, option]) for option in options])
-    if errors[0]["type"] == "too_short":
-        return UserError(f"setting {key} must not be empty")
-    what = str(errors[0]["msg"]).removeprefix("Input should be ")
+    what = first["msg"].removeprefix("Input should be ")
     for theirs, ours in _IN_OUR_WORDS.items():
         what = what.replace(theirs, ours)
-    return UserError(f"setting {key} must be {what}, not {errors[0]['input']!r}")
+    return UserError(f"setting {key} must be {what}, not {first['input']!r}")
 
 
 def _check_arguments(values: Mapping[str, Any], prefix: str) -> None:
@@ -253,8 +235,6 @@ def _check_arguments(values: Mapping[str, Any], prefix: str) -> None:
         what = f"setting {prefix}.{key}"
         if isinstance(value, Mapping):
             _check_arguments(value, f"{prefix}.{key}")
-        elif isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
-            raise UserError(f"{what} must be a whole number of at most 64 bits, not {value}")
         elif isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{what} must be a finite number, not {value}")
         elif isinstance(value, str):

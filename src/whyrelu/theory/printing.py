@@ -12,6 +12,7 @@ from rich.table import Table
 from whyrelu.diagnostics.saturation import slope_scale
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.scalar import ScalarFunction
+from whyrelu.runs.plan import prepare_data
 from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
 from whyrelu.theory.mean_field import (
@@ -34,11 +35,8 @@ _COLUMNS = {
 
 
 def print_prediction(config: Mapping[str, Any]) -> None:
-    """Print what is predicted for each layer of a network, and the theory of its activation and initialisation.
-
-    Args:
-        config: a resolved configuration whose data is prepared.
-    """
+    """Print what is predicted for each layer of a network, and the theory of its activation and initialisation."""
+    prepare_data([config])
     console = Console(highlight=False)
     theory = Theory()
     phi, prediction = theory.moments(config).phi, theory.of(config)

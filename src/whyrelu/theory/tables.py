@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from whyrelu.config.grid import Run
+from whyrelu.config.grid import Run, one_per_cell
 from whyrelu.diagnostics.saturation import slope_scale
 from whyrelu.network.activations import activation_factory
 from whyrelu.results.columns import ACTIVE_COLUMNS, FUNCTION_COLUMNS, THEORY_COLUMNS
@@ -19,6 +19,7 @@ from whyrelu.results.given_rates import GIVEN_LR, compares_tuned_with_given
 from whyrelu.results.labels import series_labels
 from whyrelu.results.tables import planned_cells
 from whyrelu.runs.identity import factors
+from whyrelu.runs.plan import one_study, prepare_data
 from whyrelu.theory.active import active_set
 from whyrelu.theory.configured import Theory, scales
 
@@ -26,14 +27,12 @@ from whyrelu.theory.configured import Theory, scales
 _DRAWN = np.round(np.arange(-6, 6.01, 0.05), 2)
 
 
-def write_predictions(cells: Sequence[Run]) -> str:
-    """Write theory.parquet and functions.parquet of a study, and return a line about it.
-
-    Args:
-        cells: a run of each cell, with prepared data.
-    """
+def write_predictions(runs: Sequence[Run]) -> str:
+    """Write theory.parquet and functions.parquet of the study of a grid, and return a line about it."""
+    cells = one_per_cell(runs)
     configs = [run.config for run in cells]
-    directory = Path("results") / configs[0]["study"]
+    directory = Path("results") / one_study(configs)
+    prepare_data(configs)
     theory = Theory()
     given = [way for run in cells for way in run.given_lr]
     predicted = predicted_cells(configs, theory, given if compares_tuned_with_given(given) else None)

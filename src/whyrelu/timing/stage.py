@@ -24,6 +24,7 @@ others.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,10 +35,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from whyrelu.config.grid import Run, one_per_cell
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.data.batches import Images, channel_statistics
-from whyrelu.files import write_bytes
+from whyrelu.files import write_bytes, write_json
 from whyrelu.network.activations import activation_factory
+from whyrelu.runs.plan import one_study, prepare_data
 from whyrelu.statistics.summaries import seed_of
 from whyrelu.timing.blocks import Budget
 from whyrelu.timing.device import activation_type, device_of, parameter_type
@@ -66,13 +69,25 @@ _DIGITS = 5
 Say = Callable[[str], None]
 
 
-def time_study(configs: Sequence[Config], say: Say = print) -> dict[str, Any]:
-    """Measure; the content of timing.json.
+def time_runs(runs: Sequence[Run]) -> str:
+    """Time the study of a grid, say what is going on, and write results/<study>/timing.json; a line about it."""
+    configs = [run.config for run in one_per_cell(runs)]
+    study = one_study(configs)
+    prepare_data(configs)
+    say = functools.partial(print, flush=True)
+    timing = time_study(configs, say)
+    path = Path("results") / study / "timing.json"
+    write_timing(timing, path)
+    # unlike timing.json it is not committed: a fresh clone is another machine, and DVC measures there
+    write_json(timing["machine"], Path(configs[0]["prepared_root"]) / f"{study}-timing.json")
+    for what in timing["left_out"]:
+        say(f"left out, as it would take too long: {what}")
+    count = sum(len(timing[kind]) for kind in ("op", "step", "subnormal"))
+    return f"{count} times, {timing['seconds']:.0f} s -> {path}"
 
-    Args:
-        configs: resolved configurations of the runs of the study, whose data is prepared.
-        say: is told what is going on, and what disturbs it.
-    """
+
+def time_study(configs: Sequence[Config], say: Say) -> dict[str, Any]:
+    """Measure: the content of timing.json, of configurations whose data is prepared."""
     begun = time.perf_counter()
     plan = plan_timing(configs)
     config, threads = plan.config, int(plan.config["trainer"]["threads"])

@@ -5,7 +5,7 @@ import pytest
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import MISSING, OmegaConf
 
-from whyrelu.config.explanation import explain
+from whyrelu.config.error_messages import explain
 from whyrelu.errors import DataError, UnknownNameError
 
 
@@ -50,19 +50,15 @@ UNKNOWN = (
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (error_of("inner.count", "many"), "setting inner.count must be a whole number, not 'many'"),
-        (error_of("inner.count", 2.5), "setting inner.count must be a whole number, not '2.5'"),
-        (error_of("inner.share", "half"), "setting inner.share must be a number, not 'half'"),
-        (error_of("total", None), "setting total must have a value, not null"),
+        (
+            error_of("inner.count", "many"),
+            "setting inner.count: Value 'many' of type 'str' could not be converted to Integer",
+        ),
         (error_of("inner.cuont", 1), UNKNOWN),
         (within_hydras(), UNKNOWN),
         # at the top a person may also choose an experiment
         (error_of("totl", 1), "unknown setting 'totl': did you mean 'total'? Valid: experiment, inner, total"),
-        (unresolved(OmegaConf.structured(Outer)), "setting inner.needed has no value; it must be given"),
-        (
-            unresolved(OmegaConf.create({"a": "${b.c}"})),
-            r"setting a: Interpolation key 'b.c' not found; to use the text as it is, write \${...}",
-        ),
+        (unresolved(OmegaConf.create({"a": "${b.c}"})), "setting a: Interpolation key 'b.c' not found"),
         (
             MissingConfigException("...", "activation/relo", ["tanh", "relu"]),
             "unknown activation 'relo': did you mean 'relu'? Valid: relu, tanh",
