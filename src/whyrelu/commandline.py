@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -88,3 +89,14 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
         if override.startswith("-") or not ("=" in override or override.startswith("~")):
             raise UserError(f"cannot read {override!r}: settings are given as key=value; --help shows examples")
     return overrides
+
+
+def overrides_of_params(path: Path = Path("params.yaml")) -> list[str]:
+    """What the stages of dvc.yaml are given: the study of params.yaml, and what is typed behind it there."""
+    import yaml
+
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return [f"experiment={params['study']}", *shlex.split(params["overrides"] or "")]
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} must say study: and overrides: ({error})") from error
