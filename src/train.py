@@ -1,4 +1,7 @@
-"""Train one network, or with -m every combination of the values given: see --help."""
+"""Train one network, or with -m every combination of the values given: see --help.
+
+With -m it begins in `hydra_plugins.whyrelu_sweepers`, and this file is what each worker runs.
+"""
 
 import sys
 

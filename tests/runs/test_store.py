@@ -15,7 +15,7 @@ import pytest
 from tiny_runs import make_record
 from whyrelu.errors import DataError, UserError
 from whyrelu.runs.provenance import code_digest
-from whyrelu.runs.store import BEGUN, ERROR, LAYERS, RECORD, RunStore
+from whyrelu.runs.store import ERROR, LAYERS, RECORD, STARTED, RunStore
 
 RUN = "0123456789abcdef"
 CHECKPOINT = f"checkpoint-{code_digest()}.ckpt"
@@ -102,7 +102,7 @@ def test_what_served_only_to_get_there_goes(store: RunStore) -> None:
     store.folder(RUN).mkdir(parents=True)
     # a run that failed is tried again from where it came to
     for status, left in (("failed", [CHECKPOINT, ERROR]), ("completed", [])):
-        for name in (CHECKPOINT, ERROR, BEGUN, "death-1"):
+        for name in (CHECKPOINT, ERROR, STARTED, "death-1"):
             (store.folder(RUN) / name).write_text("something")
         store.write(make_record(status=status))
         assert sorted(path.name for path in store.folder(RUN).iterdir()) == sorted([*left, RECORD])

@@ -1,4 +1,4 @@
-"""Columns of the tables that look inside the networks, with their pandas dtypes; results.tables has the other tables.
+"""Columns of all tables but runs, history, cells and curves, which results.tables has, with their pandas dtypes.
 
 Layers are convolutions, 1 nearest the input. Epoch 0 is the network as it was initialised. Norms of gradients are of
 cross-entropy in nats. Numbers that were not measured, or are not finite, are missing. What varies over many orders of

@@ -1,9 +1,9 @@
 """Tables of a study: what their columns are, how they are built from run records, written and read back.
 
-The columns are defined here and nowhere else. Rows come in the order activation (as first seen among the records,
-which is the order in which the sweep names them), depth, the remaining factors in the order of `FACTORS`, further
-axes, seed; numbers ascend and names keep the order in which they were first seen. No table holds a time or a fact
-about git, so the same runs give the same bytes.
+Columns of runs, history, cells and curves are defined here, all others in `results.columns`. Rows come in the order
+activation (as first seen among the records, which is the order in which the sweep names them), depth, the remaining
+factors in the order of `FACTORS`, further axes, seed; numbers ascend and names keep the order in which they were first
+seen. No table made here holds a time or a fact about git, so the same runs give the same bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The folders of runs: runs/<study>/<run_id>/, done when run.json is there."""
+"""The folders of runs: runs/<study>/<run_id>/, on record when run.json is there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAYERS = "layers.npy"
 ERROR = "error.txt"
 LOCK = "lock"
 # Empty: a process is at a run of which it has not finished an epoch.
-BEGUN = "begun"
+STARTED = "started"
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,18 @@ class RunStore:
 
     def begin(self, run_id: str) -> None:
         """Note that a process is at a run, of which it has not finished an epoch yet."""
-        (self.folder(run_id) / BEGUN).touch()
+        (self.folder(run_id) / STARTED).touch()
 
     def forget_start(self, run_id: str) -> None:
         """Forget that note: a process that left it was not killed by the run."""
         with suppress(OSError):
-            (self.folder(run_id) / BEGUN).unlink()
+            (self.folder(run_id) / STARTED).unlink()
 
     def count_death(self, run_id: str) -> None:
         """Count the death of a worker, if it was at a run of which it had not finished an epoch."""
         folder = self.folder(run_id)
         with suppress(FileNotFoundError):
-            (folder / BEGUN).rename(folder / f"death-{self.deaths(run_id) + 1}")
+            (folder / STARTED).rename(folder / f"death-{self.deaths(run_id) + 1}")
 
     def deaths(self, run_id: str) -> int:
         """How many workers a sweep saw die at a run since it last finished an epoch."""

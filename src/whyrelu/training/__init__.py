@@ -1,1 +1,1 @@
-"""One training run in memory: the Lightning module, its fit, its checkpoints and random streams."""
+"""One training run in memory: the Lightning module, its fit and its checkpoints."""
