@@ -10,27 +10,20 @@ The runs of this checkout are neither used nor changed.
 import argparse
 from pathlib import Path
 
-from whyrelu.commandline import reporting_errors
-
-
-@reporting_errors()
-def main() -> None:
-    """Print a line per run; leave with an exit code of 1 if anything differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", help="its tables are read from results/<study>/")
-    parser.add_argument("run", nargs="*", help="id of a run, or its beginning")
-    parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
-    given = parser.parse_args()
-    from whyrelu.errors import UserError
-    from whyrelu.results.reproduction import published_overrides, reproduce
-    from whyrelu.tuning.rates import compose_tuned_grid
-
-    results = Path("results") / given.study
-    runs = compose_tuned_grid(published_overrides(results))
-    if found := reproduce(results, runs, given.run, given.runs):
-        raise UserError("; ".join(found))
-    print("identical")
-
+from whyrelu.commandline import fail, reporting_errors
 
 if __name__ == "__main__":
-    main()
+    with reporting_errors():
+        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("study", help="its tables are read from results/<study>/")
+        parser.add_argument("run", nargs="*", help="id of a run, or its beginning")
+        parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
+        given = parser.parse_args()
+        from whyrelu.results.reproduction import published_overrides, reproduce
+        from whyrelu.tuning.rates import compose_tuned_grid
+
+        results = Path("results") / given.study
+        runs = compose_tuned_grid(published_overrides(results))
+        if found := reproduce(results, runs, given.run, given.runs):
+            fail("; ".join(found))
+        print("identical")

@@ -69,7 +69,6 @@ UNKNOWN = (
         ),
         (HydraException("no such thing\nmore"), "no such thing (in: a=1 b=2)"),
         # one that was not foreseen is given with its type
-        (KeyError("x"), "KeyError: 'x' (in: a=1 b=2)"),
     ],
 )
 def test_an_error_of_composing_is_one_line(error: Exception, line: str) -> None:

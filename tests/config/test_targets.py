@@ -75,8 +75,9 @@ def test_own_code_is_known_by_what_it_imports_beside_it(mine: Path) -> None:
 
 def test_own_packages_may_import_relatively(mine: Path) -> None:
     (mine / "relative_package").mkdir()
-    (mine / "relative_package" / "__init__.py").write_text("from .inner import VALUE\n")
-    (mine / "relative_package" / "inner.py").write_text("VALUE = 1\n")
-    before = own_code_version("relative_package.f")
-    (mine / "relative_package" / "inner.py").write_text("VALUE = 2\n")
-    assert before is not None and own_code_version("relative_package.f") != before
+    (mine / "relative_package" / "__init__.py").write_text("from . import inner\nimport beside_it\n")
+    versions = set()
+    for name in ("relative_package/inner.py", "beside_it.py", "relative_package/inner.py"):
+        (mine / name).write_text(f"VALUE = {len(versions)}\n")
+        versions.add(own_code_version("relative_package.f"))
+    assert len(versions) == 3 and None not in versions

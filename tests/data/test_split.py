@@ -71,6 +71,9 @@ def test_impossible_sizes_are_named(labels, validation_size, train_size, message
     assert "\n" not in str(caught.value)
 
 
-def test_a_class_of_one_image_cannot_be_split():
+def test_a_class_that_is_too_rare_is_named():
+    rare = np.array([0] * 500 + [1] * 498 + [2] * 2)
+    with pytest.raises(DataError, match=r"data\.validation_size=10: too few for an image of the rare class 2"):
+        split(rare, 10, None, seed=0)
     with pytest.raises(DataError, match=r"data\.validation_size=5: The least populated class"):
         split(np.array([0] * 10 + [1] * 10 + [2]), 5, None, seed=0)

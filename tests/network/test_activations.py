@@ -167,6 +167,7 @@ def test_misspelt_arguments_get_the_nearest_and_the_list() -> None:
         ("return x.detach() * 2", "activation 'own.f' has no derivative"),
         ("return torch.ones_like(x)", "activation 'own.f' has no derivative"),
         ("return torch.from_numpy(x.detach().numpy())", "activation 'own.f' has no derivative"),
+        ("return torch.log(x)", "activation 'own.f' is not finite at -2"),
         ("return x.mean(1, keepdim=True)", "activation 'own.f' maps a tensor of shape (2, 3, 4, 4) to (2, 1,"),
         ("return x[:1]", "activation 'own.f' maps a tensor of shape (2, 3, 4, 4) to (1, 3, 4, 4)"),
         ("raise RuntimeError('not today')", "activation 'own.f' fails on a float tensor"),

@@ -2,14 +2,13 @@
 
 import errno
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from whyrelu.errors import UserError
-from whyrelu.training.checkpoint import PeriodicCheckpoint, usable
+from whyrelu.training.checkpoint import AtomicCheckpointIO, usable
 
 
 def content(seed: int = 0) -> dict[str, Any]:
@@ -50,15 +49,15 @@ def test_code_in_a_checkpoint_is_never_executed(path: Path, tmp_path: Path) -> N
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_full_disk_is_one_clear_line_and_leaves_the_old_one(path: Path) -> None:
+def test_a_full_disk_is_one_clear_line_and_leaves_the_old_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 
-    def full(target: Path) -> None:
+    def full(checkpoint: dict[str, Any], target: Path) -> None:
         target.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    trainer: Any = SimpleNamespace(should_stop=False, current_epoch=0, max_epochs=2, save_checkpoint=full)
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(UserError, match=r"cannot write .*: No space left on device"):
-        PeriodicCheckpoint(path, 0).on_train_epoch_end(trainer, trainer)
+        AtomicCheckpointIO().save_checkpoint(content(1), path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]

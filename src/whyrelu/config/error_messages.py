@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -32,8 +32,6 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
         message += ": add -m to run all of its values"
     elif "Config group override must be a string or a list" in message:
         message = "a config group takes the name of a file, such as activation=relu"
-    elif not isinstance(error, HydraException | ValueError):
-        message = f"{type(error).__name__}: {message}"
     return UserError(f"{message} (in: {' '.join(overrides)})" if overrides else message)
 
 

@@ -17,7 +17,9 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from whyrelu.config.error_messages import explain
 from whyrelu.config.schema import NAMED_GROUPS, TUNED, Config, validate
@@ -68,7 +70,10 @@ def compose_grid(overrides: Sequence[str], rate_of: RateOf | None = None, last: 
         declared = _declared(overrides)
         runs = _product([*declared, *overrides, *last], rate_of)
         for arm in runs[0].config["arms"]:
-            changes = shlex.split(arm)
+            try:
+                changes = shlex.split(arm)
+            except ValueError as error:
+                raise UserError(f"setting arms: cannot read {arm!r}: {error}") from error
             # what an arm says tells its runs from the rest of the grid
             keys = {change.partition("=")[0] for change in changes}
             runs += _product([*declared, *overrides, *changes, *last], rate_of, keys)
@@ -134,7 +139,7 @@ def _hydra(overrides: Sequence[str]) -> Iterator[None]:
             return
         with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
             yield
-    except Exception as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explain(error, overrides) from error
 
 

@@ -235,6 +235,8 @@ def _check_arguments(values: Mapping[str, Any], prefix: str) -> None:
         what = f"setting {prefix}.{key}"
         if isinstance(value, Mapping):
             _check_arguments(value, f"{prefix}.{key}")
+        elif isinstance(value, int) and abs(value) >= 2**63:  # which tables could not hold
+            raise UserError(f"{what} must be a whole number of at most 64 bits, not {value}")
         elif isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{what} must be a finite number, not {value}")
         elif isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import functools
 import hashlib
@@ -10,8 +11,6 @@ import inspect
 import pydoc
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +71,26 @@ def own_code_version(target: str) -> str | None:
     origin = Path([*(spec.submodule_search_locations or []), spec.origin or ""][0]).resolve()
     if not origin.exists() or {"site-packages", "dist-packages"} & set(origin.parts):
         return None
-    files = sorted(origin.rglob("*.py")) if origin.is_dir() else [origin]
-    finder = ModuleFinder([str(origin.parent)])
-    for file in files:
-        # importing it tells what is wrong; a relative import is of the package, all of which is in
-        with suppress(SyntaxError, ImportError):
-            finder.run_script(str(file))
-    paths = (getattr(module, "__file__", None) for module in finder.modules.values())
-    beside = {Path(path).resolve() for path in paths if path}
+    files, waiting = set(), [origin]
+    while waiting:
+        path = waiting.pop()
+        for file in path.rglob("*.py") if path.is_dir() else [path]:
+            if file not in files and file.is_file():
+                files.add(file)
+                beside = [origin.parent / name for name in _imported(file)]
+                waiting += [*beside, *(found.with_suffix(".py") for found in beside)]
     digest = hashlib.sha256()
-    for path in sorted({*files, *beside}):
+    for path in sorted(files):
         digest.update(f"{path.relative_to(origin.parent)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _imported(file: Path) -> set[str]:
+    """The top modules and packages that a file imports; relative imports are of a package that is in whole."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except SyntaxError:
+        return set()  # importing it tells what is wrong
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in names}

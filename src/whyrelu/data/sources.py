@@ -67,8 +67,8 @@ def image_folder(data: Data) -> RawData:
     classes = tuple(sorted(path.name for path in root.glob("*/") if not path.name.startswith(".")))
     paths = [path for path in files(root) if path.parent != root and path.suffix.lower() in EXTENSIONS]
     if len(classes) < 2 or not paths:
-        what = f"{len(classes)} folders with {len(paths)} images"
-        raise DataError(f"data.root={data.root} holds {what}; it must hold a folder for each of two classes or more")
+        found = f"{len(classes)} folders with {len(paths)} images ({', '.join(EXTENSIONS)})"
+        raise DataError(f"data.root={data.root} holds {found}; it must hold a folder of images for each class")
     if "train" in classes and set(classes) <= {"train", "test", "val", "valid", "validation"}:
         raise DataError(f"data.root={root} holds splits, not classes: name one of them, data.root={root / 'train'}")
     # Pillow warns of oddities (a palette with transparency, very large images) that do no harm here
@@ -137,7 +137,8 @@ def _fetch(dataset: Any, data: Data, root: Path, folder: Path) -> None:
     is_one_archive = hasattr(dataset, "tgz_md5")
     for path, md5, addresses in _files(dataset, data.md5):
         if data.url:
-            url = data.url if "://" in data.url else _local_address(data.url)
+            path_or_url = data.url.removeprefix("file://")
+            url = path_or_url if "://" in path_or_url else _local_address(path_or_url)
             addresses = [url if is_one_archive and not url.endswith("/") else f"{url.rstrip('/')}/{Path(path).name}"]
         kept = [_local_address(copy) for copy in (root / path, root / md5 / path) if copy.exists()]
         failures = []

@@ -26,15 +26,18 @@ def split(labels: npt.ArrayLike, validation_size: int, train_size: int | None, s
 def stratified(labels: npt.ArrayLike, size: int, random: np.random.RandomState, key: str) -> tuple[Indices, Indices]:
     """Draw `size` images, the same share of every class; return sorted indices of these and of the others.
 
-    A size that leaves no image per class on a side is a DataError that names `key`, the setting.
+    A size that is impossible, or draws no image of some class, is a DataError that names `key`, the setting.
     """
     from sklearn.model_selection import train_test_split
 
-    everything = np.arange(len(np.asarray(labels)), dtype=np.int64)
+    labels = np.asarray(labels)
+    everything = np.arange(len(labels), dtype=np.int64)
     try:
         others, drawn = train_test_split(everything, test_size=size, stratify=labels, random_state=random)
     except ValueError as error:
         raise DataError(f"{key}={size}: {error}") from error
+    if len(absent := np.setdiff1d(labels, labels[drawn])):
+        raise DataError(f"{key}={size}: too few for an image of the rare class {absent[0]}")
     return np.sort(drawn), np.sort(others)
 
 

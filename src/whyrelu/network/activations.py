@@ -68,6 +68,9 @@ def _check_output(what: str, make: Callable[[], nn.Module]) -> None:
     if not isinstance(output, Tensor) or output.shape != shape:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UserError(f"{what} maps a tensor of shape {shape} to {found}, not to the same shape")
+    if not output.isfinite().all():
+        place = x[~output.isfinite()][0].item()
+        raise UserError(f"{what} is not finite at {place:g}; it must be a finite number between -2 and 2")
     try:
         # that of a step function is zero, which is a derivative
         torch.autograd.grad(output, x, torch.ones_like(output))

@@ -46,6 +46,9 @@ def execute(
             "its settings or your own code changed after the sweep began: the same command sweeps what is now"
         )
     store = RunStore.of(config)
+    # also where nothing can be written
+    if needs_nothing(store, record := store.record(found), config):
+        return record, False
     with store.claim(found, wait) as is_ours:
         if not is_ours:
             return None, False

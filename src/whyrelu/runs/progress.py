@@ -12,7 +12,8 @@ from rich.console import Console
 from whyrelu.runs.execute import describe
 from whyrelu.runs.store import Record, RunStore
 
-_POLL_SECONDS = 0.5
+# Seconds between two looks, or so many times what the last one took: there is a folder per run.
+_POLL_SECONDS, _POLL_SHARE = 0.5, 20
 
 
 @contextmanager
@@ -49,8 +50,11 @@ def display(
         )
 
     def poll() -> None:
-        while not stop.wait(_POLL_SECONDS):
+        pause = _POLL_SECONDS
+        while not stop.wait(pause):
+            start = time.monotonic()
             look()
+            pause = max(_POLL_SECONDS, _POLL_SHARE * (time.monotonic() - start))
 
     thread = threading.Thread(target=poll, name="sweep display", daemon=True)
     thread.start()

@@ -96,7 +96,7 @@ class RunStore:
     def count_death(self, run_id: str) -> None:
         """Count the death of a worker, if it was at a run of which it had not finished an epoch."""
         folder = self.folder(run_id)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             (folder / STARTED).rename(folder / f"death-{self.deaths(run_id) + 1}")
 
     def deaths(self, run_id: str) -> int:

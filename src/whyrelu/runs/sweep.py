@@ -59,8 +59,9 @@ def sweep(
             ended = look()
             _launch([run for run in waiting if run.run_id not in ended], launcher, store, look, wait)
     show(runs)
-    failed = [record for record in ended.values() if record["status"] == "failed"]
-    if failed:
+    # of the store, because another sweep may have tried one again
+    records = filter(None, (store.record(run.run_id) for run in waiting))
+    if failed := [record for record in records if record["status"] == "failed"]:
         raise UserError(
             f"{len(failed)} of {len(labels)} runs failed, the first ({labels[failed[0]['run_id']]}): "
             f"{failed[0]['error']}; the others went on; the same command tries the failed ones again"

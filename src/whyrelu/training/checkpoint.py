@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from whyrelu.errors import notice
@@ -26,6 +28,15 @@ def usable(path: Path) -> bool:
     return True
 
 
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the place of a checkpoint; Lightning would begin in the folder for temporary files."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write a checkpoint whole or not at all."""
+        with replacing(Path(path)) as partial:
+            torch.save(checkpoint, partial)
+
+
 class PeriodicCheckpoint(Checkpoint):
     """Saves after the first epoch, then after each that ends `seconds` or more after the last save, but the last."""
 
@@ -38,7 +49,5 @@ class PeriodicCheckpoint(Checkpoint):
         """Save if it is time."""
         is_over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         if not is_over and time.monotonic() - self._last >= self._seconds:
-            # Lightning's own way leads through the folder for temporary files, from which a move may be a copy
-            with replacing(self._path) as partial:
-                trainer.save_checkpoint(partial)
+            trainer.save_checkpoint(self._path)
             self._last = time.monotonic()

@@ -20,7 +20,7 @@ from whyrelu.diagnostics.callback import Diagnostics, Findings
 from whyrelu.diagnostics.summary import summary
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.initialisation import build_network
-from whyrelu.training.checkpoint import PeriodicCheckpoint, usable
+from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History, OnEpoch
 from whyrelu.training.freed_memory import keep_freed_memory
 
@@ -107,6 +107,7 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
                 *([diagnostics] if diagnostics is not None else []),
                 PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"]),
             ],
+            plugins=[AtomicCheckpointIO()],
             deterministic=True,
             logger=False,
             enable_progress_bar=False,
