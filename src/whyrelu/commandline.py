@@ -99,5 +99,7 @@ def overrides_of_params(path: Path = Path("params.yaml")) -> list[str]:
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
         return [f"experiment={params['study']}", *shlex.split(params["overrides"] or "")]
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}): run this in its folder") from error
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise UserError(f"{path} must say study: and overrides: ({error})") from error

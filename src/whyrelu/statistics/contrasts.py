@@ -157,7 +157,7 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
     if is_large(a, b):
         ps = np.array([shared_permutation_p([pair], resamples) for pair in zip(a, b, strict=True)])
     else:
-        ps = stats.permutation_test(
+        permuted = stats.permutation_test(
             (a, b),
             studentised,
             permutation_type="independent",
@@ -166,7 +166,8 @@ def permutation_ps(first: Sample, second: Sample, seed: int, resamples: int = RE
             batch=max(1, _CHUNK // (len(a) * (a.shape[-1] + b.shape[-1]))),
             axis=-1,
             rng=np.random.default_rng(seed),
-        ).pvalue
+        )
+        ps = np.asarray(permuted.pvalue)
     difference, variance = difference_and_variance(a, b)
     parts = [variance_of_mean(group) for group in (a, b)]
     freedoms = np.array([group.shape[-1] - 1 for group in (a, b)])
