@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -74,7 +75,7 @@ def _request(settings: Data, kind: str) -> dict[str, Any]:
     listing = None
     if kind == "function" and settings.root is not None:  # raw files of torchvision sets have checksums
         base = Path(settings.root).expanduser()
-        found = [(path.relative_to(base).as_posix(), path.stat()) for path in files(base)]
+        found = [(name, os.stat(f"{base}/{name}")) for name in files(base)]
         lines = json.dumps([(name, status.st_size, status.st_mtime_ns) for name, status in found])
         listing = hashlib.sha256(lines.encode()).hexdigest()[:16]
     return {

@@ -5,8 +5,8 @@ A reader takes the settings (`whyrelu.config.schema.Data`) and returns `RawData`
 
 from __future__ import annotations
 
-import glob
 import hashlib
+import os
 import pickle
 import shutil
 import tarfile
@@ -65,28 +65,35 @@ def image_folder(data: Data) -> RawData:
         raise DataError("data.root is missing: name the directory that holds a folder for each class")
     root = Path(data.root).expanduser()
     classes = tuple(sorted(path.name for path in root.glob("*/") if not path.name.startswith(".")))
-    paths = [path for path in files(root) if path.parent != root and path.suffix.lower() in EXTENSIONS]
-    if len(classes) < 2 or not paths:
-        found = f"{len(classes)} folders with {len(paths)} images ({', '.join(EXTENSIONS)})"
+    names = [name for name in files(root) if os.sep in name and name.lower().endswith(EXTENSIONS)]
+    if len(classes) < 2 or not names:
+        found = f"{len(classes)} folders with {len(names)} images ({', '.join(EXTENSIONS)})"
         raise DataError(f"data.root={data.root} holds {found}; it must hold a folder of images for each class")
     if "train" in classes and set(classes) <= {"train", "test", "val", "valid", "validation"}:
         raise DataError(f"data.root={root} holds splits, not classes: name one of them, data.root={root / 'train'}")
     # Pillow warns of oddities (a palette with transparency, very large images) that do no harm here
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
-        images = list(pool.map(lambda path: _read_image(path, data.image_size), paths))
+        images = list(pool.map(lambda name: _read_image(root / name, data.image_size), names))
     side = len(images[0])
-    for path, image in zip(paths, images, strict=True):
+    for name, image in zip(names, images, strict=True):
         if image.shape != (side, side, 3):
             size = f"{image.shape[1]} x {image.shape[0]}"
-            raise DataError(f"{path} is {size} pixels: images must be equal squares; data.image_size=32 makes them so")
-    labels = [classes.index(path.relative_to(root).parts[0]) for path in paths]
+            raise DataError(
+                f"{root / name} is {size} pixels: images must be equal squares; data.image_size=32 makes them so"
+            )
+    labels = [classes.index(name.partition(os.sep)[0]) for name in names]
     return RawData(np.stack(images), np.array(labels), classes)
 
 
-def files(directory: Path) -> list[Path]:
-    """Return the files below a directory that are not hidden, sorted, following links."""
-    found = glob.iglob(f"{glob.escape(str(directory))}/**", recursive=True)
-    return sorted(path for path in map(Path, found) if path.is_file())
+def files(directory: Path) -> list[str]:
+    """Return the paths below a directory of all files that are not hidden, sorted, following links."""
+    found: list[str] = []
+    # as text, because every run asks whether one of thousands of images has changed
+    for folder, folders, names in os.walk(directory, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        prefix = folder.removeprefix(str(directory)).lstrip(os.sep)
+        found += [os.path.join(prefix, name) for name in names if not name.startswith(".")]
+    return sorted(found, key=lambda path: path.split(os.sep))
 
 
 def _read_image(path: Path, size: int | None) -> npt.NDArray[np.uint8]:

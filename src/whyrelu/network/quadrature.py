@@ -18,13 +18,8 @@ Function = Callable[[Tensor], Tensor]
 LIMIT = 9.0
 _DENSITY_EDGES = np.linspace(-LIMIT, LIMIT, 13)
 POINTS = 16
-
-
-@cache
-def legendre(points: int) -> tuple[Array, Array]:
-    """Nodes and weights of Gauss-Legendre quadrature on [-1, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    return nodes, weights
+# Nodes and weights on [-1, 1], by the number of points.
+legendre = cache(np.polynomial.legendre.leggauss)
 
 
 def gaussian_nodes(variance: ArrayLike, edges: Array) -> tuple[Array, Array]:

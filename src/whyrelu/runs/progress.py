@@ -50,11 +50,11 @@ def display(
         )
 
     def poll() -> None:
-        pause = _POLL_SECONDS
-        while not stop.wait(pause):
+        took = 0.0
+        while not stop.wait(max(_POLL_SECONDS, _POLL_SHARE * took)):
             start = time.monotonic()
             look()
-            pause = max(_POLL_SECONDS, _POLL_SHARE * (time.monotonic() - start))
+            took = time.monotonic() - start
 
     thread = threading.Thread(target=poll, name="sweep display", daemon=True)
     thread.start()
