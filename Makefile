@@ -51,7 +51,7 @@ lock: $(VENV)/installed
 audit: $(VENV)/installed
 	uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
-# whyrelu's speed beside the common Lightning way and a bare loop: about twenty minutes, with nothing else running
+# whyrelu's speed beside the common Lightning way and a bare loop: about forty minutes, with nothing else running
 bench: $(VENV)/installed
 	python benchmarks/run.py
 

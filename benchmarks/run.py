@@ -1,7 +1,7 @@
 """Measure whyrelu beside a bare PyTorch loop and the common Lightning way (our stand-in).
 
-python benchmarks/run.py                            results/benchmark and reports/benchmark; about twenty minutes
-python benchmarks/run.py --quick                    smaller and fewer, into build/benchmark; two minutes
+python benchmarks/run.py                            results/benchmark and reports/benchmark; about forty minutes
+python benchmarks/run.py --quick                    smaller and fewer, into build/benchmark; five minutes
 python benchmarks/run.py --other ../old-checkout    this checkout beside another one of whyrelu; prints ratios
 
 Nothing else should run meanwhile.

@@ -21,7 +21,7 @@ EXCUSED = {
     "make reproduce": "CI does it",
     "make test": "CI does it",
     "make soak": "it is what runs this test",
-    "make bench": "twenty minutes with nothing else running",
+    "make bench": "forty minutes with nothing else running",
     "make notebook": "minutes",
     "make lock": "asks package indexes",
     "make audit": "asks an index of vulnerabilities",
