@@ -148,7 +148,7 @@ def test_a_server_that_is_lost_at_any_request(
             synchronise(server.uri, tmp_path / "runs", [study])
             break
         except UserError as error:
-            assert str(error) == f"{server.uri}: the connection was lost"
+            assert str(error) == f"{server.uri}: ConnectionResetError: Connection reset by peer"
         synchronise(server.uri, tmp_path / "runs", [study])
         parents = {name: run[0] for name, run in shown(server.uri, study).items()}
         assert parents == {"relu depth=02": None, "seed=00 relu depth=02": "relu depth=02"}
