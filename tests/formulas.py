@@ -39,6 +39,8 @@ FORMULAS: dict[str, Callable[[Array], Array]] = {
     "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
     "rescaled_sigmoid": lambda x: 4 * sigmoid(x) - 2,
     "centred_sigmoid": lambda x: sigmoid(x) - 0.5,
+    "shifted_sigmoid": lambda x: sigmoid(x) - 0.25,
+    "relu_squared": lambda x: np.maximum(x, 0) ** 2,
     "identity": lambda x: x,
 }
 

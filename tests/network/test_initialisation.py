@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,19 +19,23 @@ from whyrelu.config.grid import CONFIG_DIRECTORY
 from whyrelu.errors import UserError
 from whyrelu.network.activations import Elementwise, activation_factory
 from whyrelu.network.initialisation import (
+    Layer,
     Scheme,
     Variances,
     critical_variances,
+    gain_variances,
     he_variances,
     initialise,
     pytorch_variances,
     xavier_variances,
 )
-from whyrelu.network.model import CNN
+from whyrelu.network.model import CNN, ShortcutCNN
 
 SCHEMES: dict[str, Scheme] = {
     path.stem: get_object(OmegaConf.load(path)._target_) for path in sorted((CONFIG_DIRECTORY / "init").glob("*.yaml"))
 }
+SCHEMES["gain"] = partial(SCHEMES["gain"], gain=3.0)
+HIDDEN, OUTER, ONE = Layer(18, 45), Layer(18, 45, is_hidden=False), Layer(1, 1)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -57,10 +62,22 @@ def state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def test_variances_are_those_of_the_papers() -> None:
-    expected = {"critical": (2 / 18, 0), "he": (2 / 18, 0), "pytorch": (1 / 54, 1 / 54), "xavier": (2 / (18 + 45), 0)}
-    assert {name: scheme(nn.ReLU(), 18, 45) for name, scheme in SCHEMES.items()} == {
-        name: pytest.approx(pair, rel=1e-12) for name, pair in expected.items()
-    }
+    expected = {name: 2 / 18 for name in ("critical", "edge", "he", "variance")}
+    expected |= {"gain": 3 / 18, "lecun": 1 / 18, "pytorch": 1 / 54, "xavier": 2 / (18 + 45)}
+    for name, scheme in SCHEMES.items():
+        found = scheme(nn.ReLU(), HIDDEN)
+        assert found == pytest.approx((expected[name], 1 / 54 if name == "pytorch" else 0), rel=1e-6), name
+        # what is asked for in every layer, or one in those that are not hidden
+        outer = 1 / 18 if name in ("gain", "variance", "edge") else expected[name]
+        assert scheme(nn.ReLU(), OUTER).weight == pytest.approx(outer, rel=1e-12), name
+
+
+def test_the_first_layer_the_classifier_and_shortcuts_are_not_hidden() -> None:
+    network = ShortcutCNN((16, 16, 3), 10, depth=5, width=4, activation=nn.Sigmoid, norm=nn.Identity)
+    drawn(network, partial(gain_variances, gain=0.0))
+    kept = {name for name, value in state(network).items() if name.endswith("weight") and value.any()}
+    shortcuts = {f"shortcuts.{i}.2.weight" for i in range(2)}
+    assert kept == {"blocks.0.convolution.weight", "classifier.weight"} | shortcuts
 
 
 def test_critical_variance_where_it_is_known_in_closed_form() -> None:
@@ -72,7 +89,7 @@ def test_critical_variance_where_it_is_known_in_closed_form() -> None:
         (Elementwise(torch.abs), 1),
         (Elementwise(torch.sin), (1 - math.exp(-2)) / 2),
     ):
-        assert critical_variances(activation, 1, 1).weight == pytest.approx(1 / second_moment, rel=1e-8), activation
+        assert critical_variances(activation, ONE).weight == pytest.approx(1 / second_moment, rel=1e-8), activation
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -84,20 +101,20 @@ def test_critical_preserves_the_variance_of_every_activation(name: str) -> None:
     edges = [-12.0, *KINKS, 12.0]
     second_moment = sum(quad(integrand, low, high, epsabs=1e-13, epsrel=1e-12)[0] for low, high in pairwise(edges))
     # the length map V(q) = sigma_w^2 E[phi(sqrt(q) z)^2] at its fixed point 1
-    assert critical_variances(module(name), 1, 1).weight * second_moment == pytest.approx(1, abs=1e-8)
+    assert critical_variances(module(name), ONE).weight * second_moment == pytest.approx(1, abs=1e-8)
 
 
 def test_critical_is_refused_where_no_variance_preserves_the_signal() -> None:
     functions: list[Callable[[Tensor], Tensor]] = [torch.zeros_like, torch.log, lambda x: (20 * x**2).exp()]
     for function in functions:
-        with pytest.raises(UserError, match=r"^init=critical needs .*: use init=he, xavier or pytorch$"):
-            critical_variances(Elementwise(function), 1, 1)
+        with pytest.raises(UserError, match=r"^this init needs .*: use init=he, xavier or pytorch$"):
+            critical_variances(Elementwise(function), ONE)
 
 
 def test_critical_leaves_the_activation_as_it_was() -> None:
     for dtype in (torch.float32, torch.float64):
         activation = nn.PReLU(init=0.1).to(dtype)
-        critical_variances(activation, 1, 1)
+        critical_variances(activation, ONE)
         assert (activation.weight.dtype, activation.weight.grad) == (dtype, None)
         assert activation.weight.item() == pytest.approx(0.1)
 
@@ -110,7 +127,7 @@ def test_critical_leaves_the_activation_as_it_was() -> None:
 def test_weights_are_uniform_with_the_variance_of_the_scheme(name: str, activation: str) -> None:
     network = drawn(nn.Sequential(nn.Conv2d(40, 100, 3), nn.Linear(300, 400)), SCHEMES[name], activation)
     for layer, fan_in, fan_out in ((network[0], 360, 900), (network[1], 300, 400)):
-        expected = SCHEMES[name](module(activation), fan_in, fan_out)
+        expected = SCHEMES[name](module(activation), Layer(fan_in, fan_out, is_hidden=False))
         weight = layer.weight.detach().double().flatten()
         n = len(weight)
         # the fourth moment of a uniform variable is 9/5 of its squared variance
@@ -134,17 +151,18 @@ def test_every_convolution_and_linear_layer_is_drawn_and_nothing_else() -> None:
         assert block.convolution.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_scheme_is_asked_with_the_activation_and_the_fans() -> None:
-    asked: list[tuple[nn.Module, int, int]] = []
+def test_the_scheme_is_asked_with_the_activation_and_the_layer_once() -> None:
+    asked: list[tuple[nn.Module, Layer]] = []
 
-    def scheme(activation: nn.Module, fan_in: int, fan_out: int) -> Variances:
-        asked.append((activation, fan_in, fan_out))
+    def scheme(activation: nn.Module, layer: Layer) -> Variances:
+        asked.append((activation, layer))
         return Variances(1.0, 0.5)
 
     activation = nn.Tanh()
-    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(2, 3, 3), nn.Linear(5, 7))
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(2, 3, 3), nn.Conv2d(2, 3, 3), nn.Linear(5, 7))
     initialise(network, activation, scheme, torch.Generator().manual_seed(0))
-    assert asked == [(activation, 18, 27), (activation, 5, 7)]
+    layers = [Layer(18, 27, False), Layer(18, 27), Layer(5, 7, False)]
+    assert asked == [(activation, layer) for layer in layers]
 
 
 # common random numbers
@@ -158,9 +176,10 @@ def test_activation_and_scheme_only_scale_the_draws() -> None:
             for key, value in reference.items():
                 if key.endswith("weight"):
                     fans = value[0].numel(), value.shape[0] * value[0, 0].numel()
-                    ratio = math.sqrt(scheme(module(activation), *fans).weight / (2 / fans[0]))
+                    layer = Layer(*fans, is_hidden=key not in ("blocks.0.convolution.weight", "classifier.weight"))
+                    ratio = math.sqrt(scheme(module(activation), layer).weight / (2 / fans[0]))
                     assert torch.allclose(found[key], ratio * value, rtol=1e-5, atol=0), (name, activation, key)
-    assert critical_variances(module("sigmoid"), 1, 1).weight > 1.2 * critical_variances(module("relu"), 1, 1).weight
+    assert critical_variances(module("sigmoid"), ONE).weight > 1.2 * critical_variances(module("relu"), ONE).weight
 
 
 def test_without_biases_the_weights_are_the_same() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from whyrelu.network.model import CNN, layer_stages
+from whyrelu.network.model import CNN, ShortcutCNN, layer_stages
 
 SHAPES = [(8, 8, 1), (32, 32, 3), (28, 28, 1), (9, 9, 1), (17, 33, 2), (15, 64, 3), (5, 5, 1), (3, 4, 1), (1, 1, 1)]
 
@@ -128,3 +128,33 @@ def test_precision_and_batch_change_logits_by_rounding_alone() -> None:
         with torch.no_grad():
             assert torch.allclose(network(x[2:3]), logits[2:3], atol=1e-12)
             assert torch.allclose(network.float()(x.float()).double(), logits, atol=1e-5)
+
+
+# shortcuts
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [1, 2, 5, 8])
+def test_a_shortcut_goes_around_every_two_convolutions(shape: tuple[int, int, int], depth: int) -> None:
+    settings: dict[str, Any] = {"classes": 5, "depth": depth, "width": 2, "activation": nn.Tanh, "norm": nn.Identity}
+    network = ShortcutCNN(shape, **settings)
+    x = given = images(shape)
+    pairs = [list(network.blocks[i : i + 2]) for i in range(0, depth, 2)]
+    for i, pair in enumerate(pairs):
+        h = pair[0](x)
+        if len(pair) == 2:
+            around = pair[1].pool(pair[0].pool(x))
+            if isinstance(convolution := network.shortcuts[i][2], nn.Conv2d):
+                around = nn.functional.conv2d(around, convolution.weight)
+            h = torch.tanh(pair[1].convolution(pair[1].pool(h)) + around)
+        x = h
+    assert torch.equal(network(given), network.classifier(x.mean((2, 3))))
+
+
+def test_shortcuts_are_convolutions_where_channels_change_alone() -> None:
+    settings: dict[str, Any] = {"classes": 5, "depth": 8, "width": 2, "activation": nn.ReLU, "norm": nn.BatchNorm2d}
+    network = ShortcutCNN((32, 32, 3), **settings)
+    kinds = [type(shortcut[2]) for shortcut in network.shortcuts]
+    # 3 -> 2 channels at the input, then 2 -> 4 -> 8 -> 16 where the map is halved
+    assert kinds == [nn.Conv2d] * 4
+    assert [type(s[2]) for s in ShortcutCNN((8, 8, 2), **settings | {"depth": 12}).shortcuts].count(nn.Identity) == 5

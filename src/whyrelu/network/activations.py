@@ -24,6 +24,16 @@ def centred_sigmoid(x: Tensor) -> Tensor:
     return torch.sigmoid(x) - 0.5
 
 
+def shifted_sigmoid(x: Tensor, shift: float) -> Tensor:
+    """sigmoid(x) - shift: at 1/2 the centred sigmoid."""
+    return torch.sigmoid(x) - shift
+
+
+def relu_squared(x: Tensor) -> Tensor:
+    """relu(x)^2 (So et al. 2021)."""
+    return torch.relu(x).square()
+
+
 class Elementwise(nn.Module):
     """A plain function of one tensor as a module, with fixed keyword arguments."""
 

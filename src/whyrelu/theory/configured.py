@@ -14,7 +14,7 @@ from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.errors import UserError, one_line
 from whyrelu.network.activations import activation_factory
-from whyrelu.network.initialisation import Variances
+from whyrelu.network.initialisation import Layer, Variances
 from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.inputs import input_statistics
 from whyrelu.theory.mean_field import roundoff_depth
@@ -53,7 +53,7 @@ class Theory:
     def __init__(self) -> None:
         self._predictions: dict[str, Prediction] = {}
         self._moments: dict[str, Moments] = {}
-        self._variances: dict[str, dict[tuple[int, int], Variances]] = {}
+        self._variances: dict[str, dict[Layer, Variances]] = {}
         self._plans: dict[str, Plan | None] = {}
         self._inputs: dict[str, tuple[InputStatistics, Arrays]] = {}
 
@@ -109,12 +109,12 @@ class Theory:
         activation, scheme = activation_factory(config["activation"])(), bind("init", config["init"])
         known = self._variances.setdefault(_key(config, "activation", "init"), {})
         layers = []
-        for convolution in plan.convolutions:
-            fans = convolution.fan_in, convolution.fan_out
-            if fans not in known:
-                known[fans] = scheme(activation, *fans)
-            bias = known[fans].bias if convolution.has_bias else 0.0
-            layers.append(PlannedLayer(fans[0] * known[fans].weight, bias, convolution.pooled))
+        for i, convolution in enumerate(plan.convolutions):
+            layer = Layer(convolution.fan_in, convolution.fan_out, is_hidden=i > 0)
+            if layer not in known:
+                known[layer] = scheme(activation, layer)
+            bias = known[layer].bias if convolution.has_bias else 0.0
+            layers.append(PlannedLayer(layer.fan_in * known[layer].weight, bias, convolution.pooled))
         return layers, plan.batch_norm
 
 

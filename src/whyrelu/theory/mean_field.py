@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
+from whyrelu.network.moments import second_moment, slope_second_moment
 from whyrelu.network.quadrature import LIMIT, POINTS, Function, evaluate, gaussian_expectation, gaussian_nodes, legendre
 from whyrelu.network.scalar import ScalarFunction
 
@@ -34,19 +35,9 @@ def _array(values: ArrayLike) -> Array:
     return np.asarray(values, dtype=np.float64)
 
 
-def second_moment(phi: ScalarFunction, q: ArrayLike) -> Array:
-    """E[phi(sqrt(q) z)^2], the integral in the length map (Poole et al. 2016)."""
-    return gaussian_expectation(lambda x: phi.value(x).square(), q, phi.edges)
-
-
 def mean(phi: ScalarFunction, q: ArrayLike) -> Array:
     """E[phi(sqrt(q) z)], what batch normalisation subtracts (Yang et al. 2019)."""
     return gaussian_expectation(phi.value, q, phi.edges)
-
-
-def slope_second_moment(phi: ScalarFunction, q: ArrayLike) -> Array:
-    """E[phi'(sqrt(q) z)^2], the integral in chi_1 (Poole et al. 2016)."""
-    return gaussian_expectation(lambda x: phi.slope(x).square(), q, phi.edges)
 
 
 def length_map(phi: ScalarFunction, q: ArrayLike, weight_variance: ArrayLike, bias_variance: ArrayLike = 0.0) -> Array:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
+from whyrelu.network.moments import LOGARITHMS, Moment, interpolated, second_moment, slope_second_moment
 from whyrelu.network.scalar import ScalarFunction
-from whyrelu.theory.mean_field import hermite_energies, second_moment, slope_second_moment
+from whyrelu.theory.mean_field import hermite_energies
 
 Array = NDArray[np.float64]
-Moment = Callable[[Array], Array]
-
-# Ten lengths a decade, between which a cubic spline of logarithms is good to about 1e-6.
-_LOGARITHMS = np.linspace(np.log(1e-14), np.log(1e14), 281)
 # Hermite polynomials up to this degree; a kink has a little of its energy above.
 _DEGREE = 64
 
@@ -32,9 +26,9 @@ class Moments:
 
     def __init__(self, phi: ScalarFunction) -> None:
         self.phi = phi
-        self.second: Moment = _interpolated(lambda q: second_moment(phi, q))
-        self.slope: Moment = _interpolated(lambda q: slope_second_moment(phi, q))
-        lengths = np.exp(_LOGARITHMS)
+        self.second: Moment = interpolated(lambda q: second_moment(phi, q))
+        self.slope: Moment = interpolated(lambda q: slope_second_moment(phi, q))
+        lengths = np.exp(LOGARITHMS)
         energies = hermite_energies(phi, lengths, _DEGREE)
         total = second_moment(phi, lengths)
         rest = np.maximum(0.0, total - energies.sum(-1))
@@ -49,8 +43,8 @@ class Moments:
 
     def energies(self, q: Array) -> tuple[Array, Array]:
         """Hermite energies for lengths (...), and their degrees; both (..., degrees)."""
-        step = _LOGARITHMS[1] - _LOGARITHMS[0]
-        place = ((np.log(q) - _LOGARITHMS[0]) / step).clip(0, len(_LOGARITHMS) - 1.000001)
+        step = LOGARITHMS[1] - LOGARITHMS[0]
+        place = ((np.log(q) - LOGARITHMS[0]) / step).clip(0, len(LOGARITHMS) - 1.000001)
         left = np.where(np.isfinite(place), place, 0).astype(int)
         part = (place - left)[..., None]
         found, degrees = ((1 - part) * t[left] + part * t[left + 1] for t in (self._energies, self._degrees))
@@ -73,25 +67,3 @@ class Moments:
         sign = np.where(degrees % 2 == 1, np.sign(correlation[..., None]), 1.0)
         powers = sign * np.abs(correlation[..., None]) ** degrees
         return np.asarray((energies * powers).sum(-1) / energies.sum())
-
-
-def _interpolated(moment: Moment) -> Moment:
-    """A positive moment as the exponential of a spline over ln q, continued as a power law beyond its ends."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        values = np.log(moment(np.exp(_LOGARITHMS)))
-    if not np.isfinite(values).all():
-        return moment
-    # natural: no curvature at the ends, so that the continuation is smooth
-    spline = CubicSpline(_LOGARITHMS, values, bc_type="natural")
-    derivative = spline.derivative()
-
-    def interpolate(q: Array) -> Array:
-        with np.errstate(divide="ignore", over="ignore"):
-            logarithm = np.log(q)
-            nearest = logarithm.clip(_LOGARITHMS[0], _LOGARITHMS[-1])
-            found = spline(nearest)
-            if not np.array_equal(nearest, logarithm):
-                found = found + derivative(nearest) * np.where(np.isfinite(logarithm), logarithm - nearest, 0.0)
-            return np.asarray(np.exp(found))
-
-    return interpolate

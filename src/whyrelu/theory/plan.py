@@ -11,6 +11,7 @@ from torch import nn
 
 from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
+from whyrelu.network.model import ShortcutCNN
 
 
 class Convolution(NamedTuple):
@@ -34,7 +35,7 @@ def read_plan(config: Mapping[str, Any], arrays: Arrays) -> Plan | None:
 
     Returns:
         None for a network that is not made of blocks as those of `whyrelu.network.model`: 3x3 convolutions with zero
-        padding, 2x2 max poolings, and no norm or batch normalisation.
+        padding, 2x2 max poolings, no norm or batch normalisation, and no shortcuts.
     """
     height, width, channels = arrays.train_images.shape[1:]
     with torch.device("meta"):
@@ -46,6 +47,8 @@ def read_plan(config: Mapping[str, Any], arrays: Arrays) -> Plan | None:
             activation=nn.Identity,
             norm=bind("norm", config["norm"]),
         )
+    if isinstance(network, ShortcutCNN):
+        return None
     found = getattr(network, "blocks", None)
     blocks: list[Any] = list(found) if isinstance(found, nn.Sequential | nn.ModuleList) else []
     if not (blocks and all(map(_is_known, blocks))):
