@@ -27,10 +27,9 @@ def score(record: Mapping[str, Any]) -> float:
     """
     config, metrics = record["config"], record["metrics"]
     if config["trainer"].get("stop_at") is None:
-        return metrics["val_accuracy"] or 0.0
-    if record["outcome"] != "diverged":
-        return -metrics["steps"]
-    return -metrics["steps"] / metrics["epochs_run"] * config["trainer"]["max_epochs"]
+        return float(metrics["val_accuracy"] or 0.0)
+    epochs = config["trainer"]["max_epochs"] if record["outcome"] == "diverged" else metrics["epochs_run"]
+    return -float(metrics["steps"] / metrics["epochs_run"] * epochs)
 
 
 def best_of_grid(tuning: pd.DataFrame) -> pd.DataFrame:
