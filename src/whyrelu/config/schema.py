@@ -132,7 +132,9 @@ class Diagnostics(_Strict):
 class Tuning(_Strict):
     """How learning rates are chosen, see `whyrelu.tuning`; conf/train.yaml says what each setting does."""
 
-    seeds: Annotated[int, Field(ge=1, le=10_000)] = 3
+    rates: Annotated[list[Annotated[float, Field(gt=0, le=1e30)]], Field(min_length=1)] | None = None
+    seeds: Annotated[int, Field(ge=1, le=10_000)] = 2
+    confirm_seeds: Annotated[int, Field(ge=0, le=10_000)] = 4
     first_seed: Annotated[int, Field(le=2**62)] = 1_000_000
     extensions: Annotated[int, Field(ge=0, le=100)] = 2
 

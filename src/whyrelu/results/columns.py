@@ -184,23 +184,26 @@ TUNING_COLUMNS = {
     # id of the cell, and of its group: the cells it is compared with, which differ from it in the activation only
     "cell": "str",
     "group": "str",
-    # at the last epoch; it decides between rates whose validation accuracies do not
+    # "grid", or "confirm" for the runs on fresh seeds
+    "stage": "str",
+    # what decides: val_accuracy, 0 without one; minus the steps taken where trainer.stop_at is set
+    "score": "float64",
+    # at the last epoch; it decides on the grid where no run learned
     "val_loss": "float64",
 }
 
 # lr.csv: the id of the cell, its factors but lr, and these.
 LR_COLUMNS = {
-    # the chosen rate, and the mean validation accuracy over its tuning runs
+    # the chosen rate; mean and lower quartile of the validation accuracy of the runs there that decided, and how many
     "lr": "float64",
     "val_accuracy": "float64",
+    "lower_quartile": "float64",
     "n": "int64",
-    # how many rates were tried, and the ends of their grid
+    # how many rates were tried, on the grid or to confirm, and the ends of their range
     "rates": "int64",
     "lowest": "float64",
     "highest": "float64",
-    # width of {lr: mean validation accuracy within one point of the best}, half a decade for each rate
-    "decades": "float64",
-    # "", "edge" (the best rate is the last of the grid, extended as far as it may be) or "none learned"
+    # "", "edge" (the chosen rate is the lowest or highest tried) or "none learned" (no run at the chosen rate did)
     "flag": "str",
 }
 
