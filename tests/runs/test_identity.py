@@ -42,7 +42,9 @@ DEFAULTS = {
     "seed": 0,
     "schedule": "cosine",
     "batch_size": 64,
+    "clip": None,
     "precision": "32-true",
+    "data.learned_at": None,
     "data.train_size": None,
     "data.test_size": None,
     "data.image_size": None,
@@ -51,11 +53,11 @@ DEFAULTS = {
     "trainer.accelerator": "cpu",
     "trainer.threads": 1,
     "trainer.max_epochs": 15,
+    "trainer.stop_at": None,
     "diagnostics.name": "off",
     "diagnostics.epochs": "none",
     "diagnostics.probe_images": 64,
     "diagnostics.dead_images": 2000,
-    "diagnostics.spectra": False,
 }
 
 
@@ -251,7 +253,7 @@ def test_factors_are_what_counts_under_the_names_of_the_tables(config: dict[str,
         "depth": 3,
         "data": "digits",
         "norm": "none",
-        "init": "critical",
+        "init": "variance",
         "epochs": 15,
     }
     assert expected.items() <= found.items()

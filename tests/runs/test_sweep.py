@@ -128,7 +128,7 @@ def test_a_run_that_another_sweep_is_at_is_waited_for(grid: Callable[..., list[R
             held.set()
             asked.wait()
             if finishes:
-                found = {"metrics": {"test_accuracy": 0.1}, "at_chance": True, "provenance": {"seconds": 1.0}}
+                found = {"metrics": {"test_accuracy": 0.1}, "outcome": "chance", "provenance": {"seconds": 1.0}}
                 store_of(runs).write(make_record(busy.run_id, **found))
 
     def noting(config: DictConfig) -> str | None:
@@ -212,7 +212,7 @@ def test_the_display_has_a_line_for_each_run_that_ends_now(
     store = store_of(runs)
 
     def write(run: Run, status: str, **more: Any) -> None:
-        more |= {"provenance": {"seconds": 1.0}, "at_chance": False}
+        more |= {"provenance": {"seconds": 1.0}, "outcome": "learned"}
         store.write(make_record(run.run_id, status, metrics={"test_accuracy": 0.5, "epochs_run": 3}, **more))
 
     write(runs[0], "failed", error="an earlier one")
@@ -249,7 +249,7 @@ def test_a_sweep_ends_with_a_table_of_its_cells(
         record = store_of(runs).record(run.run_id)
         assert record is not None
         record["metrics"]["test_accuracy"] = accuracy
-        record["at_chance"] = run is runs[3]
+        record["outcome"] = "slow" if run is runs[3] else "learned"
         store_of(runs).write(record)
     capsys.readouterr()
     print_cells(runs)
