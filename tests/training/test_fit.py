@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,15 @@ def test_same_configuration_gives_the_same_bits(
 
 def test_every_factor_reaches_the_result(trained: Callable[..., Result]) -> None:
     changes = ["seed=1", "study=b", "activation=tanh", "lr=0.1", "norm=batch", "init=pytorch", "schedule=constant"]
-    changes += ["clip=0.1", "model=shortcut", "optimizer=adam", "precision=bf16-mixed", "data.augmentation.flip=true", "batch_size=64", "width=5"]
+    changes += [
+        "clip=0.1",
+        "model=shortcut",
+        "optimizer=adam",
+        "precision=bf16-mixed",
+        "data.augmentation.flip=true",
+        "batch_size=64",
+        "width=5",
+    ]
     results = [comparable(trained("diagnostics=off")), *(comparable(trained("diagnostics=off", c)) for c in changes)]
     assert len({repr(result) for result in results}) == len(changes) + 1
 
@@ -184,7 +193,7 @@ def test_training_stops_after_two_epochs_running_that_are_good_enough(trained: C
     setting = ("trainer.max_epochs=9", "schedule=constant")
     accuracy = trained(*setting).history["val_accuracy"]
     bar = sorted(accuracy)[4]
-    pairs = zip(accuracy, accuracy[1:], strict=False)
+    pairs = pairwise(accuracy)
     expected = next((i for i, pair in enumerate(pairs, 2) if min(pair) >= bar), 9)
     brief, full = (trained(*setting, f"trainer.stop_at={bar}", f"diagnostics={name}") for name in ("summary", "full"))
     assert expected < 9 and brief.history == full.history
