@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -16,8 +16,6 @@ from whyrelu.data.batches import Batch, ImageDataModule
 from whyrelu.diagnostics.inspection import QUANTITIES, Inspector
 from whyrelu.diagnostics.probe import layers_of
 from whyrelu.diagnostics.quantities import norm
-
-Stream = Callable[[str, int | None], int]
 
 # The columns of `Findings.layers`.
 COLUMNS = (*QUANTITIES, "update")
@@ -40,12 +38,12 @@ class Diagnostics(pl.Callback):
     """Looks inside the network at init and after epochs, between training steps and never in them.
 
     What a network learns is the same, bit for bit, with and without it. `settings` are those of
-    `whyrelu.config.schema.Diagnostics`, and `stream` maps the name of a random stream and an epoch to its seed.
+    `whyrelu.config.schema.Diagnostics`, and the seed is of activations that are random themselves.
     """
 
-    def __init__(self, settings: Mapping[str, Any], stream: Stream) -> None:
+    def __init__(self, settings: Mapping[str, Any], seed: int) -> None:
         self._settings = settings
-        self._stream = stream
+        self._seed = seed
         # what checkpoints keep; updates are of every epoch, (layers,)
         self._found: dict[str, list[Any]] = {"epochs": [], "tables": [], "updates": [], "exact": []}
         self._weights: list[Tensor] = []
@@ -64,7 +62,7 @@ class Diagnostics(pl.Callback):
         images, labels = data.probe(max(probe, most))
         network = pl_module.network
         assert isinstance(network, torch.nn.Module)
-        self._inspector = Inspector(network, images, labels, probe, self._stream("probe", None))
+        self._inspector = Inspector(network, images, labels, probe, self._seed)
         self._layers = layers_of(network)
         if not self._found["epochs"]:
             self._found["exact"].append(self._inspector.is_exact())

@@ -50,8 +50,7 @@ class Inspector:
         """Measure every layer: (layers, QUANTITIES) float64 on the CPU, nan where something is not finite."""
         with as_training(self._network, self._seed):
             states = look(self._network, self._layers, self._images, self._labels)
-            outputs = [state.output for state in states]
-            dead = dead_channels(self._network, self._layers, outputs, self._further)
+            dead = dead_channels(self._network, self._layers, [state.output for state in states], self._further)
             activations = [layer.activation for layer in self._layers]
             table = torch.stack(list(map(_measure, activations, states, dead, self._thresholds))).cpu()
         return torch.where(table.isfinite(), table, math.nan)

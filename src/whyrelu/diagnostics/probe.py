@@ -65,19 +65,15 @@ def look(network: nn.Module, layers: Sequence[Layer], images: Tensor, labels: Te
     ]
 
 
-def dead_channels(
-    network: nn.Module, layers: Sequence[Layer], outputs: Sequence[Tensor], images: Tensor
-) -> list[Tensor]:
-    """Which channels of every layer put out the same for all images, (C,) bool each.
-
-    `outputs` are those of the first images, and further ones are shown only as long as some channel seems dead.
-    """
+def dead_channels(net: nn.Module, layers: Sequence[Layer], outputs: Sequence[Tensor], further: Tensor) -> list[Tensor]:
+    """Which channels of every layer put out the same for all images, of which the first gave `outputs`; (C,) each."""
     dead = [is_constant(output) for output in outputs]
-    for chunk in images.split(_CHUNK) if len(images) else ():  # type: ignore[no-untyped-call]
+    for images in further.split(_CHUNK) if len(further) else ():  # type: ignore[no-untyped-call]
+        # further ones are shown only as long as some channel seems dead
         if not any(bool(found.any()) for found in dead):
             break
         with torch.no_grad(), _watched(layers) as (_, seen):
-            network(chunk)
+            net(images)
         dead = [
             found & is_constant(torch.cat([first[:1], output]))
             for found, first, output in zip(dead, outputs, seen, strict=True)

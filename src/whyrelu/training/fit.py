@@ -57,7 +57,8 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
         raise UserError(f"batch_size={config['batch_size']} is larger than the {images} training images")
     network = build_network(config, arrays.train_images.shape[1:], len(arrays.classes))
     module = Classifier(network, config, stream, on_epoch)
-    diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
+    settings = config["diagnostics"]
+    diagnostics = Diagnostics(settings, stream("probe", None)) if settings["epochs"] != "none" else None
     trainer = _trainer(config, checkpoint, diagnostics)
     trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None, weights_only=True)
     steps = trainer.global_step
