@@ -14,28 +14,23 @@ LAYER_COLUMNS = {
     "layer": "int64",
     # root mean square over images of norm(dL_i / dh_i), h the preactivations of the layer
     "gradient": "float64",
+    # root mean square of dL/dh over the saturated units, divided by that over the others; missing without either
+    "gradient_saturated": "float64",
     # norm of dL/dW, L the mean loss of the probe images
     "weight_gradient": "float64",
     # norm(delta W) / norm(W) of one step, the middle one of the epoch; missing at epoch 0
     "update": "float64",
     # fraction of units with abs(phi'(h)) <= 5% of its maximum
     "saturated": "float32",
-    # of the units saturated one epoch earlier, the fraction that is not any more
-    "desaturated": "float32",
     # mean of phi'(h)^2 over units, relative to nothing
     "slope_square": "float64",
-    # fraction of channels whose output is the same for all images; those that were not dead one epoch earlier, and
-    # those that were and are not any more, as fractions of all channels
+    # fraction of channels whose output is the same for all images
     "dead": "float32",
-    "died": "float32",
-    "revived": "float32",
     # root mean square over units of the standard deviation across images, relative to that of h itself
     "collapse": "float64",
-    # E[a]^2 / E[a^2] of the outputs a
-    "mean_shift": "float32",
     # E[h^2]
     "q": "float64",
-    # exp(entropy of the normalised singular values) of the centred outputs; at init, in the middle and at the end
+    # exp(entropy of the normalised singular values) of the centred outputs
     "effective_rank": "float32",
     # whether norms per image are exact: they are not where a norm mixes the images of a batch
     "exact": "bool",
@@ -211,11 +206,11 @@ LR_COLUMNS = {
 SHARE_COLUMNS = {"term": "str", "share": "float64", "low": "float64", "high": "float64"}
 
 # Scalars of a run in runs.parquet (and in run.json among its metrics), all made of the rows above: `init` is epoch 0,
-# `end` the last one measured.
+# `end` the last one.
 SUMMARY_COLUMNS = (
-    # log10 of the gradient of the last layer over that of the first: decades lost on the way back
+    # log10 of the gradient of the first layer over that of the last: negative decades are lost on the way back; -324,
+    # the smallest double, where the first layer's is exactly 0
     "gradient_decades_init",
-    "gradient_decades_end",
     # slope of ln gradient over the layers
     "gradient_slope_init",
     # means over layers
@@ -226,4 +221,6 @@ SUMMARY_COLUMNS = (
     # of the last layer
     "collapse_init",
     "collapse_end",
+    # `update` of the first layer in the first epoch
+    "update_first",
 )
