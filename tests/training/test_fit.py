@@ -233,8 +233,12 @@ def test_a_loss_of_the_test_set_alone_that_is_no_number_is_divergence_too(
 
 @pytest.mark.parametrize(
     ("setting", "told"),
-    [("batch_size=129", "batch_size=129 is larger than the 128"), ("trainer.accelerator=mps", "trainer=cpu")],
+    [
+        ("batch_size=129", "batch_size=129 is larger than the 128"),
+        ("trainer.accelerator=mps", "trainer=cpu"),
+        ("clip=1 precision=bf16-mixed", "needs optimizer.fused=false"),
+    ],
 )
 def test_what_cannot_be_trained_is_told(digits: Arrays, tmp_path: Path, setting: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        train(digits, tmp_path / "checkpoint", setting)
+        train(digits, tmp_path / "checkpoint", *setting.split())

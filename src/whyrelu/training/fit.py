@@ -55,6 +55,9 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
     images = len(data.train_indices)
     if config["batch_size"] > images:
         raise UserError(f"batch_size={config['batch_size']} is larger than the {images} training images")
+    if config["clip"] and "mixed" in config["precision"] and config["optimizer"].get("fused"):
+        # which unscales gradients in its own step
+        raise UserError(f"clip={config['clip']} with precision={config['precision']} needs optimizer.fused=false")
     network = build_network(config, arrays.train_images.shape[1:], len(arrays.classes))
     module = Classifier(network, config, stream, on_epoch)
     settings = config["diagnostics"]
