@@ -12,11 +12,11 @@ from typing import Any, get_type_hints
 import pandas as pd
 import pytest
 import torch
+from whyrelu.results.given_rates import trained_id
 
 from whyrelu.config.grid import compose
 from whyrelu.config.schema import NAMED_GROUPS, Config
 from whyrelu.config.targets import own_code_version
-from whyrelu.results.given_rates import trained_id
 from whyrelu.runs import identity
 from whyrelu.runs.identity import FACTORS, factors, relevant, run_id, tuning_cell
 from whyrelu.tuning.rates import compose_tuned_grid

@@ -88,12 +88,14 @@ def layers_table(records: Sequence[Record], runs: pd.DataFrame, load: LoadLayers
             continue
         said = by_id[run_id]["diagnostics"]
         epochs, layers, columns = values.shape
-        part = pd.DataFrame(values.reshape(-1, columns), columns=said["columns"])
-        part.insert(0, "run_id", run_id)
-        part["epoch"] = np.repeat(said["epochs"], layers)
-        part["layer"] = np.tile(np.arange(1, layers + 1), epochs)
-        part["exact"] = said["exact"]
-        parts.append(part)
+        places = {
+            "run_id": run_id,
+            "epoch": np.repeat(said["epochs"], layers),
+            "layer": np.tile(np.arange(1, layers + 1), epochs),
+            "exact": said["exact"],
+        }
+        measured = dict(zip(said["columns"], values.reshape(-1, columns).T, strict=True))
+        parts.append(pd.DataFrame(places | measured))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     table = table.reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS)
     numbers = table.select_dtypes("floating")
