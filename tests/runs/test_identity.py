@@ -22,7 +22,7 @@ from whyrelu.runs.identity import FACTORS, factors, relevant, run_id, tuning_cel
 CHANGES_NO_RESULT = {
     *("data._target_", "data.root", "data.url", "data.md5", "data.note", "prepared_root", "run_root"),
     *("mlflow.tracking_uri", "trainer.checkpoint_seconds", "question", "arms", "rerun"),
-    *("tuning.seeds", "tuning.first_seed", "tuning.extensions"),
+    *("tuning.confirm_seeds", "tuning.rates", "tuning.seeds", "tuning.first_seed", "tuning.extensions"),
     *("timing.name", "timing.seconds", "timing.blocks", "timing.sample", "timing.sizes", "timing.every_activation"),
     *("timing.widths", "timing.width_depth", "timing.vanishing_depths", "timing.wait"),
 }

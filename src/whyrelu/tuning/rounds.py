@@ -12,9 +12,9 @@ from hydra.plugins.launcher import Launcher
 from whyrelu.config.grid import Run, compose_grid
 from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
-from whyrelu.results.columns import TUNING_COLUMNS
+from whyrelu.results.columns import RUN_COLUMNS, TUNING_COLUMNS
 from whyrelu.results.files import write_csv, write_table
-from whyrelu.results.tables import RUN_COLUMNS, TableBuilder
+from whyrelu.results.tables import runs_table
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.runs.plan import one_study
 from whyrelu.runs.store import RunStore
@@ -127,15 +127,15 @@ def at_rate(run: Run, rate: float, seed: int) -> Run:
 
 def tuning_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Rows of tuning.parquet for runs that a sweep has done."""
-    builder, own = TableBuilder(), {}
+    records, own = [], {}
     for run in runs:
         record = RunStore.of(run.config).record(run.run_id)
         assert record is not None
-        builder.add(record)
+        records.append(record)
         stage = GRID if run.config["seed"] in seeds_of(run.config["tuning"])[0] else CONFIRM
         names = tuning_cell(run.config), _group(run.config), stage
         own[run.run_id] = (*names, score(record), record["metrics"]["val_loss"])
-    table = builder.tables().runs
+    table = runs_table(records)
     columns = pd.DataFrame([own[run_id] for run_id in table["run_id"]], columns=list(TUNING_COLUMNS))
     return table.join(columns.astype(TUNING_COLUMNS))
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from whyrelu.results.columns import LR_COLUMNS
-from whyrelu.results.tables import factor_columns
+from whyrelu.results.labels import cell_factors
 
 GRID, CONFIRM = "grid", "confirm"
 EDGE, NONE_LEARNED = "edge", "none learned"
@@ -26,7 +26,7 @@ def score(record: Mapping[str, Any]) -> float:
     A run that never arrives takes all steps, and so does one that diverges.
     """
     config, metrics = record["config"], record["metrics"]
-    if config["trainer"].get("stop_at") is None:
+    if config["trainer"]["stop_at"] is None:
         return float(metrics["val_accuracy"] or 0.0)
     epochs = config["trainer"]["max_epochs"] if record["outcome"] == "diverged" else metrics["epochs_run"]
     return -float(metrics["steps"] / metrics["epochs_run"] * epochs)
@@ -50,7 +50,7 @@ def choose(tuning: pd.DataFrame) -> pd.DataFrame:
 
     The rate of the highest lower quartile (linear) of the fresh seeds' scores; without these the best of the grid.
     """
-    names = [name for name in factor_columns(tuning) if name != "lr"]
+    names = [name for name in cell_factors(tuning) if name != "lr"]
     fresh = tuning[tuning["stage"] == CONFIRM]
     best = best_of_grid(tuning)["lr"]
     if not fresh.empty:
