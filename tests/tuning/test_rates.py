@@ -12,7 +12,7 @@ from whyrelu.errors import UserError
 from whyrelu.runs.identity import run_id, tuning_cell
 from whyrelu.tuning.rates import compose_tuned_grid, rate_at, rates_file, step_of, with_tuned_rate
 
-DEEP = ["experiment=digits", "depth=8"]
+DEEP = ["experiment=digits", "init=edge", "depth=8"]
 
 
 @pytest.fixture(autouse=True)
