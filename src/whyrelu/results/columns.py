@@ -90,7 +90,8 @@ THEORY_COLUMNS = {
     "layer": "int64",
     # E[h^2]
     "q": "float64",
-    # chi_1(q_l): what E norm(dL/dh)^2 is multiplied by from layer l + 1 to l, zero padding aside; missing at the last
+    # chi_1(q_l): what E norm(dL/dh)^2 is multiplied by from layer l + 1 to l, zero padding aside; missing at the last;
+    # with shortcuts gradient_ratio^2
     "chi": "float64",
     # predicted norm(dL/dh_l) / norm(dL/dh_(l+1)), zero padding included; missing at the last layer
     "gradient_ratio": "float64",
@@ -98,26 +99,12 @@ THEORY_COLUMNS = {
     "gradient_relative": "float64",
     # predicted value of `collapse` of layers.parquet
     "collapse": "float64",
-    # of the cell, the same in all its rows: -1 / mean of ln chi, in layers; negative where gradients explode
+    # of the cell, the same in all its rows: log10 of gradient_relative of the first layer, negative where gradients
+    # are lost; finite where that is too small or too large for a number
+    "decades": "float64",
+    # of the cell: depth scale -1 / mean of ln chi, in layers; negative where gradients explode
     "xi": "float64",
-    # of the cell: layers after which the part of the signal that depends on the image is below round-off
-    "roundoff_depth": "float64",
 }
-
-# functions.parquet: every activation of the study and its derivative, drawn from the callable.
-FUNCTION_COLUMNS = {
-    "activation": "str",
-    "x": "float64",
-    "value": "float64",
-    "slope": "float64",
-    # abs(slope) <= 5% of its maximum
-    "saturated": "bool",
-}
-
-# Further columns of functions.parquet, of the activation and the same in all its rows: the outermost ends of
-# {x: abs(slope) > 5% of its maximum}, infinite where it does not end, and the total length of that set; missing if the
-# slope is zero everywhere.
-ACTIVE_COLUMNS = {"active_low": "float64", "active_high": "float64", "active_width": "float64"}
 
 # convergence.parquet: one row per run and threshold; conf/claims declares the thresholds.
 CONVERGENCE_COLUMNS = {
