@@ -54,7 +54,7 @@ class Task(NamedTuple):
 
     # of one cell, for all that its networks have in common
     config: Mapping[str, Any]
-    # settings by the name in the tables
+    # by the name in the tables
     activations: Mapping[str, Mapping[str, Any]]
     depths: Sequence[int]
     # (height, width, channels) of images
@@ -76,25 +76,24 @@ class _Call(NamedTuple):
 
 
 def measure(task: Task) -> dict[str, Any]:
-    """Return the entries `op` and `step` of timing.json with the median seconds of one, and `left_out` in words."""
+    """Return `entries` of timing.json, each with the median seconds over rounds, and `left_out` in words."""
     keep_freed_memory()
     begun, threads = time.time(), task.config["trainer"]["threads"]
     steps, left_out = _steps(task, (task.until - begun) * _LONGEST)
     calls = [*_operations(task), *steps]
     seconds: list[list[float]] = [[] for _ in calls]
-    rng, is_over = np.random.default_rng(task.seed), False
-    while not is_over:
+    rng, start = np.random.default_rng(task.seed), begun
+    # as long as another round would not take too long
+    while not seconds[0] or 2 * time.time() - start <= task.until:
         start = time.time()
         for i in rng.permutation(len(calls)):
             number = math.ceil(_SAMPLE / calls[i].about)
             seconds[i].append(_seconds(calls[i].function, number, threads) / calls[i].times)
-        is_over = 2 * time.time() - start > task.until
     timed = [
-        call.entry | {"threads": threads, "seconds": statistics.median(own)}
+        call.entry | {"threads": threads, "seconds": float(f"{statistics.median(own):.5g}")}
         for call, own in zip(calls, seconds, strict=True)
     ]
-    op, step = timed[: len(calls) - len(steps)], timed[len(calls) - len(steps) :]
-    return {"op": op, "step": step, "left_out": left_out}
+    return {"entries": timed, "left_out": left_out}
 
 
 def _seconds(function: Callable[[], object], number: int, threads: int) -> float:
@@ -156,7 +155,7 @@ class _Network:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def infer(self) -> Tensor:
+    def inference(self) -> Tensor:
         """The logits of one batch."""
         with torch.inference_mode(), self.casting:
             return self.network(self.images)  # type: ignore[no-any-return]
@@ -179,11 +178,7 @@ def _steps_at(task: Task, activations: Iterable[str], depth: int, width: int) ->
     entries = [
         {"activation": name, "depth": depth, "width": width, "kind": kind} for name in activations for kind in KINDS
     ]
-    networks = [_Network(task, entry) for entry in entries]
-    return [
-        _call(task, entry, network.train if entry["kind"] == "train" else network.infer)
-        for entry, network in zip(entries, networks, strict=True)
-    ]
+    return [_call(task, entry, getattr(_Network(task, entry), str(entry["kind"]))) for entry in entries]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ timing.json holds facts of one machine at one time, and is kept apart from every
          all, the first, and what was asked for (the group `timing`),
      "machine": `whyrelu.timing.machine.facts`,
      "load": {"average_before", "average_after": processes that ran or waited in the last minute,
-              "others_before", "others_meanwhile": processors that other processes kept busy, "is_busy": too many},
+              "others": processors that other processes kept busy meanwhile, "is_busy": whether too many},
      "seconds": that it all took,
      "left_out": in words, what would have taken too long,
      "op": [{"activation", "size" (elements), "pass": "forward" | "backward", "threads", "seconds": [of one tensor]}],
@@ -41,10 +41,6 @@ from whyrelu.timing.measurement import Task
 
 # Processors that others keep busy, on average, above which a warning is given.
 _BUSY = 0.25
-# Seconds over which it is found out whether the machine is calm.
-_GLANCE = 0.5
-# Numbers of timing.json have so many significant digits.
-_DIGITS = 5
 
 
 def time_runs(runs: Sequence[Run]) -> str:
@@ -72,22 +68,16 @@ def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
     shape, classes = list(arrays.train_images.shape[1:]), len(arrays.classes)
     activations, depths = named_activations(configs), sorted({own["depth"] for own in configs})
-    load_before, others, found = psutil.getloadavg()[0], [0.0, 0.0], []
+    average, before, found = psutil.getloadavg()[0], use_now(), []
     processes = asked["processes"] if asked["seconds"] else 0
-    if processes:
-        first = use_now()
-        time.sleep(_GLANCE)
-        others[0] = others_between(first, use_now())
-    before = use_now()
     for i in range(processes):
         print(f"timing, process {i + 1} of {processes}", flush=True)
         share = (begun + asked["seconds"] - time.time()) / (processes - i)
         found.append(_in_a_process(Task(config, activations, depths, shape, classes, time.time() + share, seed=i)))
-    if processes:
-        others[1] = others_between(before, use_now())
-    is_busy = max(others) > _BUSY
-    if is_busy:
-        notice(f"warning: other processes kept {max(others):.1f} processors busy; times may be too long, and vary")
+    others = others_between(before, use_now())
+    if is_busy := processes > 0 and others > _BUSY:
+        notice(f"warning: other processes kept {others:.1f} processors busy; times may be too long, and vary")
+    entries = _together([own["entries"] for own in found])
     groups = ("data", "model", "optimizer", "init", "norm")
     settings = {name: config[name]["name"] for name in groups} | {"shape": shape}
     return {
@@ -95,15 +85,15 @@ def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "settings": settings | {name: config[name] for name in ("width", "batch_size", "precision", "timing")},
         "machine": facts(device, trainer["threads"]),
         "load": {
-            "average_before": load_before,
-            "average_after": psutil.getloadavg()[0],
-            "others_before": others[0],
-            "others_meanwhile": others[1],
+            "average_before": round(average, 2),
+            "average_after": round(psutil.getloadavg()[0], 2),
+            "others": round(others, 2),
             "is_busy": is_busy,
         },
-        "seconds": time.time() - begun,
+        "seconds": round(time.time() - begun, 1),
         "left_out": list(dict.fromkeys(what for own in found for what in own["left_out"])),
-        **{name: _together([own[name] for own in found]) for name in ("op", "step")},
+        "op": [entry for entry in entries if "pass" in entry],
+        "step": [entry for entry in entries if "kind" in entry],
     }
 
 
@@ -121,12 +111,11 @@ def named_activations(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def write_timing(timing: Mapping[str, Any], path: Path) -> None:
     """Write timing.json, an entry a line."""
     lines = []
-    for name, value in _rounded(timing).items():
+    for name, value in timing.items():
+        text = json.dumps(value, allow_nan=False)
         if name in ("op", "step"):
-            entries = ",\n".join(f"    {json.dumps(entry, allow_nan=False)}" for entry in value)
-            lines.append(f"  {json.dumps(name)}: [\n{entries}\n  ]")
-        else:
-            lines.append(f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}")
+            text = "[\n" + ",\n".join(f"    {json.dumps(entry, allow_nan=False)}" for entry in value) + "\n  ]"
+        lines.append(f"  {json.dumps(name)}: {text}")
     write_bytes(("{\n" + ",\n".join(lines) + "\n}\n").encode(), path)
 
 
@@ -134,14 +123,7 @@ def _in_a_process(task: Task) -> dict[str, Any]:
     """What `measure` returns, in a process of its own, which finds modules where this one does."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", "whyrelu.timing.measurement"]
-    done = subprocess.run(
-        command,
-        input=json.dumps(task._asdict()),
-        capture_output=True,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
+    done = subprocess.run(command, input=json.dumps(task._asdict()), capture_output=True, text=True, env=environment)
     if done.returncode:
         message = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
         raise UserError(f"timing failed: {message or f'its process ended with code {done.returncode}'}")
@@ -157,11 +139,3 @@ def _together(parts: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, An
         entries[json.dumps(what)] = what
         seconds.setdefault(json.dumps(what), []).append(entry["seconds"])
     return [what | {"seconds": seconds[key]} for key, what in entries.items() if len(seconds[key]) == len(parts)]
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(own) for key, own in value.items()}
-    if isinstance(value, list):
-        return [_rounded(own) for own in value]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
