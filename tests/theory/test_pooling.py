@@ -36,11 +36,6 @@ def test_the_largest_of_four_independent_normals():
     assert found.difference == pytest.approx(VARIANCE, rel=3e-2)
 
 
-def test_pixels_that_are_alike_change_nothing():
-    found = max_pooling(RELU, normal_windows(1.3, np.ones((3, 3)), 0.1, 0))
-    assert found == pytest.approx((1, 1, 1), rel=1e-6)
-
-
 @pytest.mark.parametrize("c", [0.0, 0.5, 0.9])
 def test_one_of_four_relus_is_alive_more_often_than_one(c):
     places = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])

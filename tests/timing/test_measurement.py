@@ -10,7 +10,7 @@ import torch
 
 import whyrelu.timing.measurement
 from whyrelu.config.grid import compose
-from whyrelu.timing.measurement import Task, _Network, measure
+from whyrelu.timing.measurement import Task, TimedNetwork, measure
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -73,7 +73,7 @@ def test_everything_is_timed_once_per_round_in_random_order(monkeypatch: pytest.
 )
 def test_a_step_is_one_of_training_that_changes_nothing(precision, weights, logits) -> None:
     entry = {"activation": "sigmoid", "depth": 2, "width": 4}
-    network = _Network(task(f"precision={precision}", "norm=batch"), entry | {"kind": "train"})
+    network = TimedNetwork(task(f"precision={precision}", "norm=batch"), entry | {"kind": "train"})
     before = [parameter.detach().clone() for parameter in network.network.parameters()]
     for _ in range(3):
         network.train()
@@ -82,7 +82,7 @@ def test_a_step_is_one_of_training_that_changes_nothing(precision, weights, logi
         assert parameter.dtype == weights
         assert parameter.grad is not None and parameter.grad.isfinite().all()
         assert torch.allclose(parameter, old, rtol=0, atol=1e-8)
-    inferring = _Network(task(f"precision={precision}", "norm=batch"), entry | {"kind": "inference"})
+    inferring = TimedNetwork(task(f"precision={precision}", "norm=batch"), entry | {"kind": "inference"})
     assert not inferring.network.training
     found = inferring.inference()
     assert (found.dtype, found.shape, found.is_inference()) == (logits, (16, 10), True)

@@ -34,7 +34,8 @@ class Theory:
         """Return the prediction for one configuration; nan for a model or a norm that the theory does not know."""
         planned = self.planned(config)
         if planned is None:
-            return Prediction(*[np.full(config["depth"], np.nan)] * 5, decades=np.nan, xi=np.nan)
+            nothing = np.full(config["depth"], np.nan)
+            return Prediction(nothing, nothing, nothing, nothing, nothing, decades=np.nan, xi=np.nan)
         layers, batch_norm = planned
         return predict(self.moments(config), layers, self._input(config)[0], batch_norm)
 

@@ -29,12 +29,12 @@ class FixedPoint(NamedTuple):
     stable: bool
 
 
-def length_map(phi: ScalarFunction, q: ArrayLike, weight_variance: ArrayLike, bias_variance: ArrayLike = 0.0) -> Array:
+def length_map(phi: ScalarFunction, q: ArrayLike, weight_variance: float, bias_variance: float = 0.0) -> Array:
     """V(q) = sigma_w^2 E[phi(sqrt(q) z)^2] + sigma_b^2 (Poole et al. 2016): the length in the next layer."""
     return np.asarray(weight_variance * second_moment(phi, q) + bias_variance)
 
 
-def chi_1(phi: ScalarFunction, q: ArrayLike, weight_variance: ArrayLike) -> Array:
+def chi_1(phi: ScalarFunction, q: ArrayLike, weight_variance: float) -> Array:
     """sigma_w^2 E[phi'(sqrt(q) z)^2], the slope of the correlation map at c = 1 (Poole et al. 2016).
 
     E norm(dL/dh^l)^2 = chi_1(q_l) E norm(dL/dh^(l+1))^2 (Schoenholz et al. 2017): gradients vanish below 1 and explode
@@ -74,7 +74,7 @@ def chi_batch_norm(phi: ScalarFunction) -> float:
 
 
 def depth_scale(chi: Array) -> float:
-    """-1 / mean ln chi_1 over layers (Schoenholz et al. 2017): negative where gradients explode, nan without a layer."""
+    """-1 / mean ln chi_1 over layers (Schoenholz et al. 2017); negative where gradients explode, nan of none."""
     if len(chi) == 0:
         return float("nan")
     rate = float(np.log(chi).mean())

@@ -40,15 +40,17 @@ def read_plan(
     if norms not in ({nn.Identity}, {nn.BatchNorm2d}) or not all(map(_is_known, blocks)):
         return None
     # each ends with a 1x1 convolution or an identity
-    shortcuts = [shortcut[-1] for shortcut in network.shortcuts] if isinstance(network, ShortcutCNN) else []
+    shortcuts = [list(whole.children())[-1] for whole in network.shortcuts] if isinstance(network, ShortcutCNN) else []
     layers = []
     for i, block in enumerate(blocks):
         weight, bias = _scaled(block.convolution, variances, is_hidden=i > 0)
         shortcut = shortcuts[i // 2] if i % 2 and i // 2 < len(shortcuts) else None
-        is_mixed = isinstance(shortcut, nn.Conv2d)
-        strength = _scaled(shortcut, variances, is_hidden=False)[0] if is_mixed else float(shortcut is not None)
-        is_pooled = isinstance(block.pool, nn.MaxPool2d)
-        layers.append(PlannedLayer(weight, bias, is_pooled, strength, is_identity=strength > 0 and not is_mixed))
+        layer = PlannedLayer(weight, bias, isinstance(block.pool, nn.MaxPool2d))
+        if isinstance(shortcut, nn.Conv2d):
+            layer = layer._replace(shortcut=_scaled(shortcut, variances, is_hidden=False)[0])
+        elif shortcut is not None:
+            layer = layer._replace(shortcut=1.0, is_identity=True)
+        layers.append(layer)
     return layers, norms == {nn.BatchNorm2d}
 
 

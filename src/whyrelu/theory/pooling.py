@@ -83,7 +83,7 @@ def pooled_correlation(phi: ScalarFunction, q: float, spatial: Array, centred: b
             # an offset and its opposite are the same pair
             product = (largest[:, 0] * largest[:, 1]).mean() - mean**2
             products[radius + dy, radius + dx] = products[radius - dy, radius - dx] = product
-    return products / products[radius, radius]
+    return np.asarray(products / products[radius, radius])
 
 
 @cache

@@ -86,8 +86,8 @@ class _Layer(NamedTuple):
     slope: Array
     # what squared gradients are multiplied by on their way back through the convolution, border aside
     gain: float
-    # h of units in windows of two images, (points, 2, 4), where they are needed
-    windows: Array | None
+    # h of units in windows of two images, (points, 2, 4)
+    windows: Array
     # what poolings of its input, and of its shortcut's, do to the squared slopes before them
     winner: float
     shortcut_winner: float
@@ -133,14 +133,13 @@ def _forward(moments: Moments, plan: Sequence[PlannedLayer], inputs: InputStatis
     radius, needed = len(inputs.spatial) // 2, 2 ** sum(planned.pooled for planned in plan) - 1
     near = slice(radius - needed, radius + needed + 1)
     output = _Field(inputs.power, (1 - inputs.correlation) * inputs.power, inputs.spatial[near, near])
-    has_shortcuts = any(planned.shortcut for planned in plan)
     layers: list[_Layer] = []
     for i, planned in enumerate(plan):
         given, winner, shortcut_winner = output, 1.0, 1.0
         if planned.pooled:
             given, winner = _pooled(moments, output, layers[-1] if layers else None, batch_norm)
         h, gain = _normalised(given) if batch_norm else _convolved(given, planned)
-        branch, windows, is_normal = h, None, True
+        branch = h
         if planned.shortcut:
             past = layers[-1].given
             if planned.pooled:
@@ -149,11 +148,11 @@ def _forward(moments: Moments, plan: Sequence[PlannedLayer], inputs: InputStatis
                 past, shortcut_winner = _pooled(moments, past, source, batch_norm)
             h = _sum(h, past, planned.shortcut)
         if planned.is_identity and i > 1:
-            is_normal = False
             windows = _windows(branch, i) + evaluate(moments.phi.value, layers[-2].windows)
-        elif has_shortcuts or (i + 1 < len(plan) and plan[i + 1].pooled):
+            output, slope = _activated(moments, h, windows, batch_norm)
+        else:
             windows = _windows(h, i)
-        output, slope = _activated(moments, h, None if is_normal else windows, batch_norm)
+            output, slope = _activated(moments, h, None, batch_norm)
         layers.append(_Layer(given, h, output, slope, gain, windows, winner, shortcut_winner))
     return layers
 
@@ -166,11 +165,10 @@ def _backward(moments: Moments, plan: Sequence[PlannedLayer], layers: Sequence[_
     shape = layers[-1].slope.shape
     energies = {count - 1: np.full(shape, 1 / np.prod(shape))}
     logarithms = np.zeros(count)
-    # of the units in `windows`, up to a factor
-    units = {count - 1: _squared_slopes(moments, layers[-1])}
+    # of the units in `windows`, up to a factor, where it is not only their own slope
+    units: dict[int, Array] = {}
     for i in range(count - 2, -1, -1):
         layer, after, shape = layers[i], layers[i + 1], layers[i].slope.shape
-        units[i] = slopes = _squared_slopes(moments, layer)
         branch = after.gain * _window_mean(energies[i + 1])
         if plan[i + 1].pooled:
             branch = after.winner * _unpooled(branch, shape)
@@ -183,7 +181,9 @@ def _backward(moments: Moments, plan: Sequence[PlannedLayer], layers: Sequence[_
                 shortcut = after.winner * _unpooled(shortcut, shape)
             if plan[i + 2].is_identity:
                 # a unit that has a slope now is likely to have one later
-                later = units[i + 2] / units[i + 2].mean()
+                slopes = _squared_slopes(moments, layer)
+                later = units.get(i + 2, _squared_slopes(moments, layers[i + 2]))
+                later = later / later.mean()
                 units[i] = slopes * (branch.sum() + shortcut.sum() * later)
                 shortcut = shortcut * (slopes * later).mean() / slopes.mean()
         energy = np.clip(layer.slope, *_BOUNDS) * (branch + shortcut)
@@ -245,7 +245,6 @@ def _pooled(moments: Moments, output: _Field, layer: _Layer | None, batch_norm: 
         radius = len(output.spatial) // 2
         spatial = output.spatial[radius % 2 :: 2, radius % 2 :: 2]
         return _Field(_halved(output.square), _halved(output.difference), spatial), 1.0
-    assert layer.windows is not None
     h = layer.preactivation
     pooling = max_pooling(moments.phi, layer.windows)
     spatial = pooled_correlation(moments.phi, float(h.square.mean()), h.spatial, centred=batch_norm)
@@ -259,8 +258,8 @@ def _windows(h: _Field, layer: int) -> Array:
 
 
 def _squared_slopes(moments: Moments, layer: _Layer) -> Array:
-    """Of the units in `windows`; without them one number that stands for all."""
-    return np.ones(1) if layer.windows is None else evaluate(moments.phi.slope, layer.windows) ** 2
+    """Of the units in `windows`."""
+    return evaluate(moments.phi.slope, layer.windows) ** 2
 
 
 def _window_mean(field: Array) -> Array:

@@ -130,7 +130,7 @@ def _forward(module: nn.Module, inputs: Sequence[Tensor]) -> list[Tensor]:
     return [module(x) for x in inputs]
 
 
-class _Network:
+class TimedNetwork:
     """A network of the task with its optimizer and a batch of standard normal images."""
 
     def __init__(self, task: Task, entry: Mapping[str, Any]) -> None:
@@ -178,7 +178,7 @@ def _steps_at(task: Task, activations: Iterable[str], depth: int, width: int) ->
     entries = [
         {"activation": name, "depth": depth, "width": width, "kind": kind} for name in activations for kind in KINDS
     ]
-    return [_call(task, entry, getattr(_Network(task, entry), str(entry["kind"]))) for entry in entries]
+    return [_call(task, entry, getattr(TimedNetwork(task, entry), str(entry["kind"]))) for entry in entries]
 
 
 if __name__ == "__main__":
