@@ -16,7 +16,6 @@ def theory(tmp_path, monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("COLUMNS", "200")
         monkeypatch.setattr(sys, "argv", [SCRIPT, *arguments])
         runpy.run_path(SCRIPT, run_name="__main__")
         return capsys.readouterr().out

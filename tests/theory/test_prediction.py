@@ -1,5 +1,6 @@
 """The prediction for the project's own networks against these networks, wide and drawn many times."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,8 @@ def measured(config, seeds: int = 4):
     for seed in range(seeds):
         network = build_network({**config, "seed": seed}, arrays.train_images.shape[1:], 10).double()
         states = look(network, layers_of(network), images, labels)
-        found.append(
-            [
-                [float(f(state[i])) for state in states]
-                for f, i in ((mean_square, 0), (gradient_norm, 2), (collapse_ratio, 0))
-            ]
-        )
+        quantities = (mean_square, 0), (gradient_norm, 2), (collapse_ratio, 0)
+        found.append([[float(quantity(state[i])) for state in states] for quantity, i in quantities])
     return np.array(found).swapaxes(0, 1)
 
 
@@ -49,11 +46,7 @@ def ratios(gradient):
     return np.exp(np.log(gradient[:, :-1] / gradient[:, 1:]).mean(0))
 
 
-NETS = [
-    (activation, init)
-    for activation in ("relu", "tanh", "sigmoid", "gelu")
-    for init in ("variance", "edge", "he", "pytorch")
-]
+NETS = itertools.product(("relu", "tanh", "sigmoid", "gelu"), ("variance", "edge", "he", "pytorch"))
 USUAL = {("relu", "variance"), ("sigmoid", "pytorch"), ("sigmoid", "edge")}
 
 
@@ -177,13 +170,6 @@ def test_decades_are_numbers_where_gradients_are_none(root, settings, decades):
     assert np.sign(found.xi) == -np.sign(found.decades)
 
 
-def test_a_network_of_one_layer_loses_nothing(root):
-    (config,) = configured(root, "depth=1")
-    found = Theory().of(config)
-    assert (found.gradient_relative.tolist(), found.decades) == ([1.0], 0.0)
-    assert np.isnan(found.xi)
-
-
 @pytest.mark.soak
 def test_two_poolings_on_a_larger_map_are_predicted_too(root, tmp_path):
     digits = load(root / "digits")
@@ -207,3 +193,5 @@ def test_the_table_names_the_cells_of_the_study(root):
     assert list(table.columns) == [*cells.columns, *THEORY_COLUMNS]
     assert table["layer"].tolist() == [1, 1, 1, 2, 3, 1, 2, 3] * 2
     assert (table.groupby(["activation", "depth", "init"])["decades"].nunique() == 1).all()
+    one = table[table["depth"] == 1]
+    assert (one["decades"] == 0).all() and one["xi"].isna().all()

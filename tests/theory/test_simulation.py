@@ -65,9 +65,6 @@ def test_gradients_of_wide_networks_follow_chi_1(phi, variance):
     assert within(lengths[:, 1:] / lengths[:, :-1], q[1:] / q[:-1])
 
 
-# what must not agree, or the test above could not fail
-
-
 def test_means_over_units_do_not_follow_chi_1_when_widths_vary():
     widths = [512, *np.geomspace(512, 64, 8).astype(int)]
     _, gradients = simulated(nn.ReLU(), 2.0, widths)

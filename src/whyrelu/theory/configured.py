@@ -36,8 +36,7 @@ class Theory:
         if planned is None:
             nothing = np.full(config["depth"], np.nan)
             return Prediction(nothing, nothing, nothing, nothing, nothing, decades=np.nan, xi=np.nan)
-        layers, batch_norm = planned
-        return predict(self.moments(config), layers, self._input(config)[0], batch_norm)
+        return predict(self.moments(config), planned[0], self._input(config)[0], batch_norm=planned[1])
 
     def moments(self, config: Mapping[str, Any]) -> Moments:
         """Return the moments of the activation of a configuration."""
