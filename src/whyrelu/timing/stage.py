@@ -39,8 +39,7 @@ from whyrelu.runs.plan import one_study, prepare_data
 from whyrelu.timing.machine import facts, others_between, use_now
 from whyrelu.timing.measurement import Task
 
-# Processors that others keep busy, on average, above which a warning is given.
-_BUSY = 0.25
+_BUSY = 0.25  # processors that others keep busy
 
 
 def time_runs(runs: Sequence[Run]) -> str:
@@ -127,7 +126,8 @@ def _in_a_process(task: Task) -> dict[str, Any]:
     if done.returncode:
         message = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
         raise UserError(f"timing failed: {message or f'its process ended with code {done.returncode}'}")
-    return dict(json.loads(done.stdout))
+    # whatever a module of one's own prints comes before
+    return dict(json.loads(done.stdout.strip().rpartition("\n")[2]))
 
 
 def _together(parts: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
