@@ -23,8 +23,7 @@ CHANGES_NO_RESULT = {
     *("data._target_", "data.root", "data.url", "data.md5", "data.note", "prepared_root", "run_root"),
     *("mlflow.tracking_uri", "trainer.checkpoint_seconds", "question", "arms", "rerun"),
     *("tuning.confirm_seeds", "tuning.rates", "tuning.seeds", "tuning.first_seed", "tuning.extensions"),
-    *("timing.name", "timing.seconds", "timing.blocks", "timing.sample", "timing.sizes", "timing.every_activation"),
-    *("timing.widths", "timing.width_depth", "timing.vanishing_depths", "timing.wait"),
+    *("timing.name", "timing.seconds", "timing.processes", "timing.sizes", "timing.widths"),
 }
 
 # Runs are identified by what differs from these. Changing one of them gives the name of an old run to a new
