@@ -255,10 +255,11 @@ def make_tuning(records: Sequence[Mapping[str, Any]], seeds: int = 2) -> pd.Data
     runs, cells = [], []
     for cell in planned_cells([record["factors"] for record in records])["run"]:
         factors = records[cell]["factors"]
-        for i, rate in enumerate((0.1, 0.316, 1.0)):
+        for rate in (0.1, 0.316, 1.0):
             for seed in range(1_000_000, 1_000_000 + seeds):
                 runs.append(make_record(**factors | {"seed": seed, "lr": factors["lr"] * rate}))
-                cells.append((f"{cell:016x}", f"{i % 2:016x}", "grid", runs[-1]["metrics"]["val_loss"]))
+                metrics = runs[-1]["metrics"]
+                cells.append((f"{cell:016x}", "0" * 16, "grid", metrics["val_accuracy"], metrics["val_loss"]))
     own = pd.DataFrame(cells, columns=list(TUNING_COLUMNS), index=[record["run_id"] for record in runs])
     table = runs_table(runs)
     return table.join(own.astype(TUNING_COLUMNS), on="run_id")

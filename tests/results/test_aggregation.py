@@ -66,12 +66,6 @@ def test_missing_and_failed_runs_are_counted():
         list(records)
 
 
-@pytest.mark.parametrize("name", ["<b>", "a`b"])
-def test_names_of_somebody_else_that_mean_something_in_pages_are_refused(name):
-    with pytest.raises(UserError, match="activation must not hold"):
-        list(finished_records([make_record(name)], ""))
-
-
 def test_nothing_is_written_of_what_cannot_be_used(tmp_path):
     records, study = make_records(), Study(tmp_path)
     with pytest.raises(UserError, match=r"theory.parquet is missing: python src/theory.py"):
