@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
 from whyrelu.results.columns import FACTORS, HISTORY_COLUMNS, LAYER_COLUMNS, RUN_COLUMNS, SUMMARY_COLUMNS
 from whyrelu.results.labels import LR_GIVEN, cell_factors, value_text
@@ -23,14 +24,19 @@ Record = Mapping[str, Any]
 LoadLayers = Callable[[Record], NDArray[np.float64] | None]
 
 
+def compares_tuned_with_given(ways: Iterable[str]) -> bool:
+    """Whether some of the rates of a study are "tuned" and some given; as what is then a factor, `lr_given`."""
+    return len({way == TUNED for way in ways}) == 2
+
+
 def with_lr_given(records: Iterable[Record], given: Mapping[str, Sequence[str]]) -> list[Record]:
-    """Records with `lr_given` among their factors, where some of the rates of a study are tuned and some given.
+    """Records with `lr_given` among their factors, in a study that compares tuned rates with given ones.
 
     `given` says of every run, by its id, what its lr was given as. A run whose tuned rate happens to be a given number
     was trained once and counts on both sides: it has two rows, the second with "+" and how its rate was given behind
     the id.
     """
-    if len({way == "tuned" for ways in given.values() for way in ways}) < 2:
+    if not compares_tuned_with_given(way for ways in given.values() for way in ways):
         return list(records)
     return [
         {
