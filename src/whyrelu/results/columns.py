@@ -168,9 +168,10 @@ THEORY_COLUMNS = {
     "gradient_relative": "float64",
     # predicted value of `collapse` of layers.parquet
     "collapse": "float64",
-    # of the cell, the same in all its rows: log10 of the predicted gradient of the first layer over that of the last,
-    # negative decades are lost; and -1 / mean of ln chi, in layers, negative where gradients explode
+    # of the cell, the same in all its rows: log10 of gradient_relative of the first layer, negative where gradients
+    # are lost; finite where that is too small or too large for a number
     "decades": "float64",
+    # of the cell: depth scale -1 / mean of ln chi, in layers; negative where gradients explode
     "xi": "float64",
 }
 
