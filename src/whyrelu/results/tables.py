@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
 from whyrelu.results.columns import FACTORS, HISTORY_COLUMNS, LAYER_COLUMNS, RUN_COLUMNS, SUMMARY_COLUMNS
 from whyrelu.results.labels import LR_GIVEN, cell_factors, value_text
@@ -23,14 +24,19 @@ Record = Mapping[str, Any]
 LoadLayers = Callable[[Record], NDArray[np.float64] | None]
 
 
+def compares_tuned_with_given(ways: Iterable[str]) -> bool:
+    """Whether some of the rates of a study are "tuned" and some given; as what is then a factor, `lr_given`."""
+    return len({way == TUNED for way in ways}) == 2
+
+
 def with_lr_given(records: Iterable[Record], given: Mapping[str, Sequence[str]]) -> list[Record]:
-    """Records with `lr_given` among their factors, where some of the rates of a study are tuned and some given.
+    """Records with `lr_given` among their factors, in a study that compares tuned rates with given ones.
 
     `given` says of every run, by its id, what its lr was given as. A run whose tuned rate happens to be a given number
     was trained once and counts on both sides: it has two rows, the second with "+" and how its rate was given behind
     the id.
     """
-    if len({way == "tuned" for ways in given.values() for way in ways}) < 2:
+    if not compares_tuned_with_given(way for ways in given.values() for way in ways):
         return list(records)
     return [
         {
@@ -97,9 +103,7 @@ def layers_table(records: Sequence[Record], runs: pd.DataFrame, load: LoadLayers
         measured = dict(zip(said["columns"], values.reshape(-1, columns).T, strict=True))
         parts.append(pd.DataFrame(places | measured))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    table = table.reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS)
-    numbers = table.select_dtypes("floating")
-    return table.assign(**numbers.where(np.isfinite(numbers)))
+    return table.reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS).replace([np.inf, -np.inf], np.nan)
 
 
 def planned_cells(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -114,16 +118,6 @@ def planned_cells(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table.drop_duplicates(names)[[*names, "run"]].reset_index(drop=True)
 
 
-def common_factors(records: Iterable[Record]) -> dict[str, Any]:
-    """The settings that all runs share, seed and study aside."""
-    common: dict[str, Any] | None = None
-    for record in records:
-        factors = record["factors"]
-        kept = factors if common is None else common
-        common = {name: value for name, value in kept.items() if name in factors and factors[name] == value}
-    return {name: value for name, value in (common or {}).items() if name not in ("study", "seed")}
-
-
 def _factors_table(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """`FACTORS` and the further settings that are axes of the study, a row per run."""
     plain = [
@@ -131,7 +125,7 @@ def _factors_table(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         for run in factors
     ]
     table = pd.DataFrame(plain)
-    axes = [name for name in table if name not in FACTORS and name != "study" and _is_axis(table, str(name))]
+    axes = [name for name in map(str, table) if name not in {*FACTORS, "study"} and _is_axis(table, name)]
     return table.reindex(columns=[*FACTORS, *axes]).assign(**{name: _axis(table[name]) for name in axes})
 
 

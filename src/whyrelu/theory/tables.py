@@ -12,8 +12,8 @@ import pandas as pd
 from whyrelu.config.grid import Run, one_per_cell
 from whyrelu.results.columns import THEORY_COLUMNS
 from whyrelu.results.files import write_table
-from whyrelu.results.given_rates import GIVEN_LR, compares_tuned_with_given
-from whyrelu.results.tables import planned_cells
+from whyrelu.results.labels import LR_GIVEN
+from whyrelu.results.tables import compares_tuned_with_given, planned_cells
 from whyrelu.runs.identity import factors
 from whyrelu.runs.plan import one_study, prepare_data
 from whyrelu.theory.configured import Theory
@@ -40,7 +40,7 @@ def predicted_cells(
     """
     runs = [factors(config) for config in configs]
     if given_lr is not None:
-        runs = [run | {GIVEN_LR: way} for run, way in zip(runs, given_lr, strict=True)]
+        runs = [run | {LR_GIVEN: way} for run, way in zip(runs, given_lr, strict=True)]
     cells = planned_cells(runs)
     parts = []
     for run in cells["run"]:
