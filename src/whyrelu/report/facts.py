@@ -1,0 +1,118 @@
+"""What pages and figures ask of a study: groups of runs, their names, and the rows of its claims."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from whyrelu.errors import UserError
+from whyrelu.report.names import activation_name, setting_name
+from whyrelu.results.labels import cell_factors, varying
+from whyrelu.results.study import Study
+
+_ALIASES = {"shift": "activation.shift", "gain": "init.gain"}
+
+
+class Group(NamedTuple):
+    """Some runs: how many learned, their mean test accuracy, and the most steps any of them had."""
+
+    learned: int
+    n: int
+    accuracy: float
+    steps: int
+
+    @property
+    def share(self) -> float:
+        """The share of the runs that learned."""
+        return self.learned / self.n
+
+
+class Facts:
+    """The tables of a study with names for readers: columns `act`, its activation, and `setting`, what else varies."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.name = study.name
+
+    @cached_property
+    def factors(self) -> list[str]:
+        """The factors that tell the cells apart."""
+        return varying(self.study.cells)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """Runs, with names."""
+        return self.named(self.study.runs)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Cells, with names, and the most steps of a run of each."""
+        factors = cell_factors(self.study.cells)
+        steps = self.study.runs.groupby(factors, dropna=False, sort=False)["steps"].max().reset_index()
+        return self.named(self.study.cells.merge(steps, on=factors, how="left"))
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns `act` and `setting`."""
+        rows = table.to_dict("records")
+        factors = [factor for factor in self.factors if factor in table]
+        return table.assign(
+            act=[activation_name(row) for row in rows], setting=[setting_name(row, factors) for row in rows]
+        )
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """effects.csv: one row per setting of a part of a claim."""
+        path = self.study.folder / "effects.csv"
+        try:
+            table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        except FileNotFoundError:
+            raise UserError(f"{path} is missing: python src/decide.py writes it") from None
+        words = ["init", "setting", "comparison", "quantity", "unit", "outcome"]
+        return table.astype(dict.fromkeys(words, "object")).fillna(dict.fromkeys(words, ""))
+
+    def group(self, min_depth: int = 0, max_depth: int = 10**9, **where: Any) -> Group | None:
+        """The runs with some values of factors; None if there are none."""
+        runs = self.study.runs
+        chosen = runs["depth"].between(min_depth, max_depth)
+        for key, value in where.items():
+            name = _ALIASES.get(key, key)
+            if name not in runs:
+                return None
+            chosen &= runs[name] == value
+        runs = runs[chosen]
+        if runs.empty:
+            return None
+        learned = int((runs["outcome"] == "learned").sum())
+        return Group(learned, len(runs), float(runs["test_accuracy"].mean()), int(runs["steps"].max()))
+
+    def rows(self, claim: str, part: str | None = None) -> list[dict[Any, Any]]:
+        """The effects of a claim, or of a part of it."""
+        chosen = self.effects["claim"] == claim
+        if part is not None:
+            chosen &= self.effects["part"] == part
+        return self.effects[chosen].to_dict("records")
+
+    @property
+    def depths(self) -> list[int]:
+        """The depths of the study."""
+        return sorted({int(depth) for depth in self.study.cells["depth"]})
+
+    @property
+    def data(self) -> list[str]:
+        """Its data sets."""
+        return list(dict.fromkeys(self.study.cells["data"]))
+
+    @cached_property
+    def stops_early(self) -> bool:
+        """Whether runs end where they reach an accuracy."""
+        last = self.study.runs["run_id"].map(self.study.history.groupby("run_id")["epoch"].max())
+        return bool(((last < self.study.runs["epochs"]) & (self.study.runs["outcome"] == "learned")).any())
+
+
+def facts_of(results: Path, name: str) -> Facts | None:
+    """A study of results/, if it has tables."""
+    folder = results / name
+    return Facts(Study(folder)) if (folder / "cells.parquet").is_file() else None
