@@ -1,15 +1,71 @@
-"""Records of runs that never took place, for tests of what is made of records."""
+"""Records of runs that never took place, and studies made of them, for tests of what is made of records.
+
+The numbers are made up and consistent: what theory says is lost decides what learns, and is what is measured.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from whyrelu.files import write_json
+from whyrelu.results.aggregation import provenance, write_tables
+from whyrelu.results.columns import LAYER_COLUMNS, LR_COLUMNS, TUNING_COLUMNS
+from whyrelu.results.files import write_csv, write_table
+from whyrelu.results.labels import cell_factors
+from whyrelu.results.study import Study
+from whyrelu.results.tables import planned_cells, runs_table
 
 CLASSES = 10
+STEPS = 19
+_COLUMNS = [name for name in LAYER_COLUMNS if name not in ("run_id", "epoch", "layer", "exact")]
+# What a layer multiplies the gradient by on the way back.
+_FACTORS = {("relu", "xavier"): 0.7, ("tanh", "xavier"): 0.9, ("sigmoid", "xavier"): 0.25, ("sigmoid", "variance"): 0.4}
+
+
+def write_study(
+    folder: Path,
+    name: str = "digits",
+    activations: Sequence[str] = ("relu", "tanh", "sigmoid"),
+    inits: Sequence[str] = ("xavier", "edge"),
+    depths: Sequence[int] = (4, 8, 16),
+    seeds: int = 6,
+    epochs: int = 8,
+    axes: Mapping[str, Sequence[Any]] | None = None,
+    timed: bool = True,
+    **changed: Any,
+) -> Study:
+    """Write all tables of a study but effects.csv to folder/<name>.
+
+    Sigmoid learns from xavier at depth 4 alone. `axes` are further factors with their values, such as
+    {"norm": ["none", "batch"]}, and `changed` factors that are not as usual, or the outcome of all runs.
+    """
+    axes = {"init": inits, **(axes or {})}
+    records = make_records(activations, depths, seeds, epochs, axes, name, **changed)
+    return write_records(folder / name, records, timed)
+
+
+def write_records(folder: Path, records: Sequence[Mapping[str, Any]], timed: bool = True) -> Study:
+    """Write all tables of the study that some records make."""
+    study = Study(folder)
+    write_table(make_theory(records), folder / "theory.parquet")
+    tuning = make_tuning(records)
+    write_table(tuning, folder / "tuning.parquet")
+    write_csv(_rates(tuning), folder / "lr.csv")
+    write_json(make_timing(records, timed), folder / "timing.json")
+    facts = {
+        "question": f"What does {folder.name} show?",
+        "overrides": [f"experiment={folder.name}"],
+        **provenance(records, {}),
+    }
+    write_tables(records, make_layers, facts, study)
+    return Study(folder)
 
 
 def make_records(
@@ -19,21 +75,13 @@ def make_records(
     epochs: int = 4,
     axes: Mapping[str, Sequence[Any]] | None = None,
     study: str = "synthetic",
+    **changed: Any,
 ) -> list[dict[str, Any]]:
-    """Records in grid order. Names with "sigmoid" fail from depth 4 on, softplus sometimes; all others learn.
-
-    Args:
-        activations: first axis of the grid.
-        depths: second axis.
-        seeds: number of seeds, from 0.
-        epochs: of every run.
-        axes: further factors and their values, e.g. {"norm": ["none", "batch"]}.
-        study: its name.
-    """
+    """Records in the order of the grid; seeds count from 0."""
     axes = axes or {}
     grid = itertools.product(activations, depths, *axes.values(), range(seeds))
     return [
-        make_record(activation, depth, seed, epochs, study=study, **dict(zip(axes, rest, strict=True)))
+        make_record(activation, depth, seed, epochs, study=study, **{**dict(zip(axes, rest, strict=True)), **changed})
         for activation, depth, *rest, seed in grid
     ]
 
@@ -47,17 +95,7 @@ def make_record(
     study: str = "synthetic",
     **changed: Any,
 ) -> dict[str, Any]:
-    """One record.
-
-    Args:
-        activation: its name.
-        depth: its depth.
-        seed: its seed.
-        epochs: how many it trains.
-        outcome: "learned", "at_chance" or "diverged"; by default what `make_records` says.
-        study: its name.
-        changed: factors that are not as usual.
-    """
+    """One record: its outcome follows from the decades of gradient that are lost or gained; `changed` are further factors."""
     factors: dict[str, Any] = {
         "study": study,
         "data": "digits",
@@ -65,9 +103,11 @@ def make_record(
         "depth": depth,
         "width": 16,
         "seed": seed,
-        "init": "critical",
+        "model": "cnn",
+        "init": "variance",
         "norm": "none",
         "optimizer": "sgd",
+        "clip": None,
         "lr": 0.05,
         "schedule": "cosine",
         "batch_size": 64,
@@ -79,35 +119,29 @@ def make_record(
     if activation == "leaky_relu":
         factors["activation.negative_slope"] = 0.01
     factors.update(changed)
-    run_id = hashlib.sha256(repr(sorted(factors.items(), key=lambda item: item[0])).encode()).hexdigest()[:16]
-    rng = np.random.default_rng(int(run_id, 16))
-    outcome = outcome or _usual_outcome(activation, depth, factors["norm"], rng)
-    ceiling = 0.985 - 0.15 * ("sigmoid" in activation) - 0.002 * depth + 0.004 * rng.standard_normal()
-    curve = _curve(epochs, depth, ceiling, rng)
-    status, at_chance = ("diverged", None) if outcome == "diverged" else ("completed", outcome == "at_chance")
+    digest = hashlib.sha256(repr(sorted(factors.items(), key=lambda item: item[0])).encode()).hexdigest()
+    rng = np.random.default_rng(int(digest[:8], 16))
+    decades = (depth - 1) * np.log10(layer_factor(factors))
+    outcome = outcome or ("learned" if abs(decades) < 2.5 else "slow" if abs(decades) < 4 else "chance")
+    curve = _curve(epochs, depth, outcome, rng)
     loss = np.maximum(2.3 * (1 - curve), 0.01)
-    if outcome == "at_chance":
-        curve, loss = np.full(epochs, 0.1), np.full(epochs, 2.3026)
-    if outcome == "diverged":
-        curve = curve[: max(1, epochs // 3)]
-        loss = loss[: len(curve)]
     losses = [*loss[:-1].tolist(), None if outcome == "diverged" else float(loss[-1])]
-    test = 36 / 360 if outcome != "learned" else round(float(curve[-1] + 0.004 * rng.standard_normal()) * 360) / 360
-    return {
-        "run_id": run_id,
+    test = float(np.clip(round((curve[-1] + 0.004 * rng.standard_normal()) * 360) / 360, 0, 1))
+    record = {
+        "run_id": digest[:16],
         "config": {"study": study, "activation": {"name": activation}, "depth": depth, "seed": seed},
         "factors": factors,
-        "status": status,
-        "at_chance": at_chance,
+        "status": "diverged" if outcome == "diverged" else "completed",
+        "outcome": outcome,
         "metrics": {
-            "test_accuracy": min(test, 1.0),
+            "test_accuracy": test,
             "test_loss": losses[-1],
             "val_accuracy": float(curve[-1]),
             "val_loss": losses[-1],
             "train_accuracy": float(curve[-1]),
             "train_loss": losses[-1],
             "epochs_run": len(curve),
-            "steps": 19 * len(curve),
+            "steps": STEPS * len(curve),
             "parameters": 2500 * depth,
             "train_seconds": float(rng.uniform(1, 2)),
             "samples_per_second": float(rng.uniform(5000, 6000)),
@@ -119,10 +153,11 @@ def make_record(
             "val_loss": losses,
             "val_accuracy": curve.tolist(),
         },
+        "diagnostics": {"epochs": [0, len(curve)], "columns": _COLUMNS, "exact": factors["norm"] != "batch"},
         "error": None,
         "data": {
             "name": factors["data"],
-            "fingerprint": "0123456789abcdef",
+            "fingerprint": "f" * 32,
             "classes": [str(i) for i in range(CLASSES)],
             "train": 1200,
             "validation": 237,
@@ -131,35 +166,160 @@ def make_record(
             "source_md5": None,
         },
         "provenance": {
-            "git_commit": None,
-            "git_dirty": None,
-            "code_version": "fedcba9876543210",
-            "libraries": {"torch": "2.14.1", "lightning": "2.6.1", "numpy": "2.3.0"},
-            "python": "3.11.0",
-            "device": "cpu",
+            "git_commit": "c" * 40,
+            "git_dirty": False,
+            "code_version": "0123456789ab",
+            "code_digest": "0123456789ab",
+            "libraries": {"torch": "2.0", "numpy": "2.0"},
+            "python": "3.12.0",
             "cpu": "a processor",
+            "device": "cpu",
             "threads": 1,
             "precision": factors["precision"],
-            "started": "2000-01-01T00:00:00Z",
-            "seconds": 1.5,
-            "attempts": [0],
+            "started": "2026-01-01T00:00:00+00:00",
+            "seconds": 2.0,
         },
+    }
+    layers = dict(zip(_COLUMNS, np.moveaxis(make_layers(record), -1, 0), strict=True))
+    record["metrics"] |= {
+        "gradient_decades_init": float(np.log10(layers["gradient"][0, 0] / layers["gradient"][0, -1])),
+        "gradient_slope_init": float(np.polyfit(range(depth), np.log(layers["gradient"][0]), 1)[0])
+        if depth > 1
+        else None,
+        **{f"{name}_init": float(layers[name][0].mean()) for name in ("saturated", "dead")},
+        **{f"{name}_end": float(layers[name][-1].mean()) for name in ("saturated", "dead")},
+        "collapse_init": float(layers["collapse"][0, -1]),
+        "collapse_end": float(layers["collapse"][-1, -1]),
+        "update_first": float(layers["update"][-1, 0]),
+    }
+    return record
+
+
+def layer_factor(factors: Mapping[str, Any]) -> float:
+    """What a layer multiplies the gradient by on the way back; 1 with batch norm, shortcuts, and at the edge."""
+    if factors["norm"] == "batch" or factors["model"] == "shortcut":
+        return 1.0
+    if factors["init"] == "gain":
+        edge = {"sigmoid": 99.0, "tanh": 1.27}.get(factors["activation"], 2.0)
+        return float(np.clip(np.sqrt(factors["init.gain"] / edge), 0.05, 3))
+    shift = factors.get("activation.shift") or 0.0
+    known = _FACTORS.get((factors["activation"].replace("shifted_", ""), factors["init"]), 1.0)
+    return known + (1 - known) * 2 * shift
+
+
+def make_layers(record: Mapping[str, Any]) -> np.ndarray:
+    """Diagnostics of a record at init and at the end, (2, depth, columns)."""
+    factors = record["factors"]
+    rng = np.random.default_rng(int(record["run_id"][:8], 16))
+    depth, backward = factors["depth"], layer_factor(factors)
+    gradient = backward ** np.arange(depth - 1, -1, -1.0) * np.exp(0.05 * rng.standard_normal((2, depth)))
+    saturated = {"sigmoid": 0.5 if factors["init"] == "edge" else 0.01, "relu": 0.5}.get(factors["activation"], 0.1)
+    dead = 0.0 if factors["activation"] != "relu" else np.array([[0.0], [0.03]])
+    values = {
+        "gradient": gradient,
+        "gradient_saturated": np.full((2, depth), 0.4),
+        "weight_gradient": gradient * 2,
+        "update": np.stack([np.full(depth, np.nan), 0.01 * gradient[1]]),
+        "saturated": np.clip(saturated + 0.01 * rng.standard_normal((2, depth)), 0, 1),
+        "slope_square": np.full((2, depth), 0.3),
+        "dead": np.broadcast_to(dead, (2, depth)),
+        "collapse": np.full((2, depth), 0.5),
+        "q": np.full((2, depth), 1.1),
+        "effective_rank": np.full((2, depth), 5.0),
+    }
+    return np.stack([np.broadcast_to(values[name], (2, depth)) for name in _COLUMNS], axis=-1)
+
+
+def make_theory(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """theory.parquet of the cells of some records."""
+    rows = []
+    cells = planned_cells([record["factors"] for record in records])
+    for cell in cells.to_dict("records"):
+        factors, depth = records[cell.pop("run")]["factors"], cell["depth"]
+        backward = layer_factor(factors)
+        for layer in range(1, depth + 1):
+            is_last = layer == depth
+            rows.append(
+                cell
+                | {
+                    "layer": layer,
+                    "q": 1.0,
+                    "chi": np.nan if is_last else backward**2,
+                    "gradient_ratio": np.nan if is_last else backward,
+                    "gradient_relative": backward ** (depth - layer),
+                    "collapse": 0.5,
+                    "decades": (depth - 1) * np.log10(backward),
+                    "xi": -1 / (2 * np.log(backward)) if backward != 1 else np.inf,
+                }
+            )
+    return pd.DataFrame(rows).astype(cells.drop(columns="run").dtypes.to_dict())
+
+
+def make_tuning(records: Sequence[Mapping[str, Any]], seeds: int = 2) -> pd.DataFrame:
+    """tuning.parquet: every cell at its rate, and a tenth and a third of it, on seeds of its own."""
+    runs, cells = [], []
+    for cell in planned_cells([record["factors"] for record in records])["run"]:
+        factors = records[cell]["factors"]
+        for i, rate in enumerate((0.1, 0.316, 1.0)):
+            for seed in range(1_000_000, 1_000_000 + seeds):
+                runs.append(make_record(**factors | {"seed": seed, "lr": factors["lr"] * rate}))
+                cells.append((f"{cell:016x}", f"{i % 2:016x}", "grid", runs[-1]["metrics"]["val_loss"]))
+    own = pd.DataFrame(cells, columns=list(TUNING_COLUMNS), index=[record["run_id"] for record in runs])
+    table = runs_table(runs)
+    return table.join(own.astype(TUNING_COLUMNS), on="run_id")
+
+
+def _rates(tuning: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for cell, runs in tuning.groupby("cell", sort=False):
+        best = runs[runs["lr"] == runs["lr"].max()]
+        accuracy = best["val_accuracy"]
+        rates = {"rates": runs["lr"].nunique(), "lowest": runs["lr"].min(), "highest": runs["lr"].max()}
+        found = {"val_accuracy": accuracy.mean(), "lower_quartile": accuracy.quantile(0.25), "n": len(best)}
+        flag = "" if (best["outcome"] == "learned").any() else "none learned"
+        rows.append({"cell": cell} | best.iloc[0].to_dict() | found | rates | {"flag": flag})
+    names = [name for name in cell_factors(tuning) if name != "lr"]
+    return pd.DataFrame(rows)[["cell", *names, *LR_COLUMNS]]
+
+
+def make_timing(records: Sequence[Mapping[str, Any]], timed: bool = True) -> dict[str, Any]:
+    """timing.json: sigmoid takes twice as long forward, and as long as the others otherwise."""
+    activations = list(dict.fromkeys(record["factors"]["activation"] for record in records))
+    depths = sorted({record["factors"]["depth"] for record in records})
+    operations, steps = [], []
+    for i, activation in enumerate(activations):
+        for (size, way), factor in itertools.product(
+            [(4096, "forward"), (4096, "backward"), (65536, "forward")], [1.0]
+        ):
+            slow = 2.0 if (activation, way) == ("sigmoid", "forward") else 1.0
+            seconds = [size * 1e-9 * slow * (1 + 0.01 * j + 0.001 * i) for j in range(5)]
+            operations.append({"activation": activation, "size": size, "pass": way, "threads": 1, "seconds": seconds})
+        for (depth, width), kind in itertools.product(
+            [*((depth, 16) for depth in depths), *((depths[0], width) for width in (32, 64, 128))],
+            ("train", "inference"),
+        ):
+            one = 1e-5 * depth * width * (3 if kind == "train" else 1) * (1.05 if activation == "sigmoid" else 1)
+            seconds = [one * (1 + 0.01 * j + 0.001 * i) for j in range(5)]
+            step = {"activation": activation, "depth": depth, "width": width, "kind": kind, "threads": 1}
+            steps.append(step | {"seconds": seconds})
+    return {
+        "study": records[0]["factors"]["study"],
+        "settings": {"name": "full" if timed else "off"},
+        "machine": {"cpu": "a processor", "threads": 1},
+        "load": {"before": 0.1, "after": 0.2},
+        "seconds": 12.0 if timed else 0.0,
+        "op": operations if timed else [],
+        "step": steps if timed else [],
     }
 
 
-def _usual_outcome(activation: str, depth: int, norm: str, rng: np.random.Generator) -> str:
-    if norm == "batch":
-        return "learned"
-    if "sigmoid" in activation and depth >= 4:
-        return "at_chance"
-    if activation == "softplus" and depth >= 4:
-        return str(rng.choice(["learned", "at_chance", "diverged"]))
-    if activation == "relu" and depth >= 16:
-        return str(rng.choice(["learned", "diverged"], p=[0.7, 0.3]))
-    return "learned"
-
-
-def _curve(epochs: int, depth: int, ceiling: float, rng: np.random.Generator) -> np.ndarray:
+def _curve(epochs: int, depth: int, outcome: str, rng: np.random.Generator) -> np.ndarray:
+    """Validation accuracy by epoch."""
+    if outcome == "chance":
+        return np.full(epochs, 24 / 237)
+    if outcome == "diverged":
+        return np.full(max(1, epochs // 3), 24 / 237)
+    ceiling = (0.985 if outcome == "learned" else 0.35) - 0.002 * depth + 0.004 * rng.standard_normal()
     epoch = np.arange(1, epochs + 1)
     middle = epochs * (0.1 + 0.02 * depth) * rng.uniform(0.7, 1.3)
     curve = 0.1 + (ceiling - 0.1) / (1 + np.exp(-(epoch - middle) / (epochs * 0.06)))

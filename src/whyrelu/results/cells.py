@@ -1,94 +1,112 @@
-"""Cells of a study: all runs that differ in the seed only, summarised."""
+"""Cells of a study, all runs that differ in the seed only: summarised, as learning curves, and layer by layer."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from whyrelu.results.labels import cell_name
-from whyrelu.results.tables import CELL_STATISTICS, CURVE_COLUMNS, FACTORS, factor_columns
-from whyrelu.statistics.summaries import seed_of, summarise, t_half_width
+from whyrelu.errors import UserError
+from whyrelu.results.columns import ARITHMETIC, CELL_COLUMNS, CURVE_COLUMNS, GEOMETRIC, PROFILE_COLUMNS
+from whyrelu.results.labels import cell_factors, label, varying
+from whyrelu.statistics.intervals import mean_interval, median_interval, share_interval
 
-
-def is_failure(runs: pd.DataFrame) -> pd.Series:
-    """Which runs failed: diverged, or ended at chance. Shape (runs,)."""
-    return (runs["status"] == "diverged") | runs["at_chance"].fillna(False).astype(bool)
-
-
-def learns(cells: pd.DataFrame) -> pd.Series:
-    """In which cells at least half of the runs did not fail. Shape (cells,)."""
-    return 2 * cells["failures"] <= cells["n"]
+_PREDICTED = {"q": "predicted_q", "gradient_relative": "predicted_gradient_relative", "collapse": "predicted_collapse"}
 
 
-def cells_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell, in the order of the runs: its factors and `tables.CELL_STATISTICS`.
+def cells_table(runs: pd.DataFrame, theory: pd.DataFrame | None = None) -> pd.DataFrame:
+    """cells.parquet: a row per cell in the order of the runs; without a theory it has no decades."""
+    factors = cell_factors(runs)
+    names = cell_names(runs)
+    rows = [
+        {**dict(zip(factors, key, strict=True)), "name": names[group.index[0]], **_summary(group)}
+        for key, group in runs.groupby(factors, sort=False, dropna=False)
+    ]
+    table = pd.DataFrame(rows).astype(runs[factors].dtypes.to_dict())
+    if theory is not None:
+        decades = theory.drop_duplicates(factors)[[*factors, "decades"]]
+        table = table.merge(decades, on=factors, how="left")
+    return table.reindex(columns=[*factors, *CELL_COLUMNS]).astype(CELL_COLUMNS)
 
-    The interval's ends are cut to [0, 1], where an accuracy can be. The bootstrap of a cell is seeded with the values
-    of `tables.FACTORS`, so no cell changes when others or a further axis are added.
-    """
-    columns = factor_columns(runs)
-    failed = is_failure(runs)
-    diverged = runs["status"] == "diverged"
-    groups = list(runs.groupby(columns, sort=False, dropna=False))
-    names = [cell_name(dict(zip(columns, key, strict=True)), FACTORS) for key, _ in groups]
-    samples = [group["test_accuracy"].to_numpy() for _, group in groups]
-    # threads, because resampling is NumPy's work, which does not hold the interpreter
-    with ThreadPoolExecutor() as pool:
-        summaries = list(pool.map(summarise, samples, map(seed_of, names)))
-    rows = []
-    for (key, group), summary in zip(groups, summaries, strict=True):
-        failures, divergences = int(failed[group.index].sum()), int(diverged[group.index].sum())
-        low, high = np.clip([summary.low, summary.high], 0, 1)
-        counts = (summary.n, failures, divergences, failures - divergences)
-        rows.append((*key, *counts, summary.mean, summary.sd, summary.iqm, float(low), float(high)))
-    kinds: dict[str, Any] = {name: runs[name].dtype for name in columns} | CELL_STATISTICS
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+def cell_names(runs: pd.DataFrame) -> pd.Series:
+    """The cell of every run in words: what varies in the study, or activation and depth in a study of one cell."""
+    columns = varying(runs) or ["activation", "depth"]
+    rows = runs[columns].to_dict("records")
+    return pd.Series([label(row, columns) or "plain" for row in rows], index=runs.index, dtype="str")
+
+
+def _summary(runs: pd.DataFrame) -> dict[str, Any]:
+    accuracy, learned = runs["test_accuracy"], runs["outcome"] == "learned"
+    mean, median = mean_interval(accuracy, bounds=(0, 1)), median_interval(accuracy)
+    share = share_interval(int(learned.sum()), len(runs))
+    return {
+        "n": len(runs),
+        **{outcome: int((runs["outcome"] == outcome).sum()) for outcome in ("learned", "slow", "chance", "diverged")},
+        **dict(zip(("share", "share_low", "share_high"), share, strict=True)),
+        **dict(zip(("mean", "low", "high"), mean, strict=True)),
+        "sd": accuracy.std(),
+        **dict(zip(("median", "median_low", "median_high"), median, strict=True)),
+        "learners_median": accuracy[learned].median() if learned.any() else math.nan,
+        "saturated_init": runs["saturated_init"].mean(),
+    }
 
 
 def curves_table(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Mean validation accuracy per cell and epoch, with its t interval cut to [0, 1].
+    """curves.csv: mean validation accuracy per cell and epoch, with Student's interval cut to [0, 1].
 
-    A diverged run carries its last value on to the last epoch, so that every epoch is a mean over all runs.
-
-    Returns:
-        columns `cell` (its varying factors in words), the factors, and `tables.CURVE_COLUMNS`; cells in the order of
-        the runs, epochs ascending.
+    A run that ended early carries its last value on, so that every epoch is a mean over all runs of the cell.
     """
-    accuracy = validation_matrix(runs, history)
-    columns = factor_columns(runs)
-    varying = [name for name in columns if runs[name].nunique(dropna=False) > 1] or ["activation", "depth"]
-    names, firsts, epochs, counts = [], [], [], []
-    means: list[np.ndarray] = []
-    deviations: list[np.ndarray] = []
-    for key, group in runs.groupby(columns, sort=False, dropna=False):
-        factors: dict[str, Any] = dict(zip(columns, key, strict=True))
-        values = accuracy[np.asarray(group.index)][:, : factors["epochs"]]
-        names.append(cell_name(factors, varying))
-        firsts.append(group.index[0])
-        epochs.append(values.shape[1])
-        counts.append(len(values))
-        means.append(values.mean(axis=0))
-        deviations.append(values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan))
-    mean, n = np.concatenate(means), np.repeat(counts, epochs)
-    half = t_half_width(np.concatenate(deviations), n)
-    epoch = np.concatenate([np.arange(1, count + 1) for count in epochs])
-    statistics = (epoch, n, mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1))
-    table = runs.loc[firsts, columns].iloc[np.repeat(np.arange(len(firsts)), epochs)].reset_index(drop=True)
-    table.insert(0, "cell", np.repeat(np.array(names, dtype=object), epochs))
-    return table.assign(**dict(zip(CURVE_COLUMNS, statistics, strict=True))).astype({"cell": "str"})
+    last = int(runs["epochs"].max())
+    wide = history.pivot(index="run_id", columns="epoch", values="val_accuracy")
+    wide = wide.reindex(index=runs["run_id"], columns=range(1, last + 1)).ffill(axis=1)
+    # a run without any history
+    wide = wide.T.fillna(runs.set_index("run_id")["val_accuracy"]).T
+    keys = pd.DataFrame({"cell": cell_names(runs), **runs[["activation", "depth", "epochs"]]})
+    table = keys.join(wide.reset_index(drop=True)).melt([*keys.columns], var_name="epoch")
+    table = table[table["epoch"] <= table["epochs"]]
+    groups = table.groupby(["cell", "activation", "depth", "epoch"], sort=False)["value"]
+    curves = groups.agg(n="size", val_accuracy="mean", error="sem").reset_index()
+    half = curves["error"] * stats.t.ppf(0.975, curves["n"].where(curves["n"] > 1) - 1)
+    curves["low"], curves["high"] = ((curves["val_accuracy"] + side * half).clip(0, 1) for side in (-1, 1))
+    order = pd.Series(pd.factorize(curves["cell"])[0])
+    curves = curves.iloc[np.lexsort([curves["epoch"].astype("int64"), order])]
+    return curves[["cell", "activation", "depth", *CURVE_COLUMNS]].reset_index(drop=True)
 
 
-def validation_matrix(runs: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:
-    """Validation accuracy of every run at every epoch, shape (runs, most epochs).
+def profiles_table(runs: pd.DataFrame, layers: pd.DataFrame, theory: pd.DataFrame) -> pd.DataFrame:
+    """profiles.parquet: what the runs of each cell have in common, epoch by epoch and layer by layer.
 
-    A run that stopped early carries its last value on; one without any history has its final validation accuracy.
+    Cells are in the order of the runs. Epoch 0 has the prediction; one that is of other cells is a UserError.
     """
-    row = pd.Series(np.arange(len(runs)), index=runs["run_id"])[history["run_id"]].to_numpy()
-    matrix = np.full((len(runs), int(runs["epochs"].max()) + 1), np.nan)
-    matrix[:, 0] = runs["val_accuracy"]
-    measured = history["val_accuracy"].to_numpy()
-    matrix[row, history["epoch"].to_numpy()] = measured
-    return pd.DataFrame(matrix).ffill(axis=1).to_numpy()[:, 1:]
+    factors = cell_factors(runs)
+    cells = runs[factors].drop_duplicates(ignore_index=True)
+    if not set(factors) <= set(theory.columns) or len(theory[factors].drop_duplicates().merge(cells)) < len(cells):
+        raise UserError("theory.parquet is of other cells than the runs: python src/theory.py -m ... writes it")
+    cells = cells.assign(cell=range(len(cells)))
+    table = layers.merge(runs[["run_id", *factors]].merge(cells, on=factors)[["run_id", "cell"]], on="run_id")
+    is_last = table["layer"] == table.groupby("run_id")["layer"].transform("max")
+    last = table.loc[is_last, ["run_id", "epoch", "gradient"]].rename(columns={"gradient": "gradient_last"})
+    table = table.merge(last, on=["run_id", "epoch"])
+    table["gradient_relative"] = table["gradient"] / table["gradient_last"]
+    logarithmic = [*GEOMETRIC, "gradient_relative"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # a gradient that underflowed to zero has the logarithm -inf, and makes the geometric mean zero
+        table[logarithmic] = np.log(table[logarithmic])
+        groups = table.groupby(["cell", "epoch", "layer"])
+        profiles = groups[[*logarithmic, *ARITHMETIC]].mean()
+        profiles[logarithmic] = np.exp(profiles[logarithmic])
+    profiles = profiles.assign(
+        n=groups["gradient"].count(),
+        exact=groups["exact"].all(),
+        gradient_relative_low=np.exp(groups["gradient_relative"].min()),
+        gradient_relative_high=np.exp(groups["gradient_relative"].max()),
+    ).reset_index()
+    predicted = theory.merge(cells, on=factors).rename(columns=_PREDICTED).assign(epoch=0)
+    profiles = profiles.merge(
+        predicted[["cell", "epoch", "layer", *_PREDICTED.values()]], on=["cell", "epoch", "layer"], how="left"
+    )
+    return profiles.merge(cells, on="cell")[[*factors, *PROFILE_COLUMNS]].astype(PROFILE_COLUMNS)

@@ -1,115 +1,71 @@
-"""Cells of a study in words, and which factors tell them apart."""
+"""The cells of a study in words, and which factors tell them apart."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from whyrelu.results.given_rates import GIVEN_LR
-from whyrelu.results.tables import factor_columns
+from whyrelu.results.columns import (
+    CELL_COLUMNS,
+    CURVE_COLUMNS,
+    FACTORS,
+    LR_COLUMNS,
+    PROFILE_COLUMNS,
+    RUN_COLUMNS,
+    THEORY_COLUMNS,
+    TUNING_COLUMNS,
+)
 
-# The pair of activations that the project is about.
-PAIR = ("relu", "sigmoid")
+# How the learning rate was given, "tuned" or the number, in a study that compares the two.
+LR_GIVEN = "lr_given"
+
+_TABLES = (RUN_COLUMNS, PROFILE_COLUMNS, CELL_COLUMNS, CURVE_COLUMNS, THEORY_COLUMNS, TUNING_COLUMNS, LR_COLUMNS)
+_MEASURED = {"seed"}.union(*_TABLES) - (FACTORS.keys() - {"seed"})
+# Settings whose value says what is set.
+_NAMES = ("data", "activation", "model", "init", "norm", "optimizer", "precision", "schedule")
+# What goes without saying.
+_PLAIN = {"norm": "none", "model": "cnn"}
 
 
-def series_labels(table: pd.DataFrame) -> pd.Series:
-    """What is drawn as one line: the activation, with those of its own settings that are axes of the study.
+def cell_factors(table: pd.DataFrame) -> list[str]:
+    """The columns of a table that are factors, seed aside, in their order."""
+    return [name for name in table.columns if name not in _MEASURED]
 
-    Args:
-        table: runs, cells or curves of the whole study.
 
-    Returns:
-        shape (rows,), e.g. "relu" or "leaky_relu(negative_slope=0.1)".
+def varying(table: pd.DataFrame) -> list[str]:
+    """The factors, seed aside, with more than one value.
+
+    The learning rate is none of them where the others tell all cells apart, as tuned rates go with the cell.
     """
-    labels = table["activation"].astype("str")
-    own = [name for name in factor_columns(table) if name.startswith("activation.")]
-    if not own:
-        return labels
-    settings = [
-        ", ".join(
-            f"{name.partition('.')[2]}={value_text(value)}"
-            for name, value in zip(own, row, strict=True)
-            if not pd.isna(value)
-        )
-        for row in table[own].itertuples(index=False)
-    ]
-    return pd.Series(
-        [f"{label}({text})" if text else label for label, text in zip(labels, settings, strict=True)],
-        index=table.index,
-        dtype="str",
-    )
+    names = [name for name in cell_factors(table) if table[name].nunique(dropna=False) > 1]
+    others = [name for name in names if name != "lr"]
+    is_implied = bool(others) and len(table[others].drop_duplicates()) == len(table[names].drop_duplicates())
+    return others if is_implied else names
 
 
-def facet_columns(cells: pd.DataFrame) -> list[str]:
-    """The factors, besides activation and depth, that it takes to tell all cells apart.
-
-    A learning rate that goes with the optimizer, or was chosen for each cell, is none of them; whether it was chosen or
-    given is one where a study compares the two (`whyrelu.results.given_rates`).
-    """
-    columns = [name for name in factor_columns(cells) if name != "depth" and not name.startswith("activation")]
-    # the learning rate last: it is the one most often implied by others
-    columns.sort(key=lambda name: name == "lr")
-    key = pd.DataFrame({"series": series_labels(cells), "depth": cells["depth"]})
-    facets: list[str] = []
-    for name in columns:
-        group = key.assign(**cells[facets])
-        if len(group.assign(further=cells[name]).drop_duplicates()) > len(group.drop_duplicates()):
-            facets.append(name)
-    return facets
+def label(row: Mapping[Hashable, Any] | pd.Series, columns: Iterable[str]) -> str:
+    """The values of some factors in words, such as "sigmoid, edge, depth 8, 60 epochs"; what is plain is left out."""
+    words = [_words(name, row[name]) for name in columns if name in row and _PLAIN.get(name) != row[name]]
+    return ", ".join(filter(None, words))
 
 
-def facet_labels(table: pd.DataFrame, facets: list[str]) -> pd.Series:
-    """The values of the facets in words, e.g. "norm=batch, lr=0.1"; empty text without facets. Shape (rows,)."""
-    return pd.Series(
-        [_facet_name(dict(zip(facets, row, strict=True))) for row in table[facets].itertuples(index=False)]
-        if facets
-        else [""] * len(table),
-        index=table.index,
-        dtype="str",
-    )
-
-
-def labelled(table: pd.DataFrame, facets: list[str]) -> pd.DataFrame:
-    """A table with the columns `series` and `facet`; facets that are no columns of it are left out of the label."""
-    present = [name for name in facets if name in table.columns]
-    return table.assign(series=series_labels(table), facet=facet_labels(table, present))
-
-
-def _facet_name(values: Mapping[str, Any]) -> str:
-    """A setting that belongs to another one, such as adam's epsilon, is not named where that one has none."""
-    return facet_name(values, [name for name, value in values.items() if "." not in name or not pd.isna(value)])
-
-
-def facet_name(values: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Some of the values of facets in words, as a person types them: lr=tuned for how the rate was given."""
-    return ", ".join(
-        f"{'lr' if name == GIVEN_LR else name}={value_text(values[name])}" for name in names if name in values
-    )
-
-
-def contrast_pair(series: list[str]) -> tuple[str, str] | None:
-    """The two series to subtract: relu and sigmoid, else the first and sigmoid; None without a sigmoid."""
-    if all(name in series for name in PAIR):
-        return PAIR
-    if PAIR[1] in series and series[0] != PAIR[1]:
-        return series[0], PAIR[1]
-    return None
-
-
-def value_text(value: Hashable) -> str:
+def value_text(value: Any) -> str:
     """A factor's value as a person types it."""
-    if pd.isna(value):  # type: ignore[call-overload]
+    if pd.isna(value):
         return "null"
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    return str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def cell_name(factors: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The values of some factors in words, e.g. "depth=4, lr=0.1"; those that there are."""
-    return ", ".join(f"{name}={value_text(factors[name])}" for name in names if name in factors)
+def _words(name: str, value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    if name in _NAMES:
+        return str(value)
+    if name == "epochs":
+        return f"{value} epochs"
+    return f"{'lr' if name == LR_GIVEN else name.rpartition('.')[2]} {value_text(value)}"
