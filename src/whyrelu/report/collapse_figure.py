@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import mannwhitneyu
@@ -19,7 +19,9 @@ _LEAST_CELLS = 12
 
 
 def collapse_figure(facts: Facts) -> Picture | None:
-    """`collapse`; None with few cells, without predictions, or where all or none learn."""
+    """`collapse`; None with few cells or several budgets, without predictions, or where all or none learn."""
+    if facts.stops_early or "epochs" in facts.factors:
+        return None
     cells = facts.cells[facts.cells["decades"].notna() & facts.cells["saturated_init"].notna()]
     if len(cells) < _LEAST_CELLS or cells["learned"].sum() in (0, cells["n"].sum()):
         return None
@@ -33,6 +35,8 @@ def collapse_figure(facts: Facts) -> Picture | None:
     x = np.linspace(0, decades.max(), 200)
     left.plot(x, expit(slope * (x - middle)), color=INK, linewidth=1.4)
     left.set_xscale("symlog", linthresh=1, linscale=0.6)
+    left.set_xticks([tick for tick in (0, 1, 2, 5, 10, 20, 50) if tick <= 1.1 * max(1, decades.max())])
+    left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     left.set(xlabel="decades of gradient that theory predicts to be lost or gained", ylabel="runs that learned")
     left.set_title(f"predicted gradient: area under the ROC curve {areas[0]:.2f}")
     right.set_xlabel("saturated units at initialisation")

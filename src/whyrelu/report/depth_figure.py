@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from whyrelu.report.facts import Facts
 from whyrelu.report.names import setting_name, short_init
 from whyrelu.report.picture import Picture, picture
-from whyrelu.report.style import DASHES, FAINT, GRID, INK, jitter, label_ends, new_figure, style_of
+from whyrelu.report.style import DASHES, FAINT, INK, jitter, label_ends, style_of
 
 # More panels or lines than these are left to the table of details.md.
 _MOST_PANELS, _MOST_LINES = 6, 12
@@ -28,12 +28,10 @@ def depth_figure(facts: Facts) -> Picture | None:
     name = "steps" if facts.stops_early else "what-learns"
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    drawn = picture(name, _PLOT * rows + _ROW * lines * rows + 0.6, _numbers(facts))
+    drawn = picture(name, _PLOT * rows + _ROW * lines * rows + 0.6, _numbers(facts, panels))
     grid = drawn.figure.subplots(
         2 * rows, columns, squeeze=False, sharex=True, height_ratios=[_PLOT, _ROW * lines] * rows
     )
-    for axes in grid.flat[len(panels) :] if rows == 1 else []:
-        axes.set_visible(False)
     for i in range(rows * columns):
         upper, lower = grid[2 * (i // columns)][i % columns], grid[2 * (i // columns) + 1][i % columns]
         if i >= len(panels):
@@ -50,19 +48,25 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
     """The runs of one panel: points and means above, and a strip of how many learned below, if there is a place."""
     ends, strip = [], []
     places = np.log2(facts.depths)
-    width = 0.3 * np.diff(places).min()
+    width = 0.22 * np.diff(places).min()
     for (activation, init, name), line in _lines(runs).items():
         style = style_of(activation)
         values = line["steps"].where(line["outcome"] == "learned") if facts.stops_early else line["test_accuracy"]
         for _, cell in line.assign(value=values).groupby("depth"):
             x = np.log2(cell["depth"]) + width * jitter(len(cell))
-            upper.plot(x, cell["value"], style.marker, color=style.colour, alpha=0.35, markersize=3, markeredgewidth=0)
+            upper.plot(x, cell["value"], style.marker, color=style.colour, alpha=0.5, markersize=3.5, markeredgewidth=0)
         means = _means(facts, line, values)
-        upper.plot(np.log2(means.index), means, color=style.colour, linestyle=_dash(init, runs))
+        upper.plot(
+            np.log2(means.index),
+            means,
+            color=style.colour,
+            linestyle=_dash(init, runs[runs["act"] == line["act"].iloc[0]]),
+        )
         if means.notna().any():
             ends.append((float(means.dropna().iloc[-1]), name, style.colour))
         strip.append((name, style.colour, line.groupby("depth")["outcome"].agg([_learned, "size"])))
-    upper.set_xlim(places[0] - 0.15, places[-1] + 0.15)
+    margin = _half(places) + 0.02
+    upper.set_xlim(places[0] - margin, places[-1] + margin)
     upper.set_xticks(places, [str(depth) for depth in facts.depths])
     upper.xaxis.set_minor_locator(NullLocator())
     upper.grid(axis="y")
@@ -77,12 +81,12 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
     upper.set_xlabel("layers")
     if lower is not None:
         upper.tick_params(labelbottom=True)
-        _draw_strip(lower, places, width, strip)
+        _draw_strip(lower, places, strip)
 
 
-def _draw_strip(axes: Axes, places: np.ndarray, width: float, strip: list[tuple[str, str, pd.DataFrame]]) -> None:
+def _draw_strip(axes: Axes, places: np.ndarray, strip: list[tuple[str, str, pd.DataFrame]]) -> None:
     """How many runs learned: a row per line, a column per depth, darker the more."""
-    half = min(0.45 * float(np.diff(places).min()), 0.3)
+    half = _half(places)
     for row, (name, colour, counts) in enumerate(strip):
         for depth, (learned, size) in counts.iterrows():
             x = np.log2(depth)
@@ -96,6 +100,11 @@ def _draw_strip(axes: Axes, places: np.ndarray, width: float, strip: list[tuple[
     axes.set_ylabel("learned", rotation=0, ha="right", va="center", color=FAINT)
 
 
+def _half(places: np.ndarray) -> float:
+    """Half the width of a column of the strip."""
+    return min(0.45 * float(np.diff(places).min()), 0.3)
+
+
 def _panels(facts: Facts) -> list[tuple[str, pd.DataFrame]]:
     """The runs of each setting, initialisation aside, with its name."""
     factors = [factor for factor in facts.factors if factor != "init"]
@@ -106,10 +115,10 @@ def _panels(facts: Facts) -> list[tuple[str, pd.DataFrame]]:
 
 def _lines(runs: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
     """The runs of each activation and initialisation, with the name of the line."""
-    several = runs["init"].nunique() > 1
+    several = runs.groupby("act")["init"].nunique() > 1
     groups = runs.groupby(["activation", "act", "init"], sort=False)
     return {
-        (activation, init, f"{act}, {short_init(init)}" if several else act): group
+        (activation, init, f"{act} ({short_init(init)})" if several[act] else act): group
         for (activation, act, init), group in groups
     }
 
@@ -132,11 +141,12 @@ def _learned(outcomes: pd.Series) -> int:
     return int((outcomes == "learned").sum())
 
 
-def _numbers(facts: Facts) -> dict[str, Any]:
+def _numbers(facts: Facts, panels: list[tuple[str, pd.DataFrame]]) -> dict[str, Any]:
     """What the title says: at the largest depth, which lines learn in most runs and which do not."""
     deepest = facts.depths[-1]
     learn: dict[bool, list[str]] = {True: [], False: []}
-    for _, panel in _panels(facts):
-        for (_, _, name), runs in _lines(panel[panel["depth"] == deepest]).items():
-            learn[bool((runs["outcome"] == "learned").mean() > 0.5)].append(name)
+    for panel, runs in panels:
+        for (_, _, name), line in _lines(runs[runs["depth"] == deepest]).items():
+            learns = bool((line["outcome"] == "learned").mean() > 0.5)
+            learn[learns].append(name if len(panels) == 1 else f"{name}, {panel}")
     return {"depth": deepest, "learn": learn[True], "fail": learn[False]}

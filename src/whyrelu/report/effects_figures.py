@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,9 @@ def times_figure(facts: Facts) -> Picture | None:
     rows = rows[rows["what"].notna() & rows["estimate"].notna()].sort_values(["place", "depth"], kind="stable")
     if rows.empty:
         return None
-    step, arrival = (rows.loc[rows["what"] == what, "estimate"] for what in ("training step", "training to an accuracy"))
+    step, arrival = (
+        rows.loc[rows["what"] == what, "estimate"] for what in ("training step", "training to an accuracy")
+    )
     numbers = {"step": list(step), "arrival": list(arrival)}
     drawn = picture("times", 0.9 + _ROW * len(rows), numbers)
     labels = [", ".join(filter(None, [row["what"], _scope(row)])) for row in rows.to_dict("records")]
@@ -48,25 +51,25 @@ def times_figure(facts: Facts) -> Picture | None:
 
 def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture | None:
     """`forest`: the effects of a claim in all its settings, a panel per part; None without any."""
-    tables = [facts.effects.assign(study=facts.name, data=facts.data[0]) for facts in studies]
-    rows = pd.concat(tables) if tables else pd.DataFrame(columns=["claim", "estimate"])
+    rows = pd.concat([facts.effects.assign(data=facts.data[0]) for facts in studies])
     rows = rows[(rows["claim"] == claim["id"]) & rows["estimate"].notna()]
+    if (rows["outcome"] != "").any():
+        rows = rows[rows["outcome"] != ""]
     if rows.empty:
         return None
-    parts = list(rows.groupby("part", sort=True))
+    parts = list(rows.groupby(["part", "quantity"], sort=True))
     sizes = [len(part) + 2.5 for _, part in parts]
-    drawn = picture("forest", 0.6 + _ROW * sum(sizes) + 0.35 * len(parts), claim)
+    drawn = picture("forest", 0.6 + _ROW * sum(sizes) + 0.5 * len(parts), claim)
     panels = drawn.figure.subplots(len(parts), 1, squeeze=False, height_ratios=sizes)[:, 0]
-    for axes, (key, part) in zip(panels, parts, strict=True):
+    for axes, ((key, quantity), part) in zip(panels, parts, strict=True):
         labels = [
             ", ".join(filter(None, [f"{row['study']} ({data_name(row['data'])})", _scope(row)]))
             for row in part.to_dict("records")
         ]
         draw_effects(axes, part, labels, [_OUTCOMES[outcome] for outcome in part["outcome"]])
         says = claim["parts"][key]["says"] if key in claim["parts"] else ""
-        axes.set_title(f"{key}. {says}"[:118], x=0, ha="left", fontsize=8.5)
-        quantity, comparison = part["quantity"].iloc[0], part["comparison"].iloc[0]
-        axes.set_xlabel(", ".join(filter(None, [quantity, comparison])), fontsize=8.5)
+        axes.set_title(textwrap.fill(f"{key}. {says}", 84), fontsize=8.5)
+        axes.set_xlabel(quantity, fontsize=8.5)
     return drawn
 
 
@@ -112,4 +115,4 @@ def _place(key: tuple[str, str]) -> int:
 def _scope(row: Mapping[Any, Any]) -> str:
     """Where an effect was measured."""
     depth = "" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers"
-    return ", ".join(filter(None, [depth, INITS.get(row["init"], row["init"]), row["setting"]]))
+    return ", ".join(filter(None, [depth, INITS.get(row["init"], row["init"]), row["setting"], row["comparison"]]))

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from whyrelu.errors import UserError
+from whyrelu.claims.decide import read_effects
 from whyrelu.report.names import activation_name, setting_name
 from whyrelu.results.labels import cell_factors, varying
 from whyrelu.results.study import Study
 
+# Variants of the sigmoid: changes of it, beside changes of the network.
+_VARIANTS = ("shifted_sigmoid", "rescaled_sigmoid", "centred_sigmoid")
 _ALIASES = {"shift": "activation.shift", "gain": "init.gain"}
 
 
@@ -63,15 +65,27 @@ class Facts:
         )
 
     @cached_property
+    def changes(self) -> dict[str, dict[str, pd.DataFrame]]:
+        """The runs of every setting by activation; the first setting is named as it is, others by what they change."""
+        base = self.cells.iloc[0]
+        one_setting, has_sigmoid = self.cells["setting"].nunique() == 1, "sigmoid" in set(self.cells["activation"])
+        rows: dict[str, dict[str, pd.DataFrame]] = {}
+        for _, cell in self.cells.iterrows():
+            variant = has_sigmoid and cell["activation"] in _VARIANTS
+            changed = [factor for factor in self.factors if str(cell[factor]) != str(base[factor])]
+            words = [cell["act"] if variant or one_setting else "", setting_name(cell.to_dict(), changed)]
+            if cell["setting"] == base["setting"] and not any(words):
+                words = [base["setting"]]
+            name = ", ".join(filter(None, words)) or "plain"
+            runs = self.runs[(self.runs["act"] == cell["act"]) & (self.runs["setting"] == cell["setting"])]
+            rows.setdefault(name, {})["sigmoid" if variant else cell["activation"]] = runs
+        return rows
+
+    @cached_property
     def effects(self) -> pd.DataFrame:
         """effects.csv: one row per setting of a part of a claim."""
-        path = self.study.folder / "effects.csv"
-        try:
-            table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-        except FileNotFoundError:
-            raise UserError(f"{path} is missing: python src/decide.py writes it") from None
-        words = ["init", "setting", "comparison", "quantity", "unit", "outcome"]
-        return table.astype(dict.fromkeys(words, "object")).fillna(dict.fromkeys(words, ""))
+        table = read_effects(self.study.folder.parent)
+        return table[table["study"] == self.name].reset_index(drop=True)
 
     def group(self, min_depth: int = 0, max_depth: int = 10**9, **where: Any) -> Group | None:
         """The runs with some values of factors; None if there are none."""

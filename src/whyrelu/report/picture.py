@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
@@ -20,7 +19,7 @@ class Picture(NamedTuple):
     shows: str
 
 
-def picture(name: str, height: float, numbers: Mapping[str, Any]) -> Picture:
+def picture(name: str, height: float, numbers: Any) -> Picture:
     """An empty figure, `height` inches high, whose words are made from numbers by figures.jinja."""
     macro = name.replace("-", "_")
     title = said("figures.jinja", macro, numbers)

@@ -10,18 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from whyrelu.report.facts import Facts
-from whyrelu.report.names import setting_name
 from whyrelu.report.picture import Picture, picture
 from whyrelu.report.style import FAINT, GRID, INK, jitter, style_of
 
-# Variants of the sigmoid: changes of it, beside changes of the network.
-_VARIANTS = ("shifted_sigmoid", "rescaled_sigmoid", "centred_sigmoid")
 _MOST_ROWS = 40
 
 
 def remedies_figure(facts: Facts) -> Picture | None:
     """`remedies`; None where depths are compared, or rows are too many to read."""
-    rows = _rows(facts)
+    rows = facts.changes
     if len(facts.depths) > 1 or len(rows) > _MOST_ROWS:
         return None
     drawn = picture("remedies", 0.7 + 0.29 * (len(rows) + 1), _numbers(facts, rows))
@@ -31,7 +28,7 @@ def remedies_figure(facts: Facts) -> Picture | None:
 
 def draw_remedies(axes: Axes, facts: Facts) -> None:
     """A row per change; ReLU is drawn lightly where it stands beside the sigmoid."""
-    rows = _rows(facts)
+    rows = facts.changes
     series = list(dict.fromkeys(base for row in rows.values() for base in row))
     light = "relu" if {"relu", "sigmoid"} <= set(series) else ""
     for y, groups in enumerate(rows.values()):
@@ -41,26 +38,12 @@ def draw_remedies(axes: Axes, facts: Facts) -> None:
             runs, style = groups[base], style_of(base)
             height = y + (0.24 if base == light else 0) + 0.3 * jitter(len(runs)) / (2 if light else 1)
             strength = {"alpha": 0.35, "markersize": 3} if base == light else {"alpha": 0.8, "markersize": 4}
-            axes.plot(
-                runs["test_accuracy"], height, style.marker, color=style.colour, markeredgewidth=0, **strength
-            )
+            axes.plot(runs["test_accuracy"], height, style.marker, color=style.colour, markeredgewidth=0, **strength)
             learned = int((runs["outcome"] == "learned").sum())
-            place = 1.02 + 0.1 * (series.index(base))
-            axes.text(
-                place,
-                y,
-                f"{learned}/{len(runs)}",
-                color=style.colour,
-                va="center",
-                fontsize=8.5,
-                fontweight="normal" if base == light else "bold",
-                transform=axes.get_yaxis_transform(),
-            )
+            _beside(axes, y, i, f"{learned}/{len(runs)}", base, "normal" if base == light else "bold")
     for i, base in enumerate(series):
         name = facts.cells.loc[facts.cells["activation"] == base, "act"].iloc[0]
-        axes.text(
-            1.02 + 0.1 * i, -0.9, name, color=style_of(base).colour, fontsize=8, transform=axes.get_yaxis_transform()
-        )
+        _beside(axes, -0.8, i, str(name), base)
     axes.hlines(np.arange(len(rows)) + 0.5, 0, 1, color=GRID, linewidth=0.8)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1.01)
@@ -71,21 +54,10 @@ def draw_remedies(axes: Axes, facts: Facts) -> None:
     axes.set_xlabel("test accuracy")
 
 
-def _rows(facts: Facts) -> dict[str, dict[str, pd.DataFrame]]:
-    """The runs of every row by activation; the first row is what the others change."""
-    base = facts.cells.iloc[0]
-    one_setting, has_sigmoid = facts.cells["setting"].nunique() == 1, "sigmoid" in set(facts.cells["activation"])
-    rows: dict[str, dict[str, pd.DataFrame]] = {}
-    for _, cell in facts.cells.iterrows():
-        variant = has_sigmoid and cell["activation"] in _VARIANTS
-        changed = [factor for factor in facts.factors if str(cell[factor]) != str(base[factor])]
-        words = [cell["act"] if variant or one_setting else "", setting_name(cell.to_dict(), changed)]
-        if cell["setting"] == base["setting"] and not any(words):
-            words = [base["setting"]]
-        name = ", ".join(filter(None, words)) or "plain"
-        runs = facts.runs[(facts.runs["act"] == cell["act"]) & (facts.runs["setting"] == cell["setting"])]
-        rows.setdefault(name, {})["sigmoid" if variant else cell["activation"]] = runs
-    return rows
+def _beside(axes: Axes, y: float, column: int, text: str, activation: str, weight: str = "normal") -> None:
+    """Text in a column right of the axes."""
+    axes.annotate(text, (1, y), (8 + 42 * column, 0), axes.get_yaxis_transform(), "offset points",
+                  color=style_of(activation).colour, va="center", fontsize=8.5, fontweight=weight)  # fmt: skip
 
 
 def _numbers(facts: Facts, rows: dict[str, dict[str, pd.DataFrame]]) -> dict[str, Any]:

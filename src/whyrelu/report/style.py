@@ -100,7 +100,7 @@ def drawing() -> Iterator[None]:
 def new_figure(height: float, title: str) -> Figure:
     """A figure of page width, `height` inches high, with its finding above it."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.suptitle(textwrap.fill(title, 104), x=0.01, ha="left", fontsize=10, fontweight="bold")
+    figure.suptitle(textwrap.fill(title, 96), x=0.01, ha="left", fontsize=10, fontweight="bold")
     return figure
 
 
