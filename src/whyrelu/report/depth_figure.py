@@ -49,7 +49,7 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
     ends, strip = [], []
     places = np.log2(facts.depths)
     width = 0.22 * np.diff(places).min()
-    for (activation, init, name), line in _lines(runs).items():
+    for (activation, _, name), line in _lines(runs).items():
         style = style_of(activation)
         values = line["steps"].where(line["outcome"] == "learned") if facts.stops_early else line["test_accuracy"]
         for _, cell in line.assign(value=values).groupby("depth"):
@@ -60,7 +60,7 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
             np.log2(means.index),
             means,
             color=style.colour,
-            linestyle=_dash(init, runs[runs["act"] == line["act"].iloc[0]]),
+            linestyle=_dash(line, runs),
         )
         if means.notna().any():
             ends.append((float(means.dropna().iloc[-1]), name, style.colour))
@@ -123,10 +123,11 @@ def _lines(runs: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
     }
 
 
-def _dash(init: str, runs: pd.DataFrame) -> Any:
-    """The edge solid, and the others dashed in their order."""
-    inits = sorted(set(runs["init"]), key=lambda name: (name != "edge", name))
-    return DASHES[inits.index(init) % len(DASHES)]
+def _dash(line: pd.DataFrame, runs: pd.DataFrame) -> Any:
+    """Of the initialisations of an activation, the edge is solid, and the others are dashed in their order."""
+    inits = runs.loc[runs["act"] == line["act"].iloc[0], "init"].unique()
+    places = sorted(inits, key=lambda name: (name != "edge", name))
+    return DASHES[places.index(line["init"].iloc[0]) % len(DASHES)]
 
 
 def _means(facts: Facts, runs: pd.DataFrame, values: pd.Series) -> pd.Series:

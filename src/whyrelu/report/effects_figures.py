@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from whyrelu.report.facts import Facts
-from whyrelu.report.names import INITS, data_name, number
+from whyrelu.report.names import INITS, in_words, number
 from whyrelu.report.picture import Picture, picture
 from whyrelu.report.style import FAINT, INK, style_of
 
@@ -42,19 +42,16 @@ def times_figure(facts: Facts) -> Picture | None:
     )
     numbers = {"step": list(step), "arrival": list(arrival)}
     drawn = picture("times", 0.9 + _ROW * len(rows), numbers)
-    labels = [", ".join(filter(None, [row["what"], _scope(row)])) for row in rows.to_dict("records")]
     axes = drawn.figure.subplots()
-    draw_effects(axes, rows, labels, [style_of("sigmoid").colour] * len(rows))
+    draw_effects(axes, rows, _labels(rows, rows["what"]), [style_of("sigmoid").colour] * len(rows))
     axes.set_xlabel("time with sigmoid as a multiple of the time with ReLU")
     return drawn
 
 
 def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture | None:
-    """`forest`: the effects of a claim in all its settings, a panel per part; None without any."""
-    rows = pd.concat([facts.effects.assign(data=facts.data[0]) for facts in studies])
-    rows = rows[(rows["claim"] == claim["id"]) & rows["estimate"].notna()]
-    if (rows["outcome"] != "").any():
-        rows = rows[rows["outcome"] != ""]
+    """`forest`: the effects that decide a claim in all settings, a panel per part; None without any."""
+    rows = pd.concat([facts.effects.assign(place=facts.place) for facts in studies])
+    rows = rows[(rows["claim"] == claim["id"]) & rows["estimate"].notna() & (rows["outcome"] != "")]
     if rows.empty:
         return None
     parts = list(rows.groupby(["part", "quantity"], sort=True))
@@ -62,13 +59,9 @@ def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture
     drawn = picture("forest", 0.6 + _ROW * sum(sizes) + 0.5 * len(parts), claim)
     panels = drawn.figure.subplots(len(parts), 1, squeeze=False, height_ratios=sizes)[:, 0]
     for axes, ((key, quantity), part) in zip(panels, parts, strict=True):
-        labels = [
-            ", ".join(filter(None, [f"{row['study']} ({data_name(row['data'])})", _scope(row)]))
-            for row in part.to_dict("records")
-        ]
-        draw_effects(axes, part, labels, [_OUTCOMES[outcome] for outcome in part["outcome"]])
+        draw_effects(axes, part, _labels(part, part["place"]), [_OUTCOMES[outcome] for outcome in part["outcome"]])
         says = claim["parts"][key]["says"] if key in claim["parts"] else ""
-        axes.set_title(textwrap.fill(f"{key}. {says}", 84), fontsize=8.5)
+        axes.set_title(textwrap.fill(f"{key}. {says}", 58), fontsize=8.5)
         axes.set_xlabel(quantity, fontsize=8.5)
     return drawn
 
@@ -84,6 +77,9 @@ def draw_effects(axes: Axes, rows: pd.DataFrame, labels: Sequence[str], colours:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(min(finite.min(), 1) / 1.1, max(finite.max(), 1) * 1.1)
+    elif unit == "share":
+        axes.set_xlim(-0.02, 1.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
     else:
         margin = 0.05 * max(np.ptp(finite), 1e-3)
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
@@ -112,7 +108,14 @@ def _place(key: tuple[str, str]) -> int:
     return list(_TIMES).index(key) if key in _TIMES else len(_TIMES)
 
 
-def _scope(row: Mapping[Any, Any]) -> str:
-    """Where an effect was measured."""
-    depth = "" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers"
-    return ", ".join(filter(None, [depth, INITS.get(row["init"], row["init"]), row["setting"], row["comparison"]]))
+def _labels(rows: pd.DataFrame, first: pd.Series) -> list[str]:
+    """What each effect is of: settings and comparisons are named where they differ."""
+    told = [name for name in ("setting", "comparison") if rows[name].nunique() > 1]
+    return [
+        ", ".join(filter(None, [start, *_scope(row), *(in_words(row[name]) for name in told)]))
+        for start, row in zip(first, rows.to_dict("records"), strict=True)
+    ]
+
+
+def _scope(row: Mapping[Any, Any]) -> list[str]:
+    return ["" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers", INITS.get(row["init"], row["init"])]

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from whyrelu.claims.decide import read_effects
-from whyrelu.report.names import activation_name, setting_name
+from whyrelu.report.names import activation_name, data_name, factor_name, setting_name
 from whyrelu.results.labels import cell_factors, varying
 from whyrelu.results.study import Study
 
 # Variants of the sigmoid: changes of it, beside changes of the network.
 _VARIANTS = ("shifted_sigmoid", "rescaled_sigmoid", "centred_sigmoid")
+_ORDER = ("digits", "trainability", "remedies", "today", "time_law", "article", "cifar10", "cifar10_remedies")
 _ALIASES = {"shift": "activation.shift", "gain": "init.gain"}
 
 
@@ -96,11 +97,27 @@ class Facts:
             if name not in runs:
                 return None
             chosen &= runs[name] == value
-        runs = runs[chosen]
-        if runs.empty:
-            return None
-        learned = int((runs["outcome"] == "learned").sum())
-        return Group(learned, len(runs), float(runs["test_accuracy"].mean()), int(runs["steps"].max()))
+        return group_of(runs[chosen])
+
+    def arms(self, activation: str) -> list[dict[str, Any]]:
+        """The settings of an activation by name, in the order of `changes`, with the numbers of a group."""
+        arms = [(name, rows[activation]) for name, rows in self.changes.items() if activation in rows]
+        return [
+            {"name": name, "share": group.share, **group._asdict()} for name, runs in arms for group in [group_of(runs)]
+        ]
+
+    @property
+    def varied(self) -> list[tuple[str, list[str]]]:
+        """What varies beside activation and depth, and its values, in words."""
+        cells = self.study.cells
+        return [
+            (
+                factor_name(factor),
+                [setting_name({factor: value}, [factor]) or "none" for value in cells[factor].unique()],
+            )
+            for factor in self.factors
+            if factor not in ("depth", "epochs") and not factor.startswith("activation")
+        ]
 
     def rows(self, claim: str, part: str | None = None) -> list[dict[Any, Any]]:
         """The effects of a claim, or of a part of it."""
@@ -115,6 +132,12 @@ class Facts:
         return sorted({int(depth) for depth in self.study.cells["depth"]})
 
     @property
+    def place(self) -> str:
+        """The study and, unless its name says it, its data."""
+        data = data_name(self.data[0])
+        return self.name if self.name == self.data[0] else f"{self.name} ({data})"
+
+    @property
     def data(self) -> list[str]:
         """Its data sets."""
         return list(dict.fromkeys(self.study.cells["data"]))
@@ -126,7 +149,18 @@ class Facts:
         return bool(((last < self.study.runs["epochs"]) & (self.study.runs["outcome"] == "learned")).any())
 
 
-def facts_of(results: Path, name: str) -> Facts | None:
-    """A study of results/, if it has tables."""
-    folder = results / name
-    return Facts(Study(folder)) if (folder / "cells.parquet").is_file() else None
+def group_of(runs: pd.DataFrame) -> Group | None:
+    """The numbers of some runs; None if there are none."""
+    if runs.empty:
+        return None
+    learned = int((runs["outcome"] == "learned").sum())
+    return Group(learned, len(runs), float(runs["test_accuracy"].mean()), int(runs["steps"].max()))
+
+
+def all_studies(results: Path) -> list[Facts]:
+    """The studies that have tables, in the order of docs/protocol.md, and then a person's own."""
+    names = [path.parent.name for path in results.glob("*/runs.parquet")]
+    order = {name: place for place, name in enumerate(_ORDER)}
+    return [
+        Facts(Study(results / name)) for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +33,15 @@ INITS = {
 }
 _SHORT = {"pytorch": "PyTorch", "xavier": "Xavier", "lecun": "LeCun", "he": "He"}
 _DATA = {"digits": "digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "svhn": "SVHN"}
+_FACTORS = {
+    "init": "initialisation",
+    "init.gain": "weight gain",
+    "norm": "normalisation",
+    "model": "shortcuts",
+    "clip": "clipping",
+    "lr": "learning rate",
+    "lr_given": "how the rate was given",
+}
 _VALUES = {
     "init": INITS,
     "data": _DATA,
@@ -45,6 +55,11 @@ _VALUES = {
 def data_name(name: str) -> str:
     """The name of a data set."""
     return _DATA.get(name, name)
+
+
+def in_words(text: str) -> str:
+    """A text of the tables with the names of activations as readers know them."""
+    return re.sub(r"[a-z]\w+", lambda found: str(_ACTIVATIONS.get(found[0], found[0])), text)
 
 
 def short_init(init: str) -> str:
@@ -80,6 +95,11 @@ def setting_name(cell: Mapping[Any, Any], factors: Iterable[str]) -> str:
     return ", ".join(filter(None, words))
 
 
+def factor_name(factor: str) -> str:
+    """The name of a factor: "initialisation"."""
+    return _FACTORS.get(factor, factor)
+
+
 def percent(fraction: float) -> str:
     """97.3%."""
     return f"{100 * fraction:.1f}%"
@@ -105,6 +125,12 @@ def number(value: float | None, unit: str = "") -> str:
     if unit == "share":
         return f"{100 * value:.0f}%"
     return f"{100 * value:.1f}" if unit == "points" else f"{value:.3g}"
+
+
+def span(values: Iterable[float]) -> str:
+    """The least and the largest number: "0.98 to 1.04", or one where they look the same."""
+    texts = [f"{value:.2f}" if value < 10 else f"{value:.0f}" for value in sorted(values)]
+    return " to ".join(dict.fromkeys([texts[0], texts[-1]]))
 
 
 def listing(items: Iterable[object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ def markdown_environment() -> jinja2.Environment:
     environment.filters.update(
         percent=names.percent,
         part_of=names.part_of,
+        thousands="{:,}".format,
+        span=names.span,
         number=names.number,
         listing=names.listing,
+        in_words=names.in_words,
         data_name=names.data_name,
         cell=lambda value: str(value).replace("|", "\\|") or "-",
     )
@@ -39,3 +43,8 @@ def said(template: str, macro: str, *values: Any) -> str:
     """What a macro of a template says of some values, on one line."""
     module = markdown_environment().get_template(template).make_module()
     return " ".join(str(getattr(module, macro)(*values)).split())
+
+
+def without_gaps(page: str) -> str:
+    """A page with at most one blank line in a row."""
+    return re.sub(r"\n{3,}", "\n\n", page)

@@ -1,0 +1,142 @@
+"""The page of a study, reports/<study>/README.md, with its figures and details.md beside it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whyrelu.files import write_bytes
+from whyrelu.report.collapse_figure import collapse_figure
+from whyrelu.report.depth_figure import depth_figure
+from whyrelu.report.effects_figures import times_figure
+from whyrelu.report.facts import Facts, group_of
+from whyrelu.report.gradients_figure import gradients_figure
+from whyrelu.report.map_figure import map_figure
+from whyrelu.report.names import activation_name
+from whyrelu.report.picture import Picture
+from whyrelu.report.remedies_figure import remedies_figure
+from whyrelu.report.style import drawing, save_svg
+from whyrelu.report.templating import markdown_environment, said, without_gaps
+from whyrelu.results.study import Study
+
+# In the order of the page; a study has what it has data for.
+_FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
+    map_figure,
+    depth_figure,
+    remedies_figure,
+    collapse_figure,
+    gradients_figure,
+    times_figure,
+)
+MOST_FIGURES = 5
+# Rows of the table of what learns on the page; longer ones are in details.md.
+_MOST_ROWS = 16
+
+
+def write_report(results: Path, target: Path) -> Path:
+    """Write the page of a study, its details and its figures; figures of an earlier report that are no more go.
+
+    Args:
+        results: results/<study>.
+        target: reports/<study>.
+
+    Returns:
+        path of the page.
+
+    Raises:
+        UserError: a table is missing or damaged.
+    """
+    facts = Facts(Study(results))
+    with drawing():
+        pictures = [drawn for draw in _FIGURES if (drawn := draw(facts)) is not None][:MOST_FIGURES]
+        texts = {name: render(name, facts, pictures) for name in ("README", "details")}
+        for drawn in pictures:
+            save_svg(drawn.figure, target / "figures" / f"{drawn.name}.svg")
+    for name, text in texts.items():
+        write_bytes(text.encode(), target / f"{name}.md")
+    for old in (target / "figures").glob("*.svg"):
+        if old.stem not in [drawn.name for drawn in pictures]:
+            old.unlink()
+    return target / "README.md"
+
+
+def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
+    """README or details of a study as Markdown."""
+    template = markdown_environment().get_template(f"{name.lower()}.md.jinja")
+    text = template.render(
+        facts=facts,
+        study=facts.name,
+        provenance=facts.study.provenance,
+        pictures={drawn.name: drawn for drawn in pictures},
+        headline=answer(facts, "headline"),
+        answer=answer(facts, "rest"),
+        budgets=_budgets(facts),
+        learned=_learned(facts),
+        rates=_rates(facts),
+        tuned="lr_given" not in facts.factors,
+        commands=_commands(facts),
+    )
+    return without_gaps(text)
+
+
+def answer(facts: Facts, macro: str) -> str:
+    """What a study answers: its `headline`, one sentence, or the `rest`, by a template of its own if it has one."""
+    environment = markdown_environment()
+    template = environment.select_template([f"answers/{facts.name}.md.jinja", "answers/any.md.jinja"])
+    text = said(str(template.name), macro, facts)
+    return text or said("answers/any.md.jinja", macro, facts)
+
+
+def _budgets(facts: Facts) -> list[tuple[int, int]]:
+    """Epochs and the most steps that a run of so many epochs had, ascending."""
+    runs = facts.study.runs
+    return [(int(epochs), int(steps)) for epochs, steps in runs.groupby("epochs")["steps"].max().items()]
+
+
+def _learned(facts: Facts) -> dict[str, Any] | None:
+    """What learns, by depth, or by activation in networks of one depth; None where rows are too many."""
+    if len(facts.depths) > 1:
+        columns = {f"{depth} layer{'s' * (depth > 1)}": facts.runs["depth"] == depth for depth in facts.depths}
+        names = facts.runs["act"] + [f" ({name})" if name else "" for name in facts.runs["setting"]]
+        rows = [
+            (name, facts.runs["run_id"].isin(runs["run_id"])) for name, runs in facts.runs.groupby(names, sort=False)
+        ]
+        table = [(name, [group_of(facts.runs[own & column]) for column in columns.values()]) for name, own in rows]
+        header = ["activation", *columns]
+    else:
+        series = list(dict.fromkeys(name for row in facts.changes.values() for name in row))
+        table = [
+            (name, [group_of(row[key]) if key in row else None for key in series])
+            for name, row in facts.changes.items()
+        ]
+        header = ["setting", *(activation_name({"activation": key}) for key in series)]
+    return {"header": header, "rows": table} if len(table) <= _MOST_ROWS else None
+
+
+def _rates(facts: Facts) -> list[dict[str, Any]]:
+    """A row per tuned cell: its rate, and mean validation accuracy one rate below, there, and one above."""
+    tuning, rates = facts.study.tuning, facts.named(facts.study.rates)
+    means = tuning.groupby(["cell", "lr"])["val_accuracy"].mean()
+    rows = []
+    for cell in rates.to_dict("records"):
+        tried = means[cell["cell"]] if cell["cell"] in means.index.get_level_values(0) else pd.Series(dtype=float)
+        chosen = np.flatnonzero(np.isclose(tried.index.to_numpy(float), cell["lr"]))
+        nearby = [tried.iloc[place] if 0 <= place < len(tried) else None for i in chosen for place in (i - 1, i, i + 1)]
+        rows.append(cell | {"nearby": nearby or [None, cell["val_accuracy"], None]})
+    return rows
+
+
+def _commands(facts: Facts) -> list[str]:
+    """What makes the study again, step by step."""
+    overrides = list(facts.study.provenance["overrides"])
+    is_known = overrides == [f"experiment={facts.name}"]
+    if is_known:
+        return [f"dvc exp run -S study={facts.name}"]
+    steps = ["tune"] * (not facts.study.rates.empty) + ["train", "theory", "aggregate"]
+    typed = [shlex.join(["python", f"src/{step}.py", "-m", *overrides]) for step in steps]
+    return [*typed, f"python src/report.py {facts.name}"]
