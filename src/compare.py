@@ -2,8 +2,8 @@
 
 python src/compare.py digits ../other-checkout
 
-On the same kind of processor all must be the same. On another kind verdicts must be, and so must predictions within a
-thousandth; what was trained there is another sample, because learning rates may fall out otherwise.
+On the same kind of processor all tables must be the same. On another kind predictions must be, within a thousandth;
+what was trained there is another sample, and every cell is told with its difference and whether the two agree.
 """
 
 import argparse
@@ -22,4 +22,4 @@ if __name__ == "__main__":
         found = compare(Path("results") / given.study, given.other / "results" / given.study)
         if found.differences:
             fail("; ".join(found.differences))
-        print(found.verdict)
+        print("\n".join(found.lines))

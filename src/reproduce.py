@@ -20,10 +20,11 @@ if __name__ == "__main__":
         parser.add_argument("--runs", type=int, default=3, help="how many, where none is named")
         given = parser.parse_args()
         from whyrelu.results.reproduction import published_overrides, reproduce
+        from whyrelu.results.study import Study
         from whyrelu.tuning.rates import compose_tuned_grid
 
-        results = Path("results") / given.study
-        runs = compose_tuned_grid(published_overrides(results))
-        if found := reproduce(results, runs, given.run, given.runs):
+        study = Study(Path("results") / given.study)
+        runs = compose_tuned_grid(published_overrides(study))
+        if found := reproduce(study, runs, given.run, given.runs):
             fail("; ".join(found))
         print("identical")

@@ -2,8 +2,7 @@
 
   python src/theory.py activation=gelu init=he depth=16
 
-With -m and the settings of a sweep, write the predictions of all its cells to results/<study>/theory.parquet, and the
-activations drawn from their callables to functions.parquet:
+With -m and the settings of a sweep, write the predictions of all its cells to results/<study>/theory.parquet:
   python src/theory.py -m experiment=digits
 """
 

@@ -31,5 +31,4 @@ if __name__ == "__main__":
             print(f"to look at it: mlflow ui --backend-store-uri {server} --port {port}")
             server = f"http://127.0.0.1:{port}"
         for name, experiment in counts.experiments.items():
-            page = f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-            print(f"{name}: {page}&viewStateShareKey=cells&compareRunsMode=CHART", flush=True)
+            print(f"{name}: {server}/#/experiments/{experiment}/runs?workflowType=machine_learning", flush=True)

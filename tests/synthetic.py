@@ -95,7 +95,7 @@ def make_record(
     study: str = "synthetic",
     **changed: Any,
 ) -> dict[str, Any]:
-    """One record: its outcome follows from the decades of gradient that are lost or gained; `changed` are further factors."""
+    """One record, whose outcome follows from the decades of gradient lost or gained; `changed` are further factors."""
     factors: dict[str, Any] = {
         "study": study,
         "data": "digits",
@@ -181,11 +181,10 @@ def make_record(
         },
     }
     layers = dict(zip(_COLUMNS, np.moveaxis(make_layers(record), -1, 0), strict=True))
+    slope = float(np.polyfit(range(depth), np.log(layers["gradient"][0]), 1)[0]) if depth > 1 else None
     record["metrics"] |= {
         "gradient_decades_init": float(np.log10(layers["gradient"][0, 0] / layers["gradient"][0, -1])),
-        "gradient_slope_init": float(np.polyfit(range(depth), np.log(layers["gradient"][0]), 1)[0])
-        if depth > 1
-        else None,
+        "gradient_slope_init": slope,
         **{f"{name}_init": float(layers[name][0].mean()) for name in ("saturated", "dead")},
         **{f"{name}_end": float(layers[name][-1].mean()) for name in ("saturated", "dead")},
         "collapse_init": float(layers["collapse"][0, -1]),
@@ -232,27 +231,23 @@ def make_layers(record: Mapping[str, Any]) -> np.ndarray:
 
 def make_theory(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """theory.parquet of the cells of some records."""
-    rows = []
     cells = planned_cells([record["factors"] for record in records])
-    for cell in cells.to_dict("records"):
-        factors, depth = records[cell.pop("run")]["factors"], cell["depth"]
-        backward = layer_factor(factors)
-        for layer in range(1, depth + 1):
-            is_last = layer == depth
-            rows.append(
-                cell
-                | {
-                    "layer": layer,
-                    "q": 1.0,
-                    "chi": np.nan if is_last else backward**2,
-                    "gradient_ratio": np.nan if is_last else backward,
-                    "gradient_relative": backward ** (depth - layer),
-                    "collapse": 0.5,
-                    "decades": (depth - 1) * np.log10(backward),
-                    "xi": -1 / (2 * np.log(backward)) if backward != 1 else np.inf,
-                }
-            )
-    return pd.DataFrame(rows).astype(cells.drop(columns="run").dtypes.to_dict())
+    backward = np.array([layer_factor(records[run]["factors"]) for run in cells["run"]])
+    table = cells.drop(columns="run").assign(backward=backward, layer=[range(1, depth + 1) for depth in cells["depth"]])
+    table = table.explode("layer", ignore_index=True).astype({"layer": "int64"})
+    ratio = table.pop("backward")
+    below = ratio.where(table["layer"] < table["depth"])
+    with np.errstate(divide="ignore"):
+        xi = -1 / (2 * np.log(ratio))
+    return table.assign(
+        q=1.0,
+        chi=below**2,
+        gradient_ratio=below,
+        gradient_relative=ratio ** (table["depth"] - table["layer"]),
+        collapse=0.5,
+        decades=(table["depth"] - 1) * np.log10(ratio),
+        xi=xi,
+    )
 
 
 def make_tuning(records: Sequence[Mapping[str, Any]], seeds: int = 2) -> pd.DataFrame:
@@ -260,10 +255,11 @@ def make_tuning(records: Sequence[Mapping[str, Any]], seeds: int = 2) -> pd.Data
     runs, cells = [], []
     for cell in planned_cells([record["factors"] for record in records])["run"]:
         factors = records[cell]["factors"]
-        for i, rate in enumerate((0.1, 0.316, 1.0)):
+        for rate in (0.1, 0.316, 1.0):
             for seed in range(1_000_000, 1_000_000 + seeds):
                 runs.append(make_record(**factors | {"seed": seed, "lr": factors["lr"] * rate}))
-                cells.append((f"{cell:016x}", f"{i % 2:016x}", "grid", runs[-1]["metrics"]["val_loss"]))
+                metrics = runs[-1]["metrics"]
+                cells.append((f"{cell:016x}", "0" * 16, "grid", metrics["val_accuracy"], metrics["val_loss"]))
     own = pd.DataFrame(cells, columns=list(TUNING_COLUMNS), index=[record["run_id"] for record in runs])
     table = runs_table(runs)
     return table.join(own.astype(TUNING_COLUMNS), on="run_id")
@@ -283,33 +279,31 @@ def _rates(tuning: pd.DataFrame) -> pd.DataFrame:
 
 
 def make_timing(records: Sequence[Mapping[str, Any]], timed: bool = True) -> dict[str, Any]:
-    """timing.json: sigmoid takes twice as long forward, and as long as the others otherwise."""
-    activations = list(dict.fromkeys(record["factors"]["activation"] for record in records))
+    """timing.json: sigmoid takes twice as long forward, and a twentieth longer for a step; five processes."""
+    activations = list(dict.fromkeys(record["factors"]["activation"] for record in records)) if timed else []
     depths = sorted({record["factors"]["depth"] for record in records})
-    operations, steps = [], []
-    for i, activation in enumerate(activations):
-        for (size, way), factor in itertools.product(
-            [(4096, "forward"), (4096, "backward"), (65536, "forward")], [1.0]
-        ):
-            slow = 2.0 if (activation, way) == ("sigmoid", "forward") else 1.0
-            seconds = [size * 1e-9 * slow * (1 + 0.01 * j + 0.001 * i) for j in range(5)]
-            operations.append({"activation": activation, "size": size, "pass": way, "threads": 1, "seconds": seconds})
-        for (depth, width), kind in itertools.product(
-            [*((depth, 16) for depth in depths), *((depths[0], width) for width in (32, 64, 128))],
-            ("train", "inference"),
-        ):
-            one = 1e-5 * depth * width * (3 if kind == "train" else 1) * (1.05 if activation == "sigmoid" else 1)
-            seconds = [one * (1 + 0.01 * j + 0.001 * i) for j in range(5)]
-            step = {"activation": activation, "depth": depth, "width": width, "kind": kind, "threads": 1}
-            steps.append(step | {"seconds": seconds})
+    nets = [*((depth, 16) for depth in depths), *((depths[0], width) for width in (32, 64, 128))]
+
+    def over_processes(seconds: float) -> list[float]:
+        return [seconds * (1 + 0.01 * process) for process in range(5)]
+
     return {
         "study": records[0]["factors"]["study"],
         "settings": {"name": "full" if timed else "off"},
         "machine": {"cpu": "a processor", "threads": 1},
         "load": {"before": 0.1, "after": 0.2},
         "seconds": 12.0 if timed else 0.0,
-        "op": operations if timed else [],
-        "step": steps if timed else [],
+        "op": [
+            {"activation": name, "size": size, "pass": way, "threads": 1}
+            | {"seconds": over_processes(size * 1e-9 * (2 if (name, way) == ("sigmoid", "forward") else 1))}
+            for name, size, way in itertools.product(activations, (4096, 65536), ("forward", "backward"))
+        ],
+        "step": [
+            {"activation": name, "depth": depth, "width": width, "kind": kind, "threads": 1}
+            | {"seconds": over_processes(1e-5 * depth * width * share * (1.05 if name == "sigmoid" else 1))}
+            for name, (depth, width) in itertools.product(activations, nets)
+            for kind, share in (("train", 3), ("inference", 1))
+        ],
     }
 
 

@@ -1,7 +1,7 @@
-import json
 import runpy
 import socket
 import sqlite3
+import statistics
 import subprocess
 import sys
 import threading
@@ -20,8 +20,6 @@ from synthetic import make_record
 from typed import SOURCE
 from whyrelu import tracking
 from whyrelu.errors import UserError
-from whyrelu.results.cells import cells_table
-from whyrelu.results.tables import build_tables
 from whyrelu.runs.store import RunStore
 from whyrelu.tracking import Counts, cell_labels, follow, synchronise
 
@@ -31,11 +29,12 @@ REFUSING = "http://127.0.0.1:9"
 def record_of(*arguments: Any, **changed: Any) -> dict[str, Any]:
     record = make_record(*arguments, **changed)
     record["config"]["tuning"] = {"first_seed": 1_000_000}
+    record["outcome"] = "chance" if record["factors"]["activation"] == "sigmoid" else "learned"
     return record
 
 
 def broken(**changed: Any) -> dict[str, Any]:
-    return record_of(**changed) | {"status": "failed", "at_chance": None, "metrics": {}, "history": {}, "error": "full"}
+    return record_of(**changed) | {"status": "failed", "outcome": None, "metrics": {}, "history": {}, "error": "full"}
 
 
 class Lab:
@@ -117,26 +116,14 @@ def test_every_run_is_a_child_of_its_cell(filled: tuple[Lab, list[dict[str, Any]
     history = lab.client.get_metric_history(run.info.run_id, "val_accuracy")
     assert [point.step for point in history] == records[0]["history"]["epoch"]
     assert [point.value for point in history] == records[0]["history"]["val_accuracy"]
-    row = cells_table(build_tables(records[:2]).runs).iloc[0]
-    expected = {f"test_accuracy_{name}": row[name] for name in ("low", "high", "sd")}
-    assert cell.data.metrics == expected | {"test_accuracy": row["mean"], "n": 2, "failures": 0, "errors": 0}
+    accuracy = [record["metrics"]["test_accuracy"] for record in records[:2]]
+    expected = {"test_accuracy": statistics.mean(accuracy), "test_accuracy_sd": statistics.stdev(accuracy)}
+    assert cell.data.metrics == pytest.approx(expected | {"learned": 1, "n": 2, "errors": 0})
     assert shown["seed=01 sigmoid depth=04"].info.status == "FAILED"
     assert shown["seed=01 sigmoid depth=04"].data.tags["error"] == "full"
     metrics = shown["sigmoid depth=04"].data.metrics
-    assert (metrics["n"], metrics["failures"], metrics["errors"]) == (1, 1, 1)
+    assert (metrics["n"], metrics["learned"], metrics["errors"]) == (1, 0, 1)
     assert set(lab.shown("synthetic-tuning")) == {"relu depth=04", "seed=1000000 relu depth=04"}
-
-
-def test_views_are_those_that_the_ui_reads(filled: tuple[Lab, list[dict[str, Any]]]) -> None:
-    tags = filled[0].client.get_experiment_by_name("whyrelu/synthetic").tags
-    views = {key: json.loads(tags[f"mlflow.sharedViewState.{key}"]) for key in ("cells", "seeds", "curves")}
-    assert all(view["name"] == key for key, view in views.items())
-    cells = json.loads(views["cells"]["state"])
-    assert cells["searchFilter"] == "tags.kind = 'cell'"
-    # a metric that is not mentioned would get a chart of its own
-    assert {chart["metricKey"] for chart in cells["compareRunCharts"]} == set(
-        filled[0].shown()["relu depth=04"].data.metrics
-    )
 
 
 def test_what_is_there_stays_and_what_is_new_is_added(lab: Lab) -> None:
@@ -300,7 +287,7 @@ def test_the_command_says_what_it_did_and_where_to_look(
     out = capsys.readouterr().out
     assert out.startswith("written: 0 runs, 0 cells; there already: 4 runs\n")
     assert f"mlflow ui --backend-store-uri {lab.uri} --port 5000\n" in out
-    assert "http://127.0.0.1:5000/#/experiments/1/runs?" in out and "viewStateShareKey=cells" in out
+    assert "http://127.0.0.1:5000/#/experiments/1/runs?" in out
     monkeypatch.setattr(sys, "argv", ["track.py", "mlflow.tracking_uri=null"])
     with pytest.raises(SystemExit) as left:
         runpy.run_path(str(SOURCE / "track.py"), run_name="__main__")

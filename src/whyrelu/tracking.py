@@ -1,7 +1,8 @@
 """MLflow as a view of runs/: never the source of truth, and never in the way of training.
 
-A study is an experiment, and its tuning another. There a cell is a run with mean, interval and number of failures over
-its seeds, which are the runs below it. MLflow takes seconds to import, so that waits until something is sent.
+A study is an experiment, and its tuning another. There a cell is a run with mean test accuracy and the share that
+learned over its seeds, which are the runs below it. MLflow takes seconds to import, so that waits until something is
+sent.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
 from whyrelu.errors import UserError, notice, one_line
-from whyrelu.results.cells import cells_table
-from whyrelu.results.tables import build_tables
 from whyrelu.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ SETTINGS = {
 # Seconds: between two looks at the store, and for what is left at the end or another process that writes.
 PAUSE, PATIENCE = 5.0, 60.0
 METRICS_PER_CALL = 1_000
-INTERVAL = ("test_accuracy_low", "test_accuracy_high")
 
 
 @dataclass
@@ -180,9 +179,9 @@ def _run_content(record: Record, parent: str, label: str) -> _Content:
     times = [start + (end - start) * i // len(epochs) for i in range(1, len(epochs) + 1)]
     metrics = [(key, *point) for key, values in history.items() for point in zip(values, times, epochs, strict=True)]
     metrics += [(key, value, end, 0) for key, value in record["metrics"].items() if key not in history]
-    told = {name: record[name] for name in ("run_id", "status", "at_chance", "error")} | record["provenance"]
+    told = {name: record[name] for name in ("run_id", "status", "outcome", "error")} | record["provenance"]
     tags = {name: _text(value) for name, value in told.items()}
-    tags |= {"kind": "run", "mlflow.parentRunId": parent, "mlflow.runColor": _colour(record)}
+    tags |= {"kind": "run", "mlflow.parentRunId": parent}
     status = "FAILED" if record["status"] == "failed" else "FINISHED"
     name = f"seed={record['factors']['seed']:02d} {label}"
     return _Content(name, start, end, status, _digest([record, parent]), tags, record["factors"], metrics)
@@ -192,16 +191,16 @@ def _cell_content(records: Sequence[Record], factors: dict[str, Any], cell: str,
     """Test accuracy over the seeds of a cell; of several runs with one seed, of different code, the last counts."""
     latest = {record["factors"]["seed"]: record for record in records}.values()
     measured = [record for record in latest if record["status"] != "failed"]
-    values = {"n": 0.0, "failures": 0.0, "errors": float(len(latest) - len(measured))}
+    values = {"n": float(len(measured)), "errors": float(len(latest) - len(measured))}
     if measured:
-        row = cells_table(build_tables(measured).runs).iloc[0]
+        accuracy = [record["metrics"]["test_accuracy"] for record in measured]
         # the mean under the name that runs use, so that both stand in one column
-        values |= {"test_accuracy": row["mean"], "n": row["n"], "failures": row["failures"]}
-        values |= {f"test_accuracy_{name}": row[name] for name in ("low", "high", "sd")}
+        values |= {"test_accuracy": fmean(accuracy), "learned": fmean(r["outcome"] == "learned" for r in measured)}
+        values |= {"test_accuracy_sd": stdev(accuracy)} if len(accuracy) > 1 else {}
     start, end = min(_times(record)[0] for record in latest), max(_times(record)[1] for record in latest)
     now = round(1000 * time.time())  # so that the last value written counts
     metrics = [(key, float(value), now, 0) for key, value in values.items()]
-    tags = {"kind": "cell", "cell": cell, "mlflow.runColor": _colour(records[0])}
+    tags = {"kind": "cell", "cell": cell}
     return _Content(label, start, end, "FINISHED", _digest(list(records)), tags, factors, metrics)
 
 
@@ -213,12 +212,6 @@ def cell_labels(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         others = [f"{key}={_text(factors[key])[:40]}" for key in varying if key not in ("activation", "depth")]
         labels[cell] = " ".join([factors["activation"], f"depth={factors['depth']:02d}", *others])
     return labels
-
-
-def _colour(record: Record) -> str:
-    from whyrelu.report.style import style_of
-
-    return style_of(record["factors"]["activation"]).colour
 
 
 def _times(record: Record) -> tuple[int, int]:
@@ -264,14 +257,10 @@ def _connected(uri: str, run_root: Path) -> Iterator[MlflowClient]:
 
 def _open_experiment(client: MlflowClient, study: str) -> str:
     """Create or find the experiment of a study; return its id."""
+    if found := client.get_experiment_by_name(f"whyrelu/{study}"):
+        return str(found.experiment_id)
     # without the kind, the UI opens pages about language models
-    tags = _views() | {"mlflow.experimentKind": "custom_model_development"}
-    found = client.get_experiment_by_name(f"whyrelu/{study}")
-    experiment = str(client.create_experiment(f"whyrelu/{study}") if found is None else found.experiment_id)
-    for key, value in tags.items():
-        if found is None or found.tags.get(key) != value:
-            client.set_experiment_tag(experiment, key, value)
-    return experiment
+    return str(client.create_experiment(f"whyrelu/{study}", tags={"mlflow.experimentKind": "custom_model_development"}))
 
 
 def _runs_present(client: MlflowClient, experiment: str) -> dict[str, Run]:
@@ -314,41 +303,3 @@ def _write(client: MlflowClient, experiment: str, present: Run | None, content: 
 def without_password(text: str) -> str:
     """Hide what stands before the host of an address."""
     return re.sub(r"://[^@/\s]+@", "://***@", text)
-
-
-def _views() -> dict[str, str]:
-    """Tags of an experiment, in which the UI keeps the views of its menu "Views": search, order, columns and charts."""
-    columns = [f"metrics.`{key}`" for key in ("test_accuracy", *INTERVAL, "failures", "n")]
-    cells = {
-        "searchFilter": "tags.kind = 'cell'",
-        "orderByKey": "tags.`mlflow.runName`",
-        "orderByAsc": True,
-        "selectedColumns": columns,
-        "columnOrder": columns,
-        "runsHiddenMode": "SHOW_ALL",  # ten by default
-    }
-    hidden = [*INTERVAL, "test_accuracy_sd", "n", "errors"]
-    cells |= _charts("BAR", "Cells: means over all seeds", ["test_accuracy", "failures"], hidden)
-    # the UI lays runs below one another only where it neither searches nor orders by anything but the start
-    seeds = cells | {"searchFilter": "", "orderByKey": "attributes.start_time", "orderByAsc": False}
-    curves = cells | {"searchFilter": "tags.kind = 'run' and params.seed = '0'"}
-    curves |= _charts("LINE", "Seed 0 of each cell", ["val_accuracy", "train_loss", "val_loss", "train_accuracy"], [])
-    # the last comes first in the menu
-    named = {"curves": curves, "seeds": seeds, "cells": cells}
-    return {
-        f"mlflow.sharedViewState.{key}": json.dumps({"name": key, "createdAt": i, "state": json.dumps(view)})
-        for i, (key, view) in enumerate(named.items())
-    }
-
-
-def _charts(kind: str, title: str, shown: Sequence[str], hidden: Sequence[str]) -> dict[str, Any]:
-    """Charts of metrics; those that are not even mentioned would get one too."""
-    chart = {"type": kind, "metricSectionId": kind, "runsCountToCompare": 100, "lineSmoothness": 0}
-    metrics = dict.fromkeys(shown, False) | dict.fromkeys(hidden, True)
-    return {
-        "compareRunSections": [{"uuid": kind, "name": title, "display": True, "isReordered": True, "columns": 2}],
-        "compareRunCharts": [
-            {**chart, "uuid": f"{kind} {key}", "metricKey": key, "deleted": is_hidden}
-            for key, is_hidden in metrics.items()
-        ],
-    }

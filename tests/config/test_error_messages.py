@@ -64,6 +64,10 @@ UNKNOWN = (
             "unknown activation 'relo': did you mean 'relu'? Valid: relu, tanh",
         ),
         (
+            MissingConfigException("...", "init/critical", ["edge", "variance"]),
+            "init=critical matched the variance, not the gradient: use init=variance, or init=edge",
+        ),
+        (
             OverrideParseException("depth=[", "mismatched input\nSee https://..."),
             "cannot read 'depth=[': mismatched input",
         ),

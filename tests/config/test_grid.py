@@ -95,7 +95,7 @@ def test_what_an_experiment_declares_is_said_beside_what_is_typed() -> None:
     found = with_declared_grid(["experiment=precision", "depth=3"])
     assert found[:2] == ["experiment=precision", "depth=3"]
     assert set(found[2:]) == {
-        *("activation=relu,tanh,sigmoid", "seed=range(0,10)", "init=critical", "precision=32-true,bf16-mixed")
+        *("activation=relu,tanh,sigmoid", "seed=range(0,10)", "init=variance", "precision=32-true,bf16-mixed")
     }
 
 

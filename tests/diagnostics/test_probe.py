@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from small_nets import batch, network
-from whyrelu.diagnostics.probe import Variation, as_training, images_are_independent, layers_of, look
+from whyrelu.diagnostics.probe import as_training, dead_channels, images_are_independent, layers_of, look
 from whyrelu.diagnostics.quantities import gradient_norm, is_constant
 from whyrelu.errors import UserError
 
@@ -104,7 +104,7 @@ def test_dead_channels_of_a_network_are_found():
     with torch.no_grad():
         net.blocks[1].convolution.weight[2] = 0
         net.blocks[1].convolution.bias[2] = -1
-    dead = Variation(layers_of(net), outputs_of(net, images)).dead
+    dead = dead_channels(net, layers_of(net), outputs_of(net, images[:20]), images[20:])
     assert dead[0].tolist() == [False] * 4
     assert [i for i, found in enumerate(dead[1].tolist()) if found] == [2]
 
@@ -112,14 +112,11 @@ def test_dead_channels_of_a_network_are_found():
 def test_later_images_can_show_that_a_channel_lives():
     net, (images, _) = network(), batch(30)
     images[:29] = images[:1]  # only the last differs
-    seen = Variation(layers_of(net), outputs_of(net, images[:10]))
-    assert all(dead.all() for dead in seen.dead)
-    seen.show(net, images[10:20])
-    assert all(dead.all() for dead in seen.dead)
-    seen.show(net, images[20:])
-    for found, outputs in zip(seen.dead, outputs_of(net, images), strict=True):
-        assert torch.equal(found, is_constant(outputs))
-    assert not all(dead.all() for dead in seen.dead)
+    first = outputs_of(net, images[:10])
+    assert all(dead.all() for dead in dead_channels(net, layers_of(net), first, images[10:20]))
+    found = dead_channels(net, layers_of(net), first, images[10:])
+    for dead, outputs in zip(found, outputs_of(net, images), strict=True):
+        assert torch.equal(dead, is_constant(outputs)) and not dead.all()
 
 
 def test_a_network_without_blocks_is_refused_in_words():

@@ -29,26 +29,13 @@ def test_gradients_whose_squares_underflow_are_measured():
     assert quantities.mean_square(gradient).item() == pytest.approx(1e-60)
 
 
-def test_saturation_counts_units_at_or_below_the_threshold():
-    slopes = torch.tensor([[1.0, -1.0, 0.05], [0.049, -0.01, 0.0]])
-    mask = quantities.is_saturated(slopes, 0.05)
-    assert mask.tolist() == [[False, False, True], [True, True, True]]
-    assert quantities.fraction(mask).item() == pytest.approx(4 / 6)
-
-
-def test_saturation_and_slope_are_different_things():
-    # half of the units of one layer are saturated, none of the other, whose slopes are all small
-    one, other = torch.tensor([1.0, 0.0]), torch.tensor([0.06, 0.06])
-    saturated = [quantities.fraction(quantities.is_saturated(x, 0.05)).item() for x in (one, other)]
-    assert saturated == [0.5, 0.0]
-    assert quantities.mean_square(one) > quantities.mean_square(other)
-
-
-def test_fraction_left_is_of_those_that_were():
-    before = torch.tensor([True, True, True, True, False])
-    now = torch.tensor([True, False, False, True, True])
-    assert quantities.fraction_left(before, now).item() == 0.5
-    assert math.isnan(quantities.fraction_left(torch.zeros(3, dtype=torch.bool), torch.ones(3, dtype=torch.bool)))
+def test_gradient_of_saturated_units_is_relative_to_the_others():
+    gradient = torch.tensor([[3.0, 4.0], [1.0, -1.0]])
+    ratio = quantities.gradient_ratio
+    assert ratio(gradient, torch.tensor([[False, True], [True, False]])).item() == pytest.approx(math.sqrt(17 / 10))
+    assert ratio(gradient, torch.tensor([[True, False], [False, False]])).item() == pytest.approx(3 / math.sqrt(6))
+    none = torch.zeros(2, 2, dtype=torch.bool)
+    assert ratio(gradient, none).isnan() and ratio(gradient, ~none).isnan()
 
 
 def test_dead_channels_do_not_vary_over_images():
@@ -87,12 +74,6 @@ def test_collapse_ratio_ends_at_the_round_off_of_float32():
     assert quantities.collapse_ratio(h.float()).item() < 2**-23
 
 
-def test_mean_shift():
-    assert quantities.mean_shift(torch.full((3, 4), -2.0)).item() == pytest.approx(1)
-    assert quantities.mean_shift(torch.tensor([1.0, -1.0])).item() == 0
-    assert quantities.mean_shift(torch.tensor([0.0, 2.0])).item() == pytest.approx(0.5)
-
-
 def test_mean_square_is_the_length_of_the_theory():
     assert quantities.mean_square(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).item() == pytest.approx(7.5)
 
@@ -115,7 +96,3 @@ def test_effective_rank_is_that_of_the_singular_values():
 
 def test_effective_rank_of_images_that_are_all_the_same_is_not_defined():
     assert math.isnan(quantities.effective_rank(torch.ones(4, 6)))
-
-
-def test_effective_rank_of_what_overflowed_is_not_defined():
-    assert quantities.effective_rank(torch.tensor([[1.0, torch.inf], [2.0, 3.0]])).isnan()

@@ -49,9 +49,10 @@ def test_a_checkpoint_runs_nothing_and_its_run_begins_anew(tmp_path):
 
 
 def test_a_run_of_somebody_else_brings_no_marks_into_pages():
-    record = {"run_id": "0", "status": "completed", "config": {"activation": {"name": "x](javascript:alert(1))"}}}
-    with pytest.raises(UserError, match=r"^run 0: activation\.name must not hold"):
-        list(finished_records([record], ""))
+    for name, value in {"activation": "x](javascript:alert(1))", "data.options.of": ["<b>"]}.items():
+        record = {"run_id": "0", "status": "completed", "factors": {"depth": 4, name: value}}
+        with pytest.raises(UserError, match=f"^run 0: {name} must not hold"):
+            list(finished_records([record], ""))
 
 
 def test_every_line_of_the_lock_has_its_hashes_and_is_audited():

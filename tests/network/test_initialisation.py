@@ -22,11 +22,11 @@ from whyrelu.network.initialisation import (
     Layer,
     Scheme,
     Variances,
-    critical_variances,
     gain_variances,
     he_variances,
     initialise,
     pytorch_variances,
+    variance_variances,
     xavier_variances,
 )
 from whyrelu.network.model import CNN, ShortcutCNN
@@ -62,7 +62,7 @@ def state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def test_variances_are_those_of_the_papers() -> None:
-    expected = {name: 2 / 18 for name in ("critical", "edge", "he", "variance")}
+    expected = {name: 2 / 18 for name in ("edge", "he", "variance")}
     expected |= {"gain": 3 / 18, "lecun": 1 / 18, "pytorch": 1 / 54, "xavier": 2 / (18 + 45)}
     for name, scheme in SCHEMES.items():
         found = scheme(nn.ReLU(), HIDDEN)
@@ -80,7 +80,7 @@ def test_the_first_layer_the_classifier_and_shortcuts_are_not_hidden() -> None:
     assert kept == {"blocks.0.convolution.weight", "classifier.weight"} | shortcuts
 
 
-def test_critical_variance_where_it_is_known_in_closed_form() -> None:
+def test_matched_variance_where_it_is_known_in_closed_form() -> None:
     for activation, second_moment in (
         (nn.Identity(), 1),
         (nn.ReLU(), 1 / 2),
@@ -89,11 +89,11 @@ def test_critical_variance_where_it_is_known_in_closed_form() -> None:
         (Elementwise(torch.abs), 1),
         (Elementwise(torch.sin), (1 - math.exp(-2)) / 2),
     ):
-        assert critical_variances(activation, ONE).weight == pytest.approx(1 / second_moment, rel=1e-8), activation
+        assert variance_variances(activation, ONE).weight == pytest.approx(1 / second_moment, rel=1e-8), activation
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_critical_preserves_the_variance_of_every_activation(name: str) -> None:
+def test_variance_preserves_the_variance_of_every_activation(name: str) -> None:
     def integrand(z: float) -> float:
         phi = float(FORMULAS[name](np.array(z)))
         return phi**2 * math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
@@ -101,20 +101,20 @@ def test_critical_preserves_the_variance_of_every_activation(name: str) -> None:
     edges = [-12.0, *KINKS, 12.0]
     second_moment = sum(quad(integrand, low, high, epsabs=1e-13, epsrel=1e-12)[0] for low, high in pairwise(edges))
     # the length map V(q) = sigma_w^2 E[phi(sqrt(q) z)^2] at its fixed point 1
-    assert critical_variances(module(name), ONE).weight * second_moment == pytest.approx(1, abs=1e-8)
+    assert variance_variances(module(name), ONE).weight * second_moment == pytest.approx(1, abs=1e-8)
 
 
-def test_critical_is_refused_where_no_variance_preserves_the_signal() -> None:
+def test_variance_is_refused_where_no_variance_preserves_the_signal() -> None:
     functions: list[Callable[[Tensor], Tensor]] = [torch.zeros_like, torch.log, lambda x: (20 * x**2).exp()]
     for function in functions:
-        with pytest.raises(UserError, match=r"^this init needs .*: use init=he, xavier or pytorch$"):
-            critical_variances(Elementwise(function), ONE)
+        with pytest.raises(UserError, match=r"^init=variance needs .*: use init=he, xavier or pytorch$"):
+            variance_variances(Elementwise(function), ONE)
 
 
-def test_critical_leaves_the_activation_as_it_was() -> None:
+def test_variance_leaves_the_activation_as_it_was() -> None:
     for dtype in (torch.float32, torch.float64):
         activation = nn.PReLU(init=0.1).to(dtype)
-        critical_variances(activation, ONE)
+        variance_variances(activation, ONE)
         assert (activation.weight.dtype, activation.weight.grad) == (dtype, None)
         assert activation.weight.item() == pytest.approx(0.1)
 
@@ -179,7 +179,7 @@ def test_activation_and_scheme_only_scale_the_draws() -> None:
                     layer = Layer(*fans, is_hidden=key not in ("blocks.0.convolution.weight", "classifier.weight"))
                     ratio = math.sqrt(scheme(module(activation), layer).weight / (2 / fans[0]))
                     assert torch.allclose(found[key], ratio * value, rtol=1e-5, atol=0), (name, activation, key)
-    assert critical_variances(module("sigmoid"), ONE).weight > 1.2 * critical_variances(module("relu"), ONE).weight
+    assert variance_variances(module("sigmoid"), ONE).weight > 1.2 * variance_variances(module("relu"), ONE).weight
 
 
 def test_without_biases_the_weights_are_the_same() -> None:
@@ -193,10 +193,10 @@ def test_draws_come_from_the_given_generator_alone() -> None:
     torch.manual_seed(1)
     network = cnn()
     before = torch.get_rng_state()
-    first = state(drawn(network, critical_variances))
+    first = state(drawn(network, variance_variances))
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    second, other = state(drawn(cnn(), critical_variances)), state(drawn(cnn(), critical_variances, seed=1))
+    second, other = state(drawn(cnn(), variance_variances)), state(drawn(cnn(), variance_variances, seed=1))
     assert all(torch.equal(value, second[key]) for key, value in first.items())
     assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
 

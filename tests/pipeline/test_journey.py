@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,17 +15,17 @@ import pandas as pd
 import pytest
 
 from whyrelu.errors import UserError
+from whyrelu.files import write_json
 from whyrelu.results.files import write_table
 from whyrelu.results.reproduction import published_overrides, reproduce
+from whyrelu.results.study import Study
 from whyrelu.tuning.rates import compose_tuned_grid
 
 SOURCE = Path(__file__).parents[2] / "src"
 
 GRID = ["study=tiny", "lr=tuned", "activation=relu,sigmoid", "depth=1", "seed=0,1", "width=4", "data.train_size=128"]
 GRID += ["trainer.max_epochs=1", "optimizer._target_=mine.Counted", "optimizer.lr_grid=[0.01,0.0316]"]
-GRID += ["tuning.seeds=1", "tuning.extensions=0", "mlflow.tracking_uri=null"]
-QUICK = ["timing=quick", "timing.seconds=0", "timing.blocks=2", "timing.sample=0.001", "timing.sizes=[4096]"]
-QUICK += ["timing.widths=[4]", "timing.vanishing_depths=[]", "timing.wait=0"]
+GRID += ["tuning.seeds=1", "tuning.extensions=0", "tuning.confirm_seeds=0", "mlflow.tracking_uri=null"]
 # An optimizer of a person's own, which notes every training that begins.
 MINE = """
 import torch
@@ -88,13 +87,14 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     seen["runs"] = contents(folder / "runs")
     seen["again"] = typed(folder, "train.py", "-m", *GRID)
     typed(folder, "theory.py", "-m", *GRID)
-    typed(folder, "timing.py", *GRID, *QUICK)
+    typed(folder, "timing.py", *GRID, "timing=off")
     typed(folder, "aggregate.py", *GRID)
     typed(folder, "report.py", "tiny")
-    seen["claims"] = (folder / "results/tiny/claims.json").read_bytes()
-    seen["decide"] = typed(folder, "decide.py", "tiny")
+    seen["effects"] = (folder / "results/tiny/effects.csv").read_bytes()
+    typed(folder, "decide.py")
     seen["status"] = typed(folder, "status.py", *GRID)
     seen["reproduce"] = typed(folder, "reproduce.py", "tiny", "--runs", "1")
+    seen["compare"] = typed(folder, "compare.py", "tiny", str(folder))
     return folder, seen
 
 
@@ -124,58 +124,65 @@ def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: tuple
 
 def test_tables_claims_and_pages_are_made(journey: tuple[Path, dict[str, Any]]) -> None:
     folder, seen = journey
-    published = {path.name for path in (SOURCE.parent / "results/digits").iterdir()}
-    assert {path.name for path in (folder / "results/tiny").iterdir()} == published
-    assert len(list((folder / "reports/tiny/figures").iterdir())) > 5
-    for page in (folder / "reports/README.md", folder / "reports/tiny/README.md"):
-        assert "tiny" in page.read_text()
-    assert (folder / "results/tiny/claims.json").read_bytes() == seen["claims"], "decided anew it is the same"
+    runs = Study(folder / "results/tiny").runs
+    assert set(runs["outcome"]) <= {"learned", "slow", "chance"} and len(runs) == 4
+    for page in ("reports/README.md", "reports/tiny/README.md"):
+        assert "tiny" in (folder / page).read_text()
+    assert (folder / "docs/claims.md").is_file() and (folder / "results/claims.json").is_file()
+    assert (folder / "results/tiny/effects.csv").read_bytes() == seen["effects"], "decided anew it is the same"
 
 
-def test_status_and_reproduction_say_so(journey: tuple[Path, dict[str, Any]]) -> None:
+def test_status_reproduction_and_comparison_say_so(journey: tuple[Path, dict[str, Any]]) -> None:
     _, seen = journey
     assert seen["status"].startswith("4 runs: 4 done, 0 failed, 0 begun, 0 missing")
     assert seen["reproduce"].splitlines()[-1] == "identical"
+    assert seen["compare"] == "the same, times aside\n"
+
+
+def test_what_differs_between_two_checkouts_is_an_error(journey: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    shutil.copytree(journey[0] / "results", tmp_path / "results")
+    (tmp_path / "results/tiny/curves.csv").write_text("")
+    done = begin(journey[0], "compare.py", "tiny", str(tmp_path))
+    assert (done.communicate()[1], done.returncode) == ("error: curves.csv differs\n", 1)
 
 
 @pytest.fixture
-def clone(journey: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def clone(journey: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """The tables alone, as somebody else has them who clones the project; the folder is the working directory."""
     folder = tmp_path / "clone"
     shutil.copytree(journey[0] / "results", folder / "results")
     (folder / "mine.py").write_text(MINE)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
-    return Path("results/tiny")
+    return Study(Path("results/tiny"))
 
 
-def trained_again(results: Path, names: Sequence[str], count: int = 1) -> list[str]:
-    return reproduce(results, compose_tuned_grid(published_overrides(results)), names, count)
+def trained_again(study: Study, names: Sequence[str], count: int = 1) -> list[str]:
+    return reproduce(study, compose_tuned_grid(published_overrides(study)), names, count)
 
 
-def test_the_last_bit_of_a_published_number_and_every_row_count(clone: Path) -> None:
-    runs, layers = (pd.read_parquet(clone / name) for name in ("runs.parquet", "layers.parquet"))
+def test_the_last_bit_of_a_published_number_and_every_row_count(clone: Study) -> None:
+    runs, layers = clone.runs, clone.layers
     last = str(runs["run_id"].iloc[-1])
     runs.loc[len(runs) - 1, "train_loss"] = np.nextafter(runs["train_loss"].iloc[-1], np.inf)
-    write_table(runs, clone / "runs.parquet")
-    write_table(layers.drop(layers.index[layers["run_id"] == last][-1]), clone / "layers.parquet")
-    found = trained_again(clone, [last[:8]])
+    write_table(runs, clone.folder / "runs.parquet")
+    write_table(layers.drop(layers.index[layers["run_id"] == last][-1]), clone.folder / "layers.parquet")
+    found = trained_again(Study(clone.folder), [last[:8]])
     assert [text.split(" differs")[0] for text in found] == [
         f"{last}: runs.parquet: train_loss",
         f"{last}: layers.parquet: 1 rows published, 2 here",
     ]
 
 
-def test_what_cannot_be_reproduced_is_told(clone: Path) -> None:
-    def refused(*names: str, count: int = 1, results: Path = clone) -> str:
+def test_what_cannot_be_reproduced_is_told(clone: Study) -> None:
+    def refused(*names: str, count: int = 1, folder: Path = clone.folder) -> str:
         with pytest.raises(UserError) as caught:
-            trained_again(results, names, count)
+            trained_again(Study(folder), names, count)
         return str(caught.value)
 
     assert "xyz is the beginning of 0 runs" in refused("xyz")
     assert "is the beginning of 4 runs" in refused("")
     assert "at least 1" in refused(count=0)
-    assert "results/other" in refused(results=Path("results/other"))
-    facts = json.loads((clone / "provenance.json").read_text())
-    (clone / "provenance.json").write_text(json.dumps(facts | {"code_version": ["0123456789ab"]}))
+    assert "results/other" in refused(folder=Path("results/other"))
+    write_json({**clone.provenance, "code_version": ["0123456789ab"]}, clone.folder / "provenance.json")
     assert "another training code, version 0123456789ab" in refused()

@@ -1,28 +1,19 @@
+"""All tables of a study, and what its runs have in common."""
+
 import json
 
 import pytest
 
-from synthetic import make_record, make_records
-from synthetic_layers import write_tables
+from synthetic import make_layers, make_record, make_records, make_theory, write_records, write_study
 from whyrelu.errors import UserError
-from whyrelu.results.aggregation import aggregate, finished_records, headline_metrics
+from whyrelu.results.aggregation import finished_records, metrics, write_tables
 from whyrelu.results.cells import cells_table
-from whyrelu.results.tables import build_tables
+from whyrelu.results.files import write_table
+from whyrelu.results.study import Study
+from whyrelu.results.tables import runs_table
 
-FILES = {
-    *(f"{name}.parquet" for name in ("runs", "history", "cells", "layers", "spectra", "profiles")),
-    *(f"{name}.parquet" for name in ("theory", "functions")),
-    *(f"{name}.parquet" for name in ("convergence", "run_convergence", "contrasts", "shares")),
-    *("curves.csv", "metrics.json", "provenance.json", "claims.json"),
-}
-
-
-def metrics_of(records):
-    return headline_metrics(cells_table(build_tables(records).runs))
-
-
-def nothing(record):
-    """Diagnostics of runs that were not looked into."""
+WRITTEN = {f"{name}.parquet" for name in ("runs", "history", "layers", "profiles", "cells", "theory", "tuning")}
+WRITTEN |= {"curves.csv", "lr.csv", "metrics.json", "provenance.json", "timing.json"}
 
 
 def contents(directory):
@@ -30,87 +21,60 @@ def contents(directory):
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path):
-    write_tables(make_records(seeds=9), tmp_path / "one", overrides=["a=1"])
-    again = make_records(seeds=9)
+    write_study(tmp_path / "one", seeds=9, depths=[4, 8])
+    again = make_records(seeds=9, depths=[4, 8], epochs=8, study="digits", axes={"init": ["xavier", "edge"]})
     for record in again:
         # what may differ between two runs of the same thing
-        record["provenance"] |= {"started": "2030-01-01T00:00:00Z", "seconds": 99.0, "attempts": [0, 3]}
-        record["provenance"] |= {"git_commit": "abc", "git_dirty": True}
+        record["provenance"] |= {"started": "2030-01-01T00:00:00Z", "seconds": 99.0, "git_commit": "abc"}
         record["metrics"] |= {"train_seconds": 5.0, "samples_per_second": 1.0}
-    write_tables(again, tmp_path / "two", overrides=["a=1"])
-    assert set(contents(tmp_path / "one")) == FILES
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    write_records(tmp_path / "two" / "digits", again)
+    assert set(contents(tmp_path / "one" / "digits")) == WRITTEN
+    assert contents(tmp_path / "one" / "digits") == contents(tmp_path / "two" / "digits")
 
 
-def test_metrics_of_a_grid():
-    records = make_records(["relu", "sigmoid"], depths=[2, 4], seeds=2)
-    mean = {
-        (name, depth): sum(r["metrics"]["test_accuracy"] for r in records if _is(r, name, depth)) / 2
-        for name in ("relu", "sigmoid")
-        for depth in (2, 4)
+def test_metrics_are_a_handful_of_numbers():
+    records = make_records(["relu", "sigmoid"], depths=[4, 8], seeds=2, axes={"init": ["xavier", "edge"]})
+    cells = cells_table(runs_table(records))
+    arms = ["relu, xavier", "relu, edge", "sigmoid, xavier", "sigmoid, edge"]
+    assert metrics(cells) == {
+        "n": 16,
+        "learned": dict(zip(arms, [4, 4, 2, 4], strict=True)),
+        "deepest": dict(zip(arms, [8, 8, 4, 8], strict=True)),
+        "accuracy": {name: round(mean, 4) for name, mean in zip(cells["name"], cells["mean"], strict=True)},
     }
-    assert metrics_of(records) == {
-        "n": 8,
-        "failed": 2,
-        "failures": {"relu": 0, "sigmoid": 2},
-        "test_accuracy": {
-            "relu": pytest.approx((mean["relu", 2] + mean["relu", 4]) / 2, abs=1e-4),
-            "sigmoid": pytest.approx((mean["sigmoid", 2] + 0.1) / 2, abs=1e-4),
-        },
-        "deepest_learned": {"relu": 4, "sigmoid": 2},
-        "difference": {
-            "relu - sigmoid": {
-                "depth 2": pytest.approx(mean["relu", 2] - mean["sigmoid", 2], abs=1e-4),
-                "depth 4": pytest.approx(mean["relu", 4] - 0.1, abs=1e-4),
-            }
-        },
-    }
-
-
-def _is(record, activation, depth):
-    return (record["factors"]["activation"], record["factors"]["depth"]) == (activation, depth)
-
-
-def test_metrics_of_several_facets_are_kept_apart():
-    metrics = metrics_of(make_records(["relu", "sigmoid"], depths=[4], axes={"norm": ["none", "batch"]}))
-    assert metrics["norm=none"]["failures"] == {"relu": 0, "sigmoid": 3}
-    assert metrics["norm=batch"]["failures"] == {"relu": 0, "sigmoid": 0}
+    one = metrics(cells_table(runs_table([make_record(outcome="chance")])))
+    assert (one["learned"], one["deepest"]) == ({"relu": 0}, {"relu": 0})
 
 
 def test_provenance_is_what_the_runs_have_in_common(tmp_path):
     records = make_records(["relu", "leaky_relu"], seeds=3, axes={"norm": ["none", "batch"]})
     records[0]["provenance"]["cpu"] = "another processor"
-    write_tables(records, tmp_path, overrides=["depth=2,4", "seed=range(0,3)"])
-    provenance = json.loads((tmp_path / "provenance.json").read_text())
-    assert provenance["study"] == "synthetic"
-    assert provenance["overrides"] == ["depth=2,4", "seed=range(0,3)"]
-    assert provenance["seeds"] == [0, 1, 2]
-    assert provenance["common"]["lr"] == 0.05
-    assert not {"norm", "seed", "activation"} & set(provenance["common"])
-    assert provenance["implied"] == {"activation.negative_slope": {"leaky_relu": 0.01}}
-    assert provenance["cpu"] == ["another processor", "a processor"]
-    assert provenance["libraries"]["torch"] == ["2.14.1"]
-    assert [data["classes"] for data in provenance["data"]] == [10]
-    text = (tmp_path / "provenance.json").read_text()
-    assert not any(word in text for word in ("started", "seconds", "git_", "attempts"))
+    write_records(tmp_path / "synthetic", records)
+    found = json.loads((tmp_path / "synthetic" / "provenance.json").read_text())
+    assert (found["study"], found["runs"], found["seeds"]) == ("synthetic", 24, [0, 1, 2])
+    assert found["common"]["lr"] == 0.05
+    assert not {"norm", "seed", "activation", "activation.negative_slope", "study"} & set(found["common"])
+    assert found["cpu"] == ["another processor", "a processor"]
+    assert found["libraries"] == {"numpy": ["2.0"], "torch": ["2.0"]}
+    assert [data["classes"] for data in found["data"]] == [10]
 
 
-def test_several_studies_are_refused_and_nothing_is_written(tmp_path):
-    with pytest.raises(UserError, match="several studies"):
-        aggregate([make_record(), make_record(study="other")], nothing, [], tmp_path / "study")
-    assert not (tmp_path / "study").exists()
-
-
-def test_missing_and_failed_runs_are_counted_and_nothing_is_written(tmp_path):
+def test_missing_and_failed_runs_are_counted():
     failed = {**make_record(seed=1), "status": "failed"}
-    command = "python src/train.py -m seed=0,1,2,3"
-    records = finished_records([make_record(), None, failed, None], command)
+    records = finished_records([make_record(), None, failed, None], "python src/train.py -m seed=0,1,2,3")
     with pytest.raises(UserError, match=r"of 4 planned runs 2 missing and 1 failed; .*: python src/train.py -m seed"):
-        aggregate(records, nothing, [], tmp_path / "study")
-    assert not (tmp_path / "study").exists()
+        list(records)
 
 
-def test_without_a_prediction_the_command_that_makes_it_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"theory.parquet .*: python src/theory.py -m seed=0,1 writes it"):
-        aggregate([make_record()], nothing, ["seed=0,1"], tmp_path / "study")
-    assert not (tmp_path / "study").exists()
+def test_nothing_is_written_of_what_cannot_be_used(tmp_path):
+    records, study = make_records(), Study(tmp_path)
+    with pytest.raises(UserError, match=r"theory.parquet is missing: python src/theory.py"):
+        write_tables(records, make_layers, {}, study)
+    write_table(make_theory(records), tmp_path / "theory.parquet")
+
+    def damaged(record):
+        raise UserError("damaged")
+
+    with pytest.raises(UserError, match="damaged"):
+        write_tables(records, damaged, {}, study)
+    assert set(contents(tmp_path)) == {"theory.parquet"}

@@ -1,84 +1,72 @@
-from __future__ import annotations
+"""Two folders of results, of one machine and of two."""
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from synthetic import make_records
-from synthetic_layers import write_tables
-from synthetic_timing import make_timing
+from synthetic import make_records, make_timing, write_records
 from whyrelu.errors import UserError
+from whyrelu.files import write_json
 from whyrelu.results.comparison import compare
-from whyrelu.timing.stage import write_timing
-
-SCRIPT = Path(__file__).resolve().parents[2] / "src" / "compare.py"
+from whyrelu.results.files import write_csv, write_table
 
 
-def results_in(folder: Path, ratio: float | None) -> Path:
-    """A decided study on a machine on which sigmoid takes so many times as long."""
-    directory = folder / "results" / "synthetic"
-    directory.mkdir(parents=True)
-    if ratio is not None:
-        write_timing(make_timing({"relu": 1.0, "sigmoid": ratio}), directory / "timing.json")
-    write_tables(make_records(["relu", "sigmoid"], depths=[2, 4]), directory, level="off", decided=True)
-    return directory
+def results_in(folder, seconds=1.0, cpu="a processor", outcome=None):
+    """A study of a machine that takes so long for a step; sigmoid has another outcome there."""
+    records = make_records(["relu", "sigmoid"], depths=[2, 4], seeds=4)
+    changed = make_records(["sigmoid"], depths=[4], seeds=4, outcome=outcome)
+    records = records[:12] + changed
+    for record in records:
+        record["provenance"]["cpu"] = cpu
+    study = write_records(folder / "results" / "synthetic", records)
+    write_json(make_timing(records) | {"seconds": seconds}, study.folder / "timing.json")
+    effects = {"claim": ["C3", "C17"], "estimate": [seconds, 0.5], "timed": [True, False]}
+    write_csv(pd.DataFrame(effects), study.folder / "effects.csv")
+    return study.folder
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same study on two machines."""
-    folder = tmp_path_factory.mktemp("machines")
-    return results_in(folder / "first", 3.0), results_in(folder / "second", 1.0)
+def first(tmp_path_factory):
+    return results_in(tmp_path_factory.mktemp("first"))
 
 
-def test_times_and_what_depends_on_them_make_no_difference(pair: tuple[Path, Path]) -> None:
-    first, second = pair
+def test_times_and_what_depends_on_them_make_no_difference(first, tmp_path):
+    second = results_in(tmp_path, seconds=2.0)
     differing = {path.name for path in first.iterdir() if path.read_bytes() != (second / path.name).read_bytes()}
-    # nothing else may hold a time
-    assert differing == {"timing.json", "claims.json", "contrasts.parquet", "metrics.json"}
-    assert compare(first, second).differences == []
+    assert differing == {"timing.json", "effects.csv"}
+    assert compare(first, second) == ([], ["the same, times aside"])
 
 
-def test_anything_else_does(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    first, second = pair
-    changed = tmp_path / "changed"
-    shutil.copytree(second, changed)
-    for name, edit in {
-        "claims.json": lambda claims: claims[0].update(evidence="otherwise"),
-        "metrics.json": lambda metrics: metrics.update(failed=-1),
-        "provenance.json": lambda facts: facts.update(runs=-1),
-    }.items():
-        content = json.loads((changed / name).read_text())
-        edit(content)
-        (changed / name).write_text(json.dumps(content))
-    (changed / "curves.csv").unlink()
-    (changed / "further.csv").write_text("")
-    assert compare(first, changed).differences == [
-        "claims.json differs",
+def test_anything_else_does_on_the_same_kind_of_processor(first, tmp_path):
+    second = results_in(tmp_path)
+    for name in ("metrics.json", "provenance.json"):
+        write_json(json.loads((second / name).read_text()) | {"runs": -1}, second / name)
+    (second / "effects.csv").write_text((second / "effects.csv").read_text().replace("0.5", "0.6"))
+    (second / "curves.csv").unlink()
+    (second / "further.csv").write_text("")
+    assert compare(first, second).differences == [
         "curves.csv is in the first only",
+        "effects.csv differs",
         "further.csv is in the second only",
         "metrics.json differs",
         "provenance.json differs",
     ]
 
 
-def test_a_folder_that_is_missing_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no .*nowhere"):
-        compare(pair[0], tmp_path / "nowhere")
+def test_another_kind_of_processor_has_another_sample_that_agrees_or_not(first, tmp_path):
+    second = results_in(tmp_path, cpu="another", outcome="chance")
+    found = compare(first, second)
+    assert found.differences == []
+    *cells, verdict = found.lines
+    assert [line.endswith("; differs") for line in cells] == [False, False, False, True]
+    assert "means agree in 3 and shares that learn in 3" in verdict
+    table = pd.read_parquet(second / "theory.parquet")
+    for factor, differences in ((1.0005, []), (1.002, ["q of theory.parquet differs"])):
+        write_table(table.assign(q=table["q"] * factor), second / "theory.parquet")
+        assert compare(first, second).differences == differences
 
 
-def test_the_command_leaves_with_an_error_if_anything_differs(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    first, second = pair
-    command = [sys.executable, str(SCRIPT), "synthetic", str(second.parents[1])]
-    same = subprocess.run(command, cwd=first.parents[1], capture_output=True, text=True, check=False)
-    assert (same.returncode, same.stdout) == (0, "the same, times aside\n"), same.stderr
-    other = tmp_path / "other" / "results" / "synthetic"
-    shutil.copytree(second, other)
-    (other / "curves.csv").write_text("")
-    command[-1] = str(tmp_path / "other")
-    differs = subprocess.run(command, cwd=first.parents[1], capture_output=True, text=True, check=False)
-    assert (differs.returncode, differs.stderr) == (1, "error: curves.csv differs\n")
+def test_a_study_that_is_not_there_is_named(first, tmp_path):
+    with pytest.raises(UserError, match=r"nowhere.provenance.json is missing"):
+        compare(first, tmp_path / "nowhere")

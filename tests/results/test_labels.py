@@ -4,66 +4,47 @@ import pytest
 
 from synthetic import make_record, make_records
 from whyrelu.results.cells import cells_table
-from whyrelu.results.labels import contrast_pair, facet_columns, facet_labels, series_labels, value_text
-from whyrelu.results.tables import build_tables
-
-
-def cells_of(records):
-    return cells_table(build_tables(records).runs)
-
-
-def test_one_grid_has_no_facets():
-    assert facet_columns(cells_of(make_records())) == []
-
-
-def test_further_axes_are_facets_in_their_order():
-    cells = cells_of(make_records(axes={"batch_size": [64, 128], "norm": ["none", "batch"]}))
-    assert facet_columns(cells) == ["norm", "batch_size"]
-    assert facet_labels(cells, ["norm", "batch_size"])[0] == "norm=none, batch_size=64"
-
-
-def test_a_learning_rate_that_goes_with_the_optimizer_is_no_facet():
-    records = make_records(["relu"], seeds=2) + [
-        make_record("relu", depth, seed, optimizer="adam", lr=0.001) for depth in (2, 4) for seed in range(2)
-    ]
-    assert facet_columns(cells_of(records)) == ["optimizer"]
-
-
-def test_a_learning_rate_chosen_per_cell_is_no_facet():
-    records = [make_record(name, depth, lr=0.1 / depth) for name in ("relu", "tanh") for depth in (2, 4)]
-    assert facet_columns(cells_of(records)) == []
-
-
-def test_a_learning_rate_that_is_swept_is_a_facet():
-    assert facet_columns(cells_of(make_records(axes={"lr": [0.01, 0.1]}))) == ["lr"]
-
-
-def test_settings_of_an_activation_make_series_of_their_own():
-    records = make_records(["leaky_relu"], axes={"activation.negative_slope": [0.01, 0.2]}) + make_records(["relu"])
-    cells = cells_of(records)
-    assert facet_columns(cells) == []
-    assert list(series_labels(cells).unique()) == [
-        "leaky_relu(negative_slope=0.01)",
-        "leaky_relu(negative_slope=0.2)",
-        "relu",
-    ]
+from whyrelu.results.labels import label, value_text, varying
+from whyrelu.results.tables import runs_table
 
 
 @pytest.mark.parametrize(
-    ("series", "pair"),
+    ("records", "columns"),
     [
-        (["tanh", "sigmoid", "relu"], ("relu", "sigmoid")),
-        (["tanh", "sigmoid"], ("tanh", "sigmoid")),
-        (["sigmoid", "tanh"], None),
-        (["relu", "tanh"], None),
+        (make_records(), ["activation", "depth"]),
+        (
+            make_records(["relu"], axes={"batch_size": [64, 128], "norm": ["none", "batch"]}),
+            ["depth", "norm", "batch_size"],
+        ),
+        # a rate that goes with the optimizer, one that was chosen for each cell, and two that are compared
+        ([make_record(optimizer=name, lr=lr) for name, lr in (("sgd", 0.1), ("adam", 0.001))], ["optimizer"]),
+        ([make_record(depth=depth, lr=0.1 / depth) for depth in (2, 4)], ["depth"]),
+        ([make_record(depth=depth, lr=lr) for depth in (2, 4) for lr in (0.1, 0.2)], ["depth", "lr"]),
+        ([make_record(lr=lr) for lr in (0.1, 0.2)], ["lr"]),
+        ([make_record()], []),
     ],
 )
-def test_the_pair_to_compare(series, pair):
-    assert contrast_pair(series) == pair
+def test_what_tells_cells_apart(records, columns):
+    runs = runs_table(records)
+    assert varying(runs) == varying(cells_table(runs)) == columns
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.05, "0.05"), (1e-12, "1e-12"), (16, "16"), (None, "null"), (True, "true"), ("he", "he")]
+    ("settings", "words"),
+    [
+        ({"activation": "sigmoid", "init": "edge", "depth": 8, "epochs": 60}, "sigmoid, edge, depth 8, 60 epochs"),
+        ({"activation": "relu", "norm": "none", "model": "cnn", "clip": None}, "relu"),
+        ({"norm": "batch", "model": "shortcut", "clip": 1.0}, "batch, shortcut, clip 1"),
+        ({"activation": "shifted_sigmoid", "activation.shift": 0.25}, "shifted_sigmoid, shift 0.25"),
+        ({"init": "gain", "init.gain": 512.0, "lr_given": "tuned"}, "gain, gain 512, lr tuned"),
+        ({"precision": "bf16-mixed", "lr": 1e-12, "own.flag": True}, "bf16-mixed, lr 1e-12, flag true"),
+        ({}, ""),
+    ],
 )
-def test_values_are_written_as_they_are_typed(value, text):
-    assert value_text(value) == text
+def test_cells_in_words(settings, words):
+    assert label(settings, [*settings, "absent"]) == words
+
+
+def test_values_are_written_as_they_are_typed():
+    cases = {0.05: "0.05", 1e-12: "1e-12", 16: "16", None: "null", True: "true", "he": "he"}
+    assert [value_text(value) for value in cases] == list(cases.values())

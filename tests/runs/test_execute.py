@@ -46,7 +46,7 @@ def test_a_run_is_recorded_once_and_then_skipped(whole: dict[str, Any]) -> None:
     store = RunStore.of(config)
     assert store.record(whole["run_id"]) == whole
     assert files(config, whole) == {RECORD, LAYERS}
-    assert (whole["status"], whole["at_chance"] in (True, False), whole["error"]) == ("completed", True, None)
+    assert (whole["status"], whole["outcome"], whole["error"]) == ("completed", "chance", None)
     assert (whole["data"]["train"], whole["factors"]["activation"], whole["provenance"]["threads"]) == (64, "relu", 1)
     assert {"code_digest", "git_commit", "libraries", "cpu", "device"} <= set(whole["provenance"])
     assert execute(config) == (whole, False)

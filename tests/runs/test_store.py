@@ -19,7 +19,7 @@ from whyrelu.runs.store import ERROR, LAYERS, RECORD, STARTED, RunStore
 
 RUN = "0123456789abcdef"
 CHECKPOINT = f"checkpoint-{code_digest()}.ckpt"
-SEEN = {"epochs": [0, 1], "columns": ["gradient", "q"], "exact": True, "spectra": {}}
+SEEN = {"epochs": [0, 1], "columns": ["gradient", "q"], "exact": True}
 
 
 @pytest.fixture

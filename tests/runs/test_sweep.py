@@ -13,7 +13,6 @@ from omegaconf import DictConfig
 from tiny_runs import TINY, InProcess, comparable, make_record
 from whyrelu.config.grid import Run, compose_grid
 from whyrelu.errors import UserError
-from whyrelu.results.printing import print_cells
 from whyrelu.runs.execute import execute
 from whyrelu.runs.plan import identify
 from whyrelu.runs.progress import display
@@ -128,7 +127,7 @@ def test_a_run_that_another_sweep_is_at_is_waited_for(grid: Callable[..., list[R
             held.set()
             asked.wait()
             if finishes:
-                found = {"metrics": {"test_accuracy": 0.1}, "at_chance": True, "provenance": {"seconds": 1.0}}
+                found = {"metrics": {"test_accuracy": 0.1}, "outcome": "chance", "provenance": {"seconds": 1.0}}
                 store_of(runs).write(make_record(busy.run_id, **found))
 
     def noting(config: DictConfig) -> str | None:
@@ -212,7 +211,7 @@ def test_the_display_has_a_line_for_each_run_that_ends_now(
     store = store_of(runs)
 
     def write(run: Run, status: str, **more: Any) -> None:
-        more |= {"provenance": {"seconds": 1.0}, "at_chance": False}
+        more |= {"provenance": {"seconds": 1.0}, "outcome": "learned"}
         store.write(make_record(run.run_id, status, metrics={"test_accuracy": 0.5, "epochs_run": 3}, **more))
 
     write(runs[0], "failed", error="an earlier one")
@@ -239,26 +238,3 @@ def test_an_id_that_could_be_a_number_stays_text_and_another_run_is_refused(grid
         InProcess(lambda composed: said.append(composed.run_id)).launch([config], 0)
         assert "changed after the sweep began" in InProcess().launch([config], 0)[0].return_value
     assert said == ["1234567890123456", "12345678e9012345"]
-
-
-def test_a_sweep_ends_with_a_table_of_its_cells(
-    grid: Callable[..., list[Run]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs = sweep(grid("activation=relu,sigmoid", "seed=0,1"), InProcess())
-    for run, accuracy in zip(runs, (0.5, 0.7, 0.25, 0.25), strict=True):
-        record = store_of(runs).record(run.run_id)
-        assert record is not None
-        record["metrics"]["test_accuracy"] = accuracy
-        record["at_chance"] = run is runs[3]
-        store_of(runs).write(record)
-    capsys.readouterr()
-    print_cells(runs)
-    head, *rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert head[:3] == ["cell", "n", "failed"]
-    # the t interval of two values is wide: 0.6 -+ 12.7 * 0.1, cut to what an accuracy can be
-    assert rows == [
-        ["relu", "depth=1", "2", "0", "0.600", "0.000", "to", "1.000"],
-        ["sigmoid", "depth=1", "2", "1", "0.250", "0.250", "to", "0.250"],
-    ]
-    print_cells(runs[:1])
-    assert capsys.readouterr().out.split()[-4:] == ["depth=1", "1", "0", "0.500"]

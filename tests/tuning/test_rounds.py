@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,49 +14,57 @@ from whyrelu.config.grid import Run, compose, compose_grid
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.tuning.rates import chosen_rates, with_tuned_rate
-from whyrelu.tuning.rounds import _group, grid_of, run_rounds, tune, waiting_cells
+from whyrelu.tuning.rounds import _group, candidates, grid_of, run_rounds, seeds_of, tune
+from whyrelu.tuning.selection import choose
 
 GRID = ["study=mine", "lr=tuned", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
 Optima = dict[tuple[str, int], float]
+ALL_AT_A_TENTH: Optima = {(name, depth): 0.1 for name in ("relu", "sigmoid") for depth in (2, 4)}
 
 
-@pytest.fixture(scope="module")
-def cells() -> Mapping[str, Run]:
-    return waiting_cells(compose_grid(GRID))
-
-
-def rounds(cells: Mapping[str, Run], optima: Optima, extensions: int = 2) -> tuple[list[Sequence[Run]], pd.DataFrame]:
+def rounds(optima: Optima, *overrides: str) -> tuple[list[Sequence[Run]], pd.DataFrame]:
     """The runs of each round where accuracy falls with the distance from a best rate, and the rates by cell."""
     done: list[Sequence[Run]] = []
 
     def train(runs: Sequence[Run]) -> pd.DataFrame:
-        done.append(runs)
+        done.append(list(runs))
         rows = []
         for run in runs:
             name, depth, lr = run.config["activation"]["name"], run.config["depth"], run.config["lr"]
-            accuracy = 0.9 - 0.001 * abs(lr - optima[name, depth])
-            rows.append((len(rows), tuning_cell(run.config), name, depth, lr, run.config["seed"], accuracy))
-        columns = ["run_id", "cell", "activation", "depth", "lr", "seed", "val_accuracy"]
-        return pd.DataFrame(rows, columns=columns).assign(status="completed", at_chance=False, val_loss=1.0)
+            stage = "grid" if run.config["seed"] in seeds_of(run.config["tuning"])[0] else "confirm"
+            score = 0.9 - 0.001 * abs(lr - optima[name, depth])
+            rows.append((len(rows), tuning_cell(run.config), name, depth, lr, run.config["seed"], stage, score))
+        columns = ["run_id", "cell", "activation", "depth", "lr", "seed", "stage", "score"]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.assign(outcome="learned", val_accuracy=table["score"], val_loss=1.0)
 
-    _, chosen = run_rounds(cells, range(10, 12), extensions, train)
-    return done, chosen.set_index(["activation", "depth"])
-
-
-def test_every_cell_has_the_same_budget_and_seeds(cells: Mapping[str, Run]) -> None:
-    done, chosen = rounds(cells, dict.fromkeys([(a, d) for a in ("relu", "sigmoid") for d in (2, 4)], 0.1))
-    points = {(r.config["activation"]["name"], r.config["depth"], r.config["lr"], r.config["seed"]) for r in done[0]}
-    assert [len(runs) for runs in done] == [4 * 5 * 2] == [len(points)]
-    assert {point[3] for point in points} == {10, 11}
-    assert set(chosen["lr"]) == {0.1}
-    assert set(chosen["flag"]) == {""}
-    run = done[0][0]
-    assert compose(run.overrides) == run.config, "a run is started by what is typed for it"
+    tuning = run_rounds(compose_grid([*GRID, *overrides]), train)
+    return done, choose(tuning).set_index(["activation", "depth"])
 
 
-def test_a_grid_is_extended_for_all_activations_that_are_compared(cells: Mapping[str, Run]) -> None:
-    optima = {("relu", 2): 0.1, ("sigmoid", 2): 3.16, ("relu", 4): 0.1, ("sigmoid", 4): 0.1}
-    done, chosen = rounds(cells, optima)
+def points(runs: Sequence[Run]) -> set[tuple[str, int, float, int]]:
+    return {(r.config["activation"]["name"], r.config["depth"], r.config["lr"], r.config["seed"]) for r in runs}
+
+
+def test_every_cell_has_the_same_budget_and_seeds() -> None:
+    done, chosen = rounds(ALL_AT_A_TENTH)
+    grid, confirmed = points(done[0]), points(done[1]) - points(done[0])
+    assert [len(runs) for runs in done] == [4 * 5 * 2, 4 * 5 * 2 + 4 * 3 * 4] == [len(grid), len(grid | confirmed)]
+    assert {point[3] for point in grid} == {1_000_000, 1_000_001}
+    assert {point[3] for point in confirmed} == {1_000_002, 1_000_003, 1_000_004, 1_000_005}
+    assert {point[2] for point in confirmed} == {0.01, 0.0316, 0.1}
+    assert chosen[["lr", "n", "flag"]].drop_duplicates().to_numpy().tolist() == [[0.1, 4, ""]]
+    assert compose(done[1][-1].overrides) == done[1][-1].config, "a run is started by what is typed for it"
+
+
+def test_without_confirmation_the_grid_decides() -> None:
+    done, chosen = rounds(ALL_AT_A_TENTH, "tuning.confirm_seeds=0", "tuning.seeds=1")
+    assert [len(runs) for runs in done] == [20]
+    assert set(chosen["lr"]) == {0.1} and set(chosen["n"]) == {1}
+
+
+def test_a_grid_is_extended_for_all_activations_that_are_compared() -> None:
+    done, chosen = rounds({**ALL_AT_A_TENTH, ("sigmoid", 2): 3.16}, "tuning.confirm_seeds=0")
     # one step more at depth 2 for both, and a second one to see that 3.16 is not at the end
     assert [len(runs) for runs in done] == [40, 44, 48]
     assert chosen.loc[("sigmoid", 2), ["lr", "highest", "flag"]].tolist() == [3.16, 10.0, ""]
@@ -64,27 +72,48 @@ def test_a_grid_is_extended_for_all_activations_that_are_compared(cells: Mapping
     assert chosen.loc[("relu", 4), ["highest", "rates"]].tolist() == [1.0, 5]
 
 
-def test_extensions_end_and_say_so(cells: Mapping[str, Run]) -> None:
-    optima = {("relu", 2): 1e-9, ("sigmoid", 2): 1e9, ("relu", 4): 0.1, ("sigmoid", 4): 0.1}
-    done, chosen = rounds(cells, optima, extensions=1)
+def test_extensions_end_and_say_so() -> None:
+    optima = {**ALL_AT_A_TENTH, ("relu", 2): 1e-9, ("sigmoid", 2): 1e9}
+    done, chosen = rounds(optima, "tuning.extensions=1", "tuning.confirm_seeds=0")
     assert len(done) == 2
     assert chosen.loc[("relu", 2), ["lowest", "highest", "flag"]].tolist() == [0.00316, 3.16, "edge"]
     assert chosen.loc[("sigmoid", 2), "flag"] == "edge"
 
 
-def test_what_is_compared_differs_in_the_activation_only(cells: Mapping[str, Run]) -> None:
-    groups = {(run.config["activation"]["name"], run.config["depth"]): _group(run.config) for run in cells.values()}
-    assert groups["relu", 2] == groups["sigmoid", 2] != groups["relu", 4]
-    slopes = waiting_cells(
-        compose_grid([*GRID, "activation=leaky_relu", "activation.negative_slope=0.1,0.3", "depth=2"])
-    )
-    assert {_group(run.config) for run in slopes.values()} == {groups["relu", 2]} and len(slopes) == 2
-    others = waiting_cells(compose_grid([*GRID, "init=he"])).values()
-    assert not {_group(run.config) for run in others} & set(groups.values())
+def test_given_rates_replace_the_grid() -> None:
+    done, chosen = rounds({**ALL_AT_A_TENTH, ("relu", 2): 1e9}, "tuning.rates=[0.316,0.01,0.0562]")
+    assert [len(runs) for runs in done] == [4 * 3 * 2, 4 * 3 * 2 + (3 + 3 * 2) * 4]
+    assert chosen.loc[("relu", 2), ["lr", "rates", "flag"]].tolist() == [0.316, 3, "edge"]
+    assert chosen.loc[("relu", 4), ["lr", "rates", "flag"]].tolist() == [0.0562, 3, ""]
+
+
+@pytest.mark.parametrize(
+    ("best", "rates", "expected"),
+    [
+        (0.1, None, [0.01, 0.0316, 0.1]),
+        (1e-5, None, [1e-6, 3.16e-6, 1e-5]),
+        (0.3, [0.5, 0.3, 0.1, 0.3, 0.02, 0.01], [0.02, 0.1, 0.3]),
+        (0.01, [0.01, 0.1], [0.01]),
+    ],
+)
+def test_candidates_are_the_best_and_its_two_lower_neighbours(
+    best: float, rates: list[float] | None, expected: list[float]
+) -> None:
+    assert candidates(best, rates) == expected
+
+
+def test_what_is_compared_differs_in_the_activation_only() -> None:
+    def group(*overrides: str) -> str:
+        return _group(compose(overrides))
+
+    same = (["activation=sigmoid"], ["activation=leaky_relu", "activation.negative_slope=0.3"], ["seed=1"], ["lr=0.1"])
+    assert {group("depth=2", *overrides) for overrides in same} == {group("depth=2")}
+    assert group("depth=2") not in {group("depth=4"), group("depth=2", "init=he")}
 
 
 def test_cells_with_a_rate_of_their_own_are_left_alone() -> None:
-    assert [len(waiting_cells(compose_grid([*GRID, lr]))) for lr in ("lr=0.05", "lr=tuned,0.05")] == [0, 4]
+    assert rounds(ALL_AT_A_TENTH, "lr=0.05")[0] == []
+    assert len(rounds(ALL_AT_A_TENTH, "lr=tuned,0.05")[1]) == 4
 
 
 def test_grids_go_in_steps_of_half_a_decade() -> None:
@@ -92,10 +121,9 @@ def test_grids_go_in_steps_of_half_a_decade() -> None:
         ([], [0.01, 0.0316, 0.1, 0.316, 1.0]),
         (["optimizer=adam"], [0.000316, 0.001, 0.00316, 0.01, 0.0316]),
         (["optimizer.lr_grid=[0.1,1]"], [0.1, 0.316, 1.0]),
-        (["~optimizer.lr_grid"], [0.00316, 0.01, 0.0316, 0.1, 0.316]),
     ):
         assert grid_of(compose(overrides)) == rates
-    for ends in ("[1]", "[1,0.1]", "[0,1]", "fast"):
+    for ends in ("[1]", "[1,0.1]", "[0,1]", "fast", "null"):
         with pytest.raises(UserError, match=r"optimizer\.lr_grid=\[0\.001,0\.1\]"):
             grid_of(compose([f"optimizer.lr_grid={ends}"]))
 
@@ -105,7 +133,7 @@ def test_tuning_writes_its_files_and_again_trains_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = [*TINY, "study=mine", "lr=tuned", f"prepared_root={root}", "trainer.max_epochs=1"]
-    settings += ["optimizer.lr_grid=[0.01,0.0316]", "tuning.seeds=2", "tuning.extensions=1"]
+    settings += ["optimizer.lr_grid=[0.01,0.0316]", "tuning.confirm_seeds=2", "tuning.extensions=1"]
     grid = [*settings, "activation=relu,sigmoid"]
     launcher = InProcess()
     tune([*grid, "seed=0,1"], launcher, lambda *_: nullcontext())
@@ -114,10 +142,9 @@ def test_tuning_writes_its_files_and_again_trains_nothing(
     rates = pd.read_csv(path)
     assert rates["activation"].tolist() == ["relu", "sigmoid"]
     for _, row in rates.iterrows():
-        own = tuning[tuning["cell"] == row["cell"]]
-        assert row["val_accuracy"] == pytest.approx(own.groupby("lr")["val_accuracy"].mean()[row["lr"]], rel=1e-5)
-        assert (own.groupby("lr")["seed"].nunique() == 2).all()
-    assert set(tuning["seed"]) == {1_000_000, 1_000_001}
+        own = tuning[(tuning["cell"] == row["cell"]) & (tuning["stage"] == "confirm") & (tuning["lr"] == row["lr"])]
+        assert own["seed"].tolist() == [1_000_002, 1_000_003]
+        assert row["val_accuracy"] == pytest.approx(own["val_accuracy"].mean(), rel=1e-5)
     assert with_tuned_rate(compose([*settings, "activation=sigmoid"]))["lr"] == rates["lr"][1]
     assert {record.parent.parent.name for record in Path("runs").glob("*/*/run.json")} == {"mine-tuning"}
     before = [file.read_bytes() for file in (path, path.with_name("tuning.parquet"))]

@@ -1,97 +1,121 @@
-"""Which rate is chosen, and where a grid has to be extended."""
+"""Which rate is chosen from tuning runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from whyrelu.tuning.selection import choose
+from whyrelu.tuning.selection import best_of_grid, choose, score
 
-RATES = (0.01, 0.0316, 0.1)
-Pairs = Sequence[Sequence[float | None]]
+Values = Mapping[float, Sequence[float | None]]
+FLAT: Values = {0.01: (0.6, 0.6), 0.0316: (0.7, 0.7), 0.1: (0.6, 0.6)}
 
 
-def tuning(
-    accuracies: Mapping[str, Pairs], failed: bool = False, rates: Sequence[float] = RATES, losses: Pairs | None = None
-) -> pd.DataFrame:
-    """Activations with the validation accuracies of two seeds at every rate; without a loss, a run diverged."""
+def tuning(grid: Values, confirm: Values | None = None, losses: Values | None = None) -> pd.DataFrame:
+    """Validation accuracies by rate, learned from 0.5 on; a run without one diverged."""
     rows = []
-    for activation, by_rate in accuracies.items():
-        for rate, values, by_seed in zip(rates, by_rate, losses or [(1.0, 1.0)] * len(rates), strict=True):
-            for seed, (value, loss) in enumerate(zip(values, by_seed, strict=True)):
-                status = "completed" if loss is not None else "diverged"
-                chance = None if loss is None else failed
-                rows.append((f"{activation}{rate}{seed}", activation, 2, seed, rate, status, chance, value, loss))
-    columns = ["run_id", "activation", "depth", "seed", "lr", "status", "at_chance", "val_accuracy", "val_loss"]
-    kinds = {"at_chance": "boolean", "val_accuracy": "float64", "val_loss": "float64"}
-    table = pd.DataFrame(rows, columns=columns).astype(kinds)
-    return table.assign(cell=table["activation"], group="all")
-
-
-def chosen_from(table: pd.DataFrame, middle: float = RATES[1]) -> pd.DataFrame:
-    return choose(table, dict.fromkeys(table["cell"], middle))
-
-
-def test_the_best_mean_is_chosen() -> None:
-    # the highest single run is at the last rate, the highest mean in the middle
-    chosen = chosen_from(tuning({"relu": [(0.5, 0.5), (0.8, 0.8), (0.95, 0.3)]})).iloc[0]
-    assert (chosen["lr"], chosen["val_accuracy"], chosen["n"]) == (0.0316, 0.8, 2)
-    assert (chosen["rates"], chosen["lowest"], chosen["highest"], chosen["flag"]) == (3, 0.01, 0.1, "")
-    assert (chosen["activation"], chosen["depth"]) == ("relu", 2)
-    assert "seed" not in chosen.index
-
-
-def test_a_run_without_accuracy_counts_with_zero() -> None:
-    assert chosen_from(tuning({"relu": [(0.6, 0.6), (0.5, 0.5), (0.9, None)]}))["lr"].item() == 0.01
+    for stage, values in (("grid", grid), ("confirm", confirm or {})):
+        for lr, accuracies in values.items():
+            for seed, accuracy in enumerate(accuracies):
+                outcome = "diverged" if accuracy is None else "learned" if accuracy >= 0.5 else "chance"
+                loss = losses[lr][seed] if losses else 1.0
+                rows.append(
+                    (f"{stage}{lr}{seed}", "relu", 2, seed, lr, stage, outcome, accuracy, accuracy or 0.0, loss)
+                )
+    columns = ["run_id", "activation", "depth", "seed", "lr", "stage", "outcome", "val_accuracy", "score", "val_loss"]
+    table = pd.DataFrame(rows, columns=columns).astype({"val_accuracy": "float64", "val_loss": "float64"})
+    return table.assign(cell="a", group="all")
 
 
 @pytest.mark.parametrize(
-    ("losses", "rate"),
+    ("grid", "losses", "rate"),
     [
-        # the sums of accuracies differ in the last bit, in favour of the first
-        ([(0.5, 0.5), (0.4, 0.4), (9, 9)], 0.0316),
-        ([(0.4, 0.4), (0.5, 0.5), (0.1, 0.1)], 0.01),
-        # a rate at which a run diverged is last, whatever the other one reached
-        ([(0.5, 0.5), (0.0, None), (9, 9)], 0.01),
-        # nothing left but the grid: 0.0316 is its middle
-        ([(0.5, 0.5), (0.5, 0.5), (9, 9)], 0.0316),
-        ([(0.5, None), (None, 0.4), (9, 9)], 0.0316),
+        # the highest mean, not the highest run
+        ({0.01: (0.5, 0.5), 0.0316: (0.8, 0.8), 0.1: (0.95, 0.3)}, None, 0.0316),
+        # the same mean, though the second sum is larger in its last bit
+        ({0.01: (0.1, 0.7), 0.0316: (0.3, 0.5)}, None, 0.01),
+        ({0.01: (0.5, 0.5), 0.0316: (0.9, None)}, None, 0.01),
+        # a loss decides nothing where a run learned
+        ({0.01: (0.2, 0.2), 0.0316: (0.3, 0.8)}, {0.01: (0.1, 0.1), 0.0316: (2.0, 2.0)}, 0.0316),
+        # where none did, it decides and the accuracy of guesses does not
+        ({0.01: (0.12, 0.11), 0.1: (0.08, 0.09)}, {0.01: (2.303, 2.303), 0.1: (2.301, 2.3)}, 0.1),
+        ({0.01: (0.1, 0.1), 0.1: (0.1, None)}, {0.01: (2.3, 2.3), 0.1: (0.1, 0.1)}, 0.01),
+        ({0.01: (None, 0.1), 0.1: (0.1, None)}, None, 0.01),
     ],
 )
-def test_between_rates_of_the_same_accuracy_the_loss_decides_and_then_the_middle(losses: Pairs, rate: float) -> None:
-    assert sum((0.1, 0.7)) != sum((0.3, 0.5))
-    table = tuning({"relu": [(0.1, 0.7), (0.3, 0.5), (0.2, 0.2)]}, losses=losses)
-    assert chosen_from(table)["lr"].item() == rate
+def test_the_best_of_a_grid_has_the_highest_mean(grid: Values, losses: Values | None, rate: float) -> None:
+    table = tuning(grid, losses=losses)
+    assert best_of_grid(table)["lr"].tolist() == [rate] == choose(table)["lr"].tolist()
 
 
-def test_a_better_accuracy_goes_before_any_loss() -> None:
-    table = tuning({"relu": [(0.8, 0.8), (0.79, 0.8), (0.2, 0.2)]}, losses=[(2.0, 2.0), (0.1, 0.1), (0.1, 0.1)])
-    assert chosen_from(table)["lr"].item() == 0.01
+@pytest.mark.parametrize(
+    ("confirm", "rate"),
+    [
+        # one of four dies
+        ({0.01: (0.8, 0.8, 0.8, 0.8), 0.0316: (0.95, 0.95, 0.95, 0.1)}, 0.01),
+        ({0.01: (0.8, 0.8, 0.8, 0.8), 0.0316: (0.99, 0.99, 0.99, None)}, 0.01),
+        # of the higher mean
+        ({0.01: (0.75, 0.75, 0.75, 0.75), 0.0316: (0.99, 0.99, 0.6, 0.6)}, 0.01),
+        ({0.01: (0.8, 0.8, 0.8, 0.8), 0.0316: (0.9, 0.9, 0.9, 0.8)}, 0.0316),
+        ({0.00316: (0.1, 0.1), 0.01: (0.9, 0.7), 0.0316: (0.7, 0.9)}, 0.01),
+    ],
+)
+def test_a_rate_that_splits_loses_to_a_lower_one_that_does_not(confirm: Values, rate: float) -> None:
+    assert choose(tuning(FLAT, confirm))["lr"].item() == rate
 
 
-def test_where_no_rate_learned_the_loss_decides_not_the_accuracy_of_guessing() -> None:
-    accuracies = {"sigmoid": [(0.12, 0.11), (0.1, 0.1), (0.08, 0.09)]}
-    table = tuning(accuracies, failed=True, losses=[(2.304, 2.304), (2.303, 2.303), (2.301, 2.3)])
-    chosen = chosen_from(table)
-    assert (chosen["lr"].item(), chosen["flag"].item()) == (0.1, "none learned")
-    assert chosen["val_accuracy"].item() == pytest.approx(0.085)
-    # an extension made for another activation is no place to end up at
-    rates = (0.00316, *RATES, 0.316)
-    extended = tuning({"sigmoid": [(0.1, 0.1)] * 5}, failed=True, rates=rates, losses=[(2.303, 2.303)] * 5)
-    assert chosen_from(extended)["lr"].item() == 0.0316
-    # the middle between two: the smaller
-    assert chosen_from(extended, middle=0.0562)["lr"].item() == 0.0316
+def test_a_row_tells_what_decided() -> None:
+    fresh: Values = {0.00316: (0.5, 0.5, 0.5, 0.5), 0.01: (0.9, 0.8, 0.6, None), 0.0316: (0.3, 0.3, 0.3, 0.3)}
+    row = choose(tuning(FLAT, fresh)).iloc[0]
+    assert (row["cell"], row["activation"], row["depth"], row["lr"]) == ("a", "relu", 2, 0.00316)
+    assert (row["val_accuracy"], row["lower_quartile"], row["n"]) == (0.5, 0.5, 4)
+    assert (row["rates"], row["lowest"], row["highest"], row["flag"]) == (4, 0.00316, 0.1, "edge")
+    assert "seed" not in row.index
+    row = choose(tuning(FLAT, {**fresh, 0.00316: (0.1, 0.1, 0.1, 0.1)})).iloc[0]
+    assert (row["lr"], row["val_accuracy"], row["lower_quartile"]) == pytest.approx((0.01, 0.575, 0.45))
+    assert row["flag"] == ""
 
 
-def test_sensitivity_counts_rates_within_a_point() -> None:
-    assert chosen_from(tuning({"relu": [(0.795, 0.795), (0.8, 0.8), (0.78, 0.78)]}))["decades"].item() == 1.0
+@pytest.mark.parametrize(
+    ("grid", "flag"),
+    [
+        (FLAT, ""),
+        ({**FLAT, 0.01: (0.9, 0.9)}, "edge"),
+        ({**FLAT, 0.1: (0.9, 0.9)}, "edge"),
+        (dict.fromkeys(FLAT, (0.1, 0.1)), "none learned"),
+        (dict.fromkeys(FLAT, (None, None)), "none learned"),
+        # other rates have a run that learned
+        ({0.01: (0.0, 0.5), 0.0316: (0.4, 0.4), 0.1: (0.0, 0.5)}, "none learned"),
+    ],
+)
+def test_a_choice_that_may_not_be_one_is_flagged(grid: Values, flag: str) -> None:
+    assert choose(tuning(grid))["flag"].tolist() == [flag]
 
 
-@pytest.mark.parametrize("best", [0, 2])
-def test_a_best_rate_at_an_end_is_flagged(best: int) -> None:
-    values = [(0.5, 0.5)] * 3
-    values[best] = (0.9, 0.9)
-    chosen = chosen_from(tuning({"relu": values, "tanh": [(0.5, 0.5), (0.9, 0.9), (0.5, 0.5)]}))
-    assert chosen["flag"].tolist() == ["edge", ""]
+def test_with_stop_at_the_fewest_steps_win() -> None:
+    table = tuning(FLAT, {0.01: (0.9, 0.9, 0.9, 0.9), 0.0316: (0.9, 0.9, 0.9, 0.9)})
+    confirmed = table["stage"] == "confirm"
+    for steps, rate in (((90, 90, 90, 90, 40, 40, 40, 900), 0.01), ((90, 90, 90, 90, 40, 40, 40, 200), 0.0316)):
+        table.loc[confirmed, "score"] = [-float(n) for n in steps]
+        assert choose(table)["lr"].item() == rate
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "outcome", "val_accuracy", "expected"),
+    [
+        (None, "learned", 0.8, 0.8),
+        (None, "diverged", 0.1, 0.1),
+        (None, "diverged", None, 0.0),
+        (0.9, "learned", 0.95, -60),
+        # as if it had gone on to the last of 20 epochs
+        (0.9, "diverged", 0.1, -400),
+    ],
+)
+def test_what_a_run_scores(stop_at: float | None, outcome: str, val_accuracy: float | None, expected: float) -> None:
+    metrics = {"val_accuracy": val_accuracy, "steps": 60, "epochs_run": 3}
+    record: dict[str, Any] = {"outcome": outcome, "metrics": metrics}
+    record["config"] = {"trainer": {"stop_at": stop_at, "max_epochs": 20}}
+    assert score(record) == expected

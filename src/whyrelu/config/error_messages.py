@@ -17,6 +17,8 @@ def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
         return error
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
+        if (group, name) == ("init", "critical"):  # the name it had in protocol 1
+            return UserError("init=critical matched the variance, not the gradient: use init=variance, or init=edge")
         return UnknownNameError(group or "configuration", name, error.options or [])
     message = _first_line(error)
     if isinstance(error, OverrideParseException):

@@ -31,6 +31,7 @@ _IN_OUR_WORDS = {
     f"String should match pattern '{_FOLDER_NAME}'": "a name of folders: letters, digits, _, - and . only",
     "greater than or equal to": "at least",
     "less than or equal to": "at most",
+    "greater than": "above",
     "a valid integer": "a whole number",
     "List should have at least 1 item after validation, not 0": "a list of one value or more",
 }
@@ -64,6 +65,8 @@ _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _Depth = Annotated[int, Field(ge=1, le=10_000)]
 _Pixels = Annotated[int, Field(ge=1, le=4096)]
 _Seconds = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+_Norm = Annotated[float, Field(gt=0, le=1e30, allow_inf_nan=False)]
+_Accuracy = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Strict:
@@ -98,6 +101,8 @@ class Data(_Strict):
     validation_size: _Count = MISSING
     train_size: _Count | None = None
     test_size: _Count | None = None
+    # Validation accuracy from which on a run has learned: data.learned_at=0.6; None: chance and a quarter of the rest.
+    learned_at: _Accuracy | None = None
     # Side length in pixels to which images are resized, for image_folder.
     image_size: _Pixels | None = None
     # Further settings for a reader of your own: +data.options.year=2024.
@@ -112,6 +117,7 @@ class Trainer(_Strict):
     accelerator: Annotated[str, _one_of("trainer.accelerator", "auto", "cpu", "cuda", "gpu", "mps")] = "cpu"
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     max_epochs: _Count = 15
+    stop_at: _Accuracy | None = None
     checkpoint_seconds: _Seconds = 2.0
 
 
@@ -124,15 +130,15 @@ class Diagnostics(_Strict):
     # Validation images: for gradients, saturation and collapse, and, as far as there are so many, for dead units.
     probe_images: Annotated[int, Field(ge=2, le=1_000_000)] = 64
     dead_images: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
-    # Jacobian, Hessian and effective rank at init, in the middle and at the end.
-    spectra: bool = False
 
 
 @dataclass
 class Tuning(_Strict):
     """How learning rates are chosen, see `whyrelu.tuning`; conf/train.yaml says what each setting does."""
 
-    seeds: Annotated[int, Field(ge=1, le=10_000)] = 3
+    rates: Annotated[list[Annotated[float, Field(gt=0, le=1e30)]], Field(min_length=1)] | None = None
+    seeds: Annotated[int, Field(ge=1, le=10_000)] = 2
+    confirm_seeds: Annotated[int, Field(ge=0, le=10_000)] = 4
     first_seed: Annotated[int, Field(le=2**62)] = 1_000_000
     extensions: Annotated[int, Field(ge=0, le=100)] = 2
 
@@ -180,6 +186,7 @@ class Config(_Strict):
     lr: Annotated[Any, AfterValidator(_rate)] = MISSING
     schedule: Annotated[str, _one_of("schedule", "constant", "cosine")] = "cosine"
     batch_size: _Count = 64
+    clip: _Norm | None = None
     precision: Annotated[str, _one_of("precision", "32-true", "bf16-mixed", "16-mixed", "64-true")] = "32-true"
     data: Data = field(default_factory=Data)
     trainer: Trainer = field(default_factory=Trainer)

@@ -13,6 +13,9 @@ from torch.nn import functional
 from whyrelu.diagnostics.quantities import is_constant
 from whyrelu.errors import UserError
 
+# Images without gradients that go through the network at once.
+_CHUNK = 128
+
 
 class Layer(NamedTuple):
     """A layer of a network: the weights that make its preactivations, and the activation that takes them."""
@@ -22,27 +25,20 @@ class Layer(NamedTuple):
 
 
 class LayerState(NamedTuple):
-    """What one layer does on a batch.
+    """What one layer does on a batch, (B, C, ...) but for the weights."""
 
-    Attributes:
-        preactivation: h, what goes into the activation, (B, C, ...).
-        output: a = phi(h), the same shape.
-        gradient: of the loss summed over images with respect to h.
-        weight_gradient: of the mean loss, in the shape of the weights.
-    """
-
+    # h, what goes into the activation
     preactivation: Tensor
+    # a = phi(h)
     output: Tensor
+    # of the loss summed over images with respect to h
     gradient: Tensor
+    # of the mean loss
     weight_gradient: Tensor
 
 
 def layers_of(network: nn.Module) -> list[Layer]:
-    """Return the convolutions of a network with their activations, from the input on.
-
-    Raises:
-        UserError: the network is not made of blocks with a `convolution` and an `activation`.
-    """
+    """The convolutions of a network with their activations, from the input on; one without is a UserError."""
     try:
         return [Layer(block.convolution.weight, block.activation) for block in network.blocks]  # type: ignore[union-attr]
     except (AttributeError, TypeError):
@@ -53,17 +49,41 @@ def layers_of(network: nn.Module) -> list[Layer]:
 
 
 def look(network: nn.Module, layers: Sequence[Layer], images: Tensor, labels: Tensor) -> list[LayerState]:
-    """Run a batch through a network and the gradients of its cross-entropy back.
+    """Run images (B, C, H, W) through a network and the gradients of its cross-entropy back; one state per layer."""
+    with torch.enable_grad(), _watched(layers) as (inputs, outputs):
+        loss = functional.cross_entropy(network(images), labels, reduction="sum")
+    if len(outputs) != len(layers):
+        raise UserError(
+            f"diagnostics need a model that applies one activation per block; {len(layers)} blocks of this one "
+            f"applied {len(outputs)}: diagnostics=off trains it"
+        )
+    gradients = torch.autograd.grad(loss, [*inputs, *(layer.weight for layer in layers)], materialize_grads=True)
+    count = len(layers)
+    return [
+        LayerState(inputs[i].detach(), outputs[i].detach(), gradients[i], gradients[count + i] / len(images))
+        for i in range(count)
+    ]
 
-    Args:
-        network: maps images (B, C, H, W) to logits (B, classes); in the mode in which it trains.
-        layers: its layers, from the input on.
-        images: (B, C, H, W).
-        labels: (B,).
 
-    Returns:
-        one state per layer, detached.
-    """
+def dead_channels(net: nn.Module, layers: Sequence[Layer], outputs: Sequence[Tensor], further: Tensor) -> list[Tensor]:
+    """Which channels of every layer put out the same for all images, of which the first gave `outputs`; (C,) each."""
+    dead = [is_constant(output) for output in outputs]
+    for images in further.split(_CHUNK) if len(further) else ():  # type: ignore[no-untyped-call]
+        # further ones are shown only as long as some channel seems dead
+        if not any(bool(found.any()) for found in dead):
+            break
+        with torch.no_grad(), _watched(layers) as (_, seen):
+            net(images)
+        dead = [
+            found & is_constant(torch.cat([first[:1], output]))
+            for found, first, output in zip(dead, outputs, seen, strict=True)
+        ]
+    return dead
+
+
+@contextmanager
+def _watched(layers: Sequence[Layer]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Yield lists that fill with what goes into and comes out of the activations of layers, in their order."""
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
 
@@ -72,67 +92,16 @@ def look(network: nn.Module, layers: Sequence[Layer], images: Tensor, labels: Te
         # an activation that works in place must not spoil what was kept
         return (arguments[0].clone(), *arguments[1:])
 
-    with torch.enable_grad(), ExitStack() as hooks:
-        for activation in _distinct_activations(layers):
+    with ExitStack() as hooks:
+        # layers may share a module, which is then called once for each of them
+        for activation in {layer.activation: None for layer in layers}:
             hooks.enter_context(activation.register_forward_pre_hook(keep_input))
             hooks.enter_context(activation.register_forward_hook(lambda *call: outputs.append(call[2])))
-        loss = functional.cross_entropy(network(images), labels, reduction="sum")
-        if len(outputs) != len(layers):
-            raise UserError(
-                f"diagnostics need a model that applies one activation per block; {len(layers)} blocks of this one "
-                f"applied {len(outputs)}: diagnostics=off trains it"
-            )
-        gradients = torch.autograd.grad(loss, [*inputs, *(layer.weight for layer in layers)], materialize_grads=True)
-    count = len(layers)
-    return [
-        LayerState(inputs[i].detach(), outputs[i].detach(), gradients[i], gradients[count + i] / len(images))
-        for i in range(count)
-    ]
-
-
-class Variation:
-    """Which channels of every layer have put out something else for one image than for another.
-
-    Channels that have shown it once are settled; images are shown only as long as there are others.
-
-    Args:
-        layers: whose outputs.
-        outputs: of the first images, (B, C, ...) for each layer.
-    """
-
-    def __init__(self, layers: Sequence[Layer], outputs: Sequence[Tensor]) -> None:
-        self._layers = layers
-        self._first = [output[:1] for output in outputs]
-        self.dead = [is_constant(output) for output in outputs]
-
-    def show(self, network: nn.Module, images: Tensor) -> None:
-        """Run images (B, C, H, W) through the network, unless every channel is settled."""
-        if not any(bool(dead.any()) for dead in self.dead):
-            return
-        outputs: list[Tensor] = []
-        with torch.no_grad(), ExitStack() as hooks:
-            for activation in _distinct_activations(self._layers):
-                hooks.enter_context(activation.register_forward_hook(lambda *call: outputs.append(call[2])))
-            network(images)
-        for i, output in enumerate(outputs):
-            open_ = self.dead[i].nonzero()[:, 0]
-            if len(open_):
-                still = is_constant(torch.cat([self._first[i][:, open_], output[:, open_]]))
-                self.dead[i] = self.dead[i].index_put((open_,), still)
-
-
-def _distinct_activations(layers: Sequence[Layer]) -> list[nn.Module]:
-    """The modules to hook: layers may share one, which is then called once for each of them, in their order."""
-    return list({id(layer.activation): layer.activation for layer in layers}.values())
+        yield inputs, outputs
 
 
 def images_are_independent(network: nn.Module, images: Tensor) -> bool:
-    """Whether the logits of one image depend on no other image of its batch; batch normalisation makes them.
-
-    Args:
-        network: in the mode in which it trains.
-        images: (B, C, H, W), at least 2.
-    """
+    """Whether the logits of one image depend on no other image of its batch; batch normalisation makes them."""
     with torch.enable_grad():
         probe = images.detach().clone().requires_grad_()
         (gradient,) = torch.autograd.grad(network(probe)[0].sum(), probe, materialize_grads=True)
@@ -144,11 +113,8 @@ def images_are_independent(network: nn.Module, images: Tensor) -> bool:
 def as_training(network: nn.Module, seed: int) -> Iterator[None]:
     """The network in the mode in which it trains; buffers and random generators are afterwards as they were.
 
-    In evaluation mode batch normalisation would use running statistics, which mean nothing before training.
-
-    Args:
-        network: any.
-        seed: of activations that are random themselves.
+    In evaluation mode batch normalisation would use running statistics, which mean nothing before training. The seed is
+    of activations that are random themselves.
     """
     was_training = network.training
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]

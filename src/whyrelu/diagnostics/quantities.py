@@ -19,15 +19,18 @@ def norm(tensor: Tensor) -> Tensor:
 
 
 def gradient_norm(gradient: Tensor) -> Tensor:
-    """Root mean square over images of norm(dL_i / dh_i) (Schoenholz et al. 2017).
+    """Root mean square over images of norm(dL_i / dh_i), (B, ...) (Schoenholz et al. 2017).
 
-    Norms are of whole images, so that their squares sum over units: a mean over units would change with the width.
-
-    Args:
-        gradient: (B, ...) of the loss *summed* over images with respect to h, so that each image has its own.
+    The loss is *summed* over images. A mean over units instead of the norm would change with the width.
     """
-    # of all images together: the sum of their squared norms
     return norm(gradient) / math.sqrt(len(gradient))
+
+
+def gradient_ratio(gradient: Tensor, saturated: Tensor) -> Tensor:
+    """Root mean square of dL/dh over the saturated units, relative to the others; nan if there are none of either."""
+    count = saturated.count_nonzero().double()
+    ratio = norm(gradient.where(saturated, 0)) / norm(gradient.where(~saturated, 0))
+    return ratio * ((saturated.numel() - count) / count).sqrt()
 
 
 def collapse_ratio(preactivation: Tensor) -> Tensor:
@@ -46,35 +49,8 @@ def mean_square(tensor: Tensor) -> Tensor:
     return norm(tensor).square() / tensor.numel()
 
 
-def mean_shift(output: Tensor) -> Tensor:
-    """E[a]^2 / E[a^2] over all elements: 0 for centred outputs, 1 for constant ones (Clevert et al. 2016)."""
-    return output.mean(dtype=torch.float64).square() / mean_square(output)
-
-
-def is_saturated(slopes: Tensor, threshold: float) -> Tensor:
-    """Which units have abs(phi'(h)) at or below the threshold; bool, the shape of `slopes`."""
-    return slopes.abs() <= threshold
-
-
-def fraction(mask: Tensor) -> Tensor:
-    """Fraction of true elements; nan if there are no elements."""
-    return mask.count_nonzero().double() / mask.numel()
-
-
-def fraction_left(before: Tensor, now: Tensor) -> Tensor:
-    """Of what was true before, the fraction that is not true now; nan if nothing was."""
-    return (before & ~now).count_nonzero().double() / before.count_nonzero()
-
-
 def is_constant(output: Tensor) -> Tensor:
-    """Which channels give the same output for every image, pixel by pixel (Lu et al. 2019 call them dead).
-
-    Args:
-        output: (B, C, ...).
-
-    Returns:
-        (C,), bool.
-    """
+    """Which channels of (B, C, ...) give the same output for every image, pixel by pixel (dead: Lu et al. 2019)."""
     others = tuple(axis for axis in range(output.dim()) if axis != 1)
     return (output != output[:1]).sum(others) == 0
 
@@ -82,11 +58,9 @@ def is_constant(output: Tensor) -> Tensor:
 def effective_rank(output: Tensor) -> Tensor:
     """exp(entropy of the normalised singular values) of the outputs, centred over images (Roy and Vetterli 2007).
 
-    Between 1 and B - 1; nan if all images have the same output, or one that is not finite.
+    Between 1 and B - 1; nan if all images have the same output.
     """
     features = _by_image(output).double()
-    if not bool(features.isfinite().all()):
-        return features.new_tensor(math.nan)
     features = features - features.mean(0)
     # the singular values through the small (B, B) Gram matrix
     eigenvalues = torch.linalg.eigvalsh(features @ features.T)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from whyrelu.diagnostics.callback import COLUMNS, Findings
 
+# A gradient that is exactly 0 counts, as one of the smallest double: log10 of that, because tables hold no -inf.
+ALL_LOST = -324.0
 
-def summary(findings: Findings, epochs: int) -> dict[str, float]:
-    """Return `whyrelu.results.columns.SUMMARY_COLUMNS` of one run; nan where a number is not defined.
 
-    Args:
-        findings: of the run.
-        epochs: that the run took; what was not looked at after the last of them has no numbers for its end.
-    """
-    end = findings.layers[-1] if findings.epochs[-1] == epochs else np.full_like(findings.layers[-1], np.nan)
-    first, last = (dict(zip(COLUMNS, layers.T, strict=True)) for layers in (findings.layers[0], end))
+def summary(findings: Findings) -> dict[str, float]:
+    """Return `whyrelu.results.columns.SUMMARY_COLUMNS` of one run; nan where a number is not defined."""
+    first, last = (dict(zip(COLUMNS, findings.layers[k].T, strict=True)) for k in (0, -1))
     return {
-        "gradient_decades_init": decades_lost(first["gradient"]),
-        "gradient_decades_end": decades_lost(last["gradient"]),
+        "gradient_decades_init": gradient_decades(first["gradient"]),
         "gradient_slope_init": log_slope(first["gradient"]),
         "saturated_init": float(first["saturated"].mean()),
         "saturated_end": float(last["saturated"].mean()),
@@ -27,28 +25,20 @@ def summary(findings: Findings, epochs: int) -> dict[str, float]:
         "dead_end": float(last["dead"].mean()),
         "collapse_init": float(first["collapse"][-1]),
         "collapse_end": float(last["collapse"][-1]),
+        "update_first": findings.update_first,
     }
 
 
-def decades_lost(profile: NDArray[np.float64]) -> float:
-    """log10 of the last layer's gradient over the first's: how many powers of ten are lost on the way back.
-
-    Args:
-        profile: (layers,) gradient norms, layer 1 first.
-
-    Returns:
-        nan if one of them is zero (underflow) or not finite.
-    """
-    ends = profile[[0, -1]]
-    return float(np.log10(ends[1] / ends[0])) if np.all(np.isfinite(ends) & (ends > 0)) else float("nan")
+def gradient_decades(profile: NDArray[np.float64]) -> float:
+    """log10 of the first layer's gradient norm over the last's, of (layers,): negative where it is lost on the way."""
+    first, last = profile[[0, -1]]
+    if first == 0:
+        return ALL_LOST
+    return float(np.log10(first / last)) if math.isfinite(first) and 0 < last < math.inf else math.nan
 
 
 def log_slope(profile: NDArray[np.float64]) -> float:
-    """Least-squares slope of ln(gradient norm) over the layer index, per layer; nan below two layers.
-
-    Args:
-        profile: (layers,) gradient norms, layer 1 first.
-    """
+    """Least-squares slope of ln(gradient norm) over the layers, of (layers,); nan below two layers, and with zeros."""
     if len(profile) < 2 or not np.all(np.isfinite(profile) & (profile > 0)):
-        return float("nan")
+        return math.nan
     return float(np.polyfit(np.arange(len(profile)), np.log(profile), 1)[0])

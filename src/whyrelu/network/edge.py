@@ -50,8 +50,8 @@ def edge_weight_variance(activation: nn.Module) -> float:
     log_gradient = _log_gradient(scalar_function(activation))
     sums = log_gradient(_CANDIDATES)
     for i in np.flatnonzero((sums[:-1] < 0) & (sums[1:] >= 0))[:1]:
-        ends = np.log(_CANDIDATES[i : i + 2])
-        root = float(np.exp(brentq(lambda x: log_gradient(np.exp(x)), *ends, xtol=1e-13)))
+        low, high = np.log(_CANDIDATES[i : i + 2]).tolist()
+        root = float(np.exp(brentq(lambda x: float(log_gradient(np.exp(x))), low, high, xtol=1e-13)))
         # where lengths collapse on one side and explode on the other, the sum jumps
         if abs(float(log_gradient(np.asarray(root)))) < _ZERO:
             return root

@@ -70,28 +70,20 @@ def gain_variances(activation: nn.Module, layer: Layer, gain: float) -> Variance
 
 def variance_variances(activation: nn.Module, layer: Layer) -> Variances:
     """As `gain_variances`, with the sigma_w^2 that keeps the variance of signals: V(1) = 1 (Poole et al. 2016)."""
-    return gain_variances(activation, layer, _matched_weight_variance(activation) if layer.is_hidden else 1)
+    if not layer.is_hidden:
+        return gain_variances(activation, layer, 1)
+    second = float(second_moment(scalar_function(activation), 1.0))
+    if not (math.isfinite(second) and second > 0):
+        raise UserError(
+            f"init=variance needs an activation with 0 < E[phi(z)^2] < inf for z ~ N(0, 1); it is {second:g} for this "
+            "one: use init=he, xavier or pytorch"
+        )
+    return gain_variances(activation, layer, 1 / second)
 
 
 def edge_variances(activation: nn.Module, layer: Layer) -> Variances:
     """As `gain_variances`, with the sigma_w^2 that keeps the size of gradients (`whyrelu.network.edge`)."""
     return gain_variances(activation, layer, edge_weight_variance(activation) if layer.is_hidden else 1)
-
-
-def critical_variances(activation: nn.Module, layer: Layer) -> Variances:
-    """As `variance_variances`, in every layer."""
-    return Variances(_matched_weight_variance(activation) / layer.fan_in, 0.0)
-
-
-def _matched_weight_variance(activation: nn.Module) -> float:
-    """sigma_w^2 = 1 / E[phi(z)^2], z ~ N(0, 1)."""
-    second = float(second_moment(scalar_function(activation), 1.0))
-    if not (math.isfinite(second) and second > 0):
-        raise UserError(
-            f"this init needs an activation with 0 < E[phi(z)^2] < inf for z ~ N(0, 1); it is {second:g} for this one: "
-            "use init=he, xavier or pytorch"
-        )
-    return 1 / second
 
 
 def build_network(config: Mapping[str, Any], image_shape: Sequence[int], classes: int) -> nn.Module:

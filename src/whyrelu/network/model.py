@@ -86,7 +86,7 @@ class ShortcutCNN(CNN):
         self.to(memory_format=torch.channels_last)
 
     @staticmethod
-    def _shortcut(first: Block, second: Block) -> nn.Module:
+    def _shortcut(first: Any, second: Any) -> nn.Module:
         inputs, outputs = first.convolution.in_channels, second.convolution.out_channels
         same = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, kernel_size=1, bias=False)
         return nn.Sequential(first.pool, second.pool, same)

@@ -65,8 +65,8 @@ def on_numbers(activation: Function) -> Function:
     function = copy.deepcopy(activation).cpu().eval().double() if isinstance(activation, nn.Module) else activation
     if not _is_elementwise(function):
         raise UserError(
-            "this activation is not a function of single numbers, in float64 too, which theory, diagnostics and "
-            "init=critical need: diagnostics=off trains without them"
+            "this activation is not a function of single numbers, in float64 too, which theory, diagnostics, "
+            "init=variance and edge need: init=he diagnostics=off trains without them"
         )
     return function
 

@@ -74,7 +74,8 @@ def finished_records(records: Iterable[Record | None], command: str) -> Iterator
         else:
             # it may come from somebody else, and its names go into pages that a browser shows
             for name, value in record["factors"].items():
-                check_text(f"run {record['run_id']}: {name}", value if isinstance(value, str) else "")
+                for text in value if isinstance(value, list) else [value]:
+                    check_text(f"run {record['run_id']}: {name}", str(text))
             # the configuration is the largest part, and its factors are there
             yield {name: value for name, value in record.items() if name != "config"}
     if missing or failed:

@@ -60,13 +60,13 @@ def curves_table(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
     A run that ended early carries its last value on, so that every epoch is a mean over all runs of the cell.
     """
-    last = int(runs["epochs"].max())
     wide = history.pivot(index="run_id", columns="epoch", values="val_accuracy")
-    wide = wide.reindex(index=runs["run_id"], columns=range(1, last + 1)).ffill(axis=1)
-    # a run without any history
-    wide = wide.T.fillna(runs.set_index("run_id")["val_accuracy"]).T
+    wide = wide.reindex(index=runs["run_id"], columns=range(int(runs["epochs"].max()) + 1)).reset_index(drop=True)
+    # for a run without any history
+    wide[0] = runs["val_accuracy"]
+    wide = wide.ffill(axis=1).drop(columns=0)
     keys = pd.DataFrame({"cell": cell_names(runs), **runs[["activation", "depth", "epochs"]]})
-    table = keys.join(wide.reset_index(drop=True)).melt([*keys.columns], var_name="epoch")
+    table = keys.join(wide).melt([*keys.columns], var_name="epoch")
     table = table[table["epoch"] <= table["epochs"]]
     groups = table.groupby(["cell", "activation", "depth", "epoch"], sort=False)["value"]
     curves = groups.agg(n="size", val_accuracy="mean", error="sem").reset_index()

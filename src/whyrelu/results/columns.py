@@ -168,9 +168,10 @@ THEORY_COLUMNS = {
     "gradient_relative": "float64",
     # predicted value of `collapse` of layers.parquet
     "collapse": "float64",
-    # of the cell, the same in all its rows: log10 of the predicted gradient of the first layer over that of the last,
-    # negative decades are lost; and -1 / mean of ln chi, in layers, negative where gradients explode
+    # of the cell, the same in all its rows: log10 of gradient_relative of the first layer, negative where gradients
+    # are lost; finite where that is too small or too large for a number
     "decades": "float64",
+    # of the cell: depth scale -1 / mean of ln chi, in layers; negative where gradients explode
     "xi": "float64",
 }
 
@@ -181,7 +182,9 @@ TUNING_COLUMNS = {
     "group": "str",
     # "grid", or "confirm" for the runs on fresh seeds
     "stage": "str",
-    # at the last epoch
+    # what decides: val_accuracy, 0 without one; minus the steps taken where trainer.stop_at is set
+    "score": "float64",
+    # at the last epoch; it decides on the grid where no run learned
     "val_loss": "float64",
 }
 
@@ -192,10 +195,10 @@ LR_COLUMNS = {
     "val_accuracy": "float64",
     "lower_quartile": "float64",
     "n": "int64",
-    # how many rates were tried, and the ends of their range
+    # how many rates were tried, on the grid or to confirm, and the ends of their range
     "rates": "int64",
     "lowest": "float64",
     "highest": "float64",
-    # "", "edge" (the chosen rate is the last one tried) or "none learned" (no run at the chosen rate did)
+    # "", "edge" (the chosen rate is the lowest or highest tried) or "none learned" (no run at the chosen rate did)
     "flag": "str",
 }

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from whyrelu.config.grid import Run
 from whyrelu.errors import UserError
-from whyrelu.files import read_json
-from whyrelu.results.columns import LAYER_COLUMNS, SPECTRA_COLUMNS
-from whyrelu.results.files import read_part, read_table
-from whyrelu.results.given_rates import trained_id
-from whyrelu.results.inside import InsideBuilder
-from whyrelu.results.tables import HISTORY_COLUMNS, RUN_COLUMNS, build_tables
+from whyrelu.results.columns import HISTORY_COLUMNS, LAYER_COLUMNS, RUN_COLUMNS
+from whyrelu.results.study import Study
+from whyrelu.results.tables import history_table, layers_table, runs_table, trained_id
 from whyrelu.runs.execute import execute
 from whyrelu.runs.identity import TRAINING_VERSION
 from whyrelu.runs.plan import identify, prepare_data
 from whyrelu.runs.store import RunStore
 
 
-def published_overrides(results: Path) -> list[str]:
+def published_overrides(study: Study) -> list[str]:
     """What was typed for a published study; a UserError if its training code is not the one that is here."""
-    facts = read_json(results / "provenance.json")
-    if TRAINING_VERSION not in facts["code_version"]:
+    versions = study.provenance["code_version"]
+    if TRAINING_VERSION not in versions:
         raise UserError(
-            f"{results} is of another training code, version {' and '.join(facts['code_version'])}; this is "
-            f"{TRAINING_VERSION}: git log -1 -- {results} names the commit to check out"
+            f"{study.folder} is of another training code, version {' and '.join(versions)}; this is "
+            f"{TRAINING_VERSION}: git log -1 -- {study.folder} names the commit to check out"
         )
-    return list(facts["overrides"])
+    return list(study.provenance["overrides"])
 
 
-def reproduce(results: Path, runs: Sequence[Run], names: Sequence[str], count: int) -> list[str]:
-    """Train runs of a study again, print how each compares with its tables in results/, and return what differs.
+def reproduce(study: Study, runs: Sequence[Run], names: Sequence[str], count: int) -> list[str]:
+    """Train runs of a study again, print how each compares with its tables, and return what differs.
 
     `runs` is the grid of the study as it is here. `names` are ids or their beginnings; where there are none, `count`
     runs evenly spread over the study are trained. A name of no run or of several is a UserError, and so is a study of
@@ -44,8 +39,7 @@ def reproduce(results: Path, runs: Sequence[Run], names: Sequence[str], count: i
     """
     if count < 1:
         raise UserError(f"runs must be at least 1, not {count}")
-    ids = [trained_id(str(run_id)) for run_id in read_table(results / "runs.parquet", RUN_COLUMNS)["run_id"]]
-    known = list(dict.fromkeys(ids))
+    known = list(dict.fromkeys(map(trained_id, study.runs["run_id"])))
     spread = np.linspace(0, len(known) - 1, min(count, len(known)))
     chosen = [_named(name, known) for name in names] if names else [known[round(place)] for place in spread]
     prepare_data(run.config for run in runs)
@@ -53,8 +47,10 @@ def reproduce(results: Path, runs: Sequence[Run], names: Sequence[str], count: i
     found = []
     for run_id in dict.fromkeys(chosen):
         if run_id not in planned:
-            raise UserError(f"run {run_id} of {results} is not what its settings, data and learning rates mean here")
-        differences = _differences(results, planned[run_id])
+            raise UserError(
+                f"run {run_id} of {study.folder} is not what its settings, data and learning rates mean here"
+            )
+        differences = _differences(study, planned[run_id])
         print(f"{run_id} {planned[run_id].label}: {'differs' if differences else 'identical'}", flush=True)
         found += [f"{run_id}: {difference}" for difference in differences]
     return found
@@ -67,7 +63,7 @@ def _named(name: str, known: Sequence[str]) -> str:
     return matches[0]
 
 
-def _differences(results: Path, run: Run) -> list[str]:
+def _differences(study: Study, run: Run) -> list[str]:
     """What the tables of the study and one of this run alone do not have in common."""
     with TemporaryDirectory() as folder:
         config = {**run.config, "run_root": folder}
@@ -75,20 +71,18 @@ def _differences(results: Path, run: Run) -> list[str]:
         assert record is not None
         if record["status"] == "failed":
             return [f"it fails here: {record['error']}"]
-        tables, inside = build_tables([record]), InsideBuilder()
-        inside.add(record)
-        layers = pd.concat(list(inside.batches(tables.runs, RunStore.of(config).layers)), ignore_index=True)
-    again = {
-        "runs.parquet": (tables.runs, RUN_COLUMNS),
-        "history.parquet": (tables.history, HISTORY_COLUMNS),
-        "layers.parquet": (layers, LAYER_COLUMNS),
-        "spectra.parquet": (inside.spectra(tables.runs), SPECTRA_COLUMNS),
+        runs = runs_table([record])
+        layers = layers_table([record], runs, RunStore.of(config).layers)
+    tables = {
+        "runs": (study.runs, runs[list(RUN_COLUMNS)]),
+        "history": (study.history, history_table([record], runs)[list(HISTORY_COLUMNS)]),
+        "layers": (study.layers, layers[list(LAYER_COLUMNS)]),
     }
-    found = []
-    for name, (table, columns) in again.items():
-        published = read_part(results / name, list(columns), pc.field("run_id") == run.run_id)
-        found += [f"{name}: {text}" for text in _unlike(published, table[list(columns)])]
-    return found
+    return [
+        f"{name}.parquet: {text}"
+        for name, (published, again) in tables.items()
+        for text in _unlike(published[published["run_id"] == run.run_id], again)
+    ]
 
 
 def _unlike(published: pd.DataFrame, again: pd.DataFrame) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whyrelu.config.schema import TUNED
 from whyrelu.errors import UserError
 from whyrelu.results.columns import FACTORS, HISTORY_COLUMNS, LAYER_COLUMNS, RUN_COLUMNS, SUMMARY_COLUMNS
 from whyrelu.results.labels import LR_GIVEN, cell_factors, value_text
@@ -23,14 +24,19 @@ Record = Mapping[str, Any]
 LoadLayers = Callable[[Record], NDArray[np.float64] | None]
 
 
+def compares_tuned_with_given(ways: Iterable[str]) -> bool:
+    """Whether some of the rates of a study are "tuned" and some given; as what is then a factor, `lr_given`."""
+    return len({way == TUNED for way in ways}) == 2
+
+
 def with_lr_given(records: Iterable[Record], given: Mapping[str, Sequence[str]]) -> list[Record]:
-    """Records with `lr_given` among their factors, where some of the rates of a study are tuned and some given.
+    """Records with `lr_given` among their factors, in a study that compares tuned rates with given ones.
 
     `given` says of every run, by its id, what its lr was given as. A run whose tuned rate happens to be a given number
     was trained once and counts on both sides: it has two rows, the second with "+" and how its rate was given behind
     the id.
     """
-    if len({way == "tuned" for ways in given.values() for way in ways}) < 2:
+    if not compares_tuned_with_given(way for ways in given.values() for way in ways):
         return list(records)
     return [
         {
@@ -88,12 +94,14 @@ def layers_table(records: Sequence[Record], runs: pd.DataFrame, load: LoadLayers
             continue
         said = by_id[run_id]["diagnostics"]
         epochs, layers, columns = values.shape
-        part = pd.DataFrame(values.reshape(-1, columns), columns=said["columns"])
-        part.insert(0, "run_id", run_id)
-        part["epoch"] = np.repeat(said["epochs"], layers)
-        part["layer"] = np.tile(np.arange(1, layers + 1), epochs)
-        part["exact"] = said["exact"]
-        parts.append(part)
+        places = {
+            "run_id": run_id,
+            "epoch": np.repeat(said["epochs"], layers),
+            "layer": np.tile(np.arange(1, layers + 1), epochs),
+            "exact": said["exact"],
+        }
+        measured = dict(zip(said["columns"], values.reshape(-1, columns).T, strict=True))
+        parts.append(pd.DataFrame(places | measured))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     table = table.reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS)
     numbers = table.select_dtypes("floating")

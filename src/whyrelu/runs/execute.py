@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from whyrelu.errors import UserError, one_line
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.provenance import is_of_other_code, provenance
 from whyrelu.runs.store import ERROR, LAYERS, Record, RunStore
-
-if TYPE_CHECKING:
-    from whyrelu.diagnostics.callback import Findings
 
 OnEpoch = Callable[[dict[str, list[float]]], None]
 
@@ -74,7 +71,7 @@ def describe(record: Record) -> str:
     if record["status"] == "diverged":
         return f"diverged in epoch {record['metrics']['epochs_run']}"
     accuracy = f"test accuracy {record['metrics']['test_accuracy']:.3f}"
-    return f"{accuracy}, at chance" if record["at_chance"] else accuracy
+    return {"learned": accuracy, "slow": f"{accuracy}, slow", "chance": f"{accuracy}, at chance"}[record["outcome"]]
 
 
 def _train(
@@ -85,11 +82,12 @@ def _train(
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from whyrelu.data.arrays import load
+    from whyrelu.diagnostics.callback import COLUMNS
     from whyrelu.training.fit import fit
 
     started, clock = datetime.now(UTC), time.perf_counter()
-    outcome: dict[str, Any] = {"status": "failed", "at_chance": None, "metrics": {}, "history": {}}
-    outcome |= {"diagnostics": None, "error": None}
+    found: dict[str, Any] = {"status": "failed", "outcome": None, "metrics": {}, "history": {}}
+    found |= {"diagnostics": None, "error": None}
     sizes: dict[str, int] = {}
     device, layers = None, None
 
@@ -105,14 +103,16 @@ def _train(
         if arrays.fingerprint != facts["fingerprint"]:
             raise UserError(f"data set {facts['name']!r} was replaced by another while this run began; start it again")
         result = fit(config, arrays, store.checkpoint(identity), after_epoch)
-        outcome |= {
+        found |= {
             "status": result.status,
-            "at_chance": result.at_chance,
+            "outcome": result.outcome,
             "metrics": {key: _number(value) for key, value in result.metrics.items()},
             "history": {key: [_number(value) for value in values] for key, values in result.history.items()},
         }
         if result.findings is not None:
-            outcome["diagnostics"], layers = _diagnostics(result.findings), result.findings.layers
+            seen = result.findings
+            found["diagnostics"] = {"epochs": seen.epochs, "columns": list(COLUMNS), "exact": seen.exact}
+            layers = seen.layers
         sizes = {"train": result.train_images, "validation": result.validation_images}
         device = result.device
     # a callable may call sys.exit, which would end a worker and with it the whole sweep
@@ -120,7 +120,7 @@ def _train(
         # Lightning's answers to SIGTERM, where nobody else handles it, and to Ctrl-C
         if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
-        outcome["error"] = f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else one_line(error)
+        found["error"] = f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else one_line(error)
         if not isinstance(error, UserError):
             # where there is no room for it the reason is told all the same
             with suppress(OSError):
@@ -129,7 +129,7 @@ def _train(
         "run_id": identity,
         "config": dict(config),
         "factors": factors(config),
-        **outcome,
+        **found,
         "data": {
             **{key: facts[key] for key in ("name", "fingerprint", "classes")},
             **sizes,
@@ -145,21 +145,6 @@ def _train(
             "seconds": time.perf_counter() - clock,
         },
     }, layers
-
-
-def _diagnostics(findings: Findings) -> dict[str, Any]:
-    """What run.json says of the diagnostics; the numbers of the layers are in a file beside it."""
-    from whyrelu.diagnostics.callback import COLUMNS
-
-    return {
-        "epochs": findings.epochs,
-        "columns": list(COLUMNS),
-        "exact": findings.exact,
-        "spectra": {
-            str(epoch): {name: _number(value) for name, value in found._asdict().items()}
-            for epoch, found in findings.spectra.items()
-        },
-    }
 
 
 def _number(value: float) -> float | None:

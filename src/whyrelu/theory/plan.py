@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
 from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays
+from whyrelu.network.initialisation import Layer, Variances
 from whyrelu.network.model import ShortcutCNN
+from whyrelu.theory.prediction import PlannedLayer
 
 
-class Convolution(NamedTuple):
-    """One convolution: what its initial variances depend on, and whether a max pooling precedes it."""
+def read_plan(
+    config: Mapping[str, Any], arrays: Arrays, variances: Callable[[Layer], Variances]
+) -> tuple[list[PlannedLayer], bool] | None:
+    """Return the layers of a configuration and whether it has batch norm; its network is built without memory.
 
-    fan_in: int
-    fan_out: int
-    has_bias: bool
-    pooled: bool
-
-
-class Plan(NamedTuple):
-    """The convolutions from the input on, and whether each is followed by batch normalisation."""
-
-    convolutions: list[Convolution]
-    batch_norm: bool
-
-
-def read_plan(config: Mapping[str, Any], arrays: Arrays) -> Plan | None:
-    """Read the convolutions of a configuration off its network, built without memory.
-
-    Returns:
-        None for a network that is not made of blocks as those of `whyrelu.network.model`: 3x3 convolutions with zero
-        padding, 2x2 max poolings, no norm or batch normalisation, and no shortcuts.
+    None for a network that is not made of blocks and shortcuts as those of `whyrelu.network.model`: 3x3 convolutions
+    with zero padding, 2x2 max poolings, no norm or batch normalisation.
     """
     height, width, channels = arrays.train_images.shape[1:]
     with torch.device("meta"):
@@ -47,27 +34,35 @@ def read_plan(config: Mapping[str, Any], arrays: Arrays) -> Plan | None:
             activation=nn.Identity,
             norm=bind("norm", config["norm"]),
         )
-    if isinstance(network, ShortcutCNN):
-        return None
     found = getattr(network, "blocks", None)
     blocks: list[Any] = list(found) if isinstance(found, nn.Sequential | nn.ModuleList) else []
-    if not (blocks and all(map(_is_known, blocks))):
+    norms = {type(getattr(block, "norm", None)) for block in blocks}
+    if norms not in ({nn.Identity}, {nn.BatchNorm2d}) or not all(map(_is_known, blocks)):
         return None
-    norms = {type(block.norm) for block in blocks}
-    if not (norms == {nn.Identity} or norms == {nn.BatchNorm2d}):
-        return None
-    convolutions = []
-    for block in blocks:
-        outward, inward, *window = block.convolution.weight.shape
-        fans = inward * math.prod(window), outward * math.prod(window)
-        has_bias = block.convolution.bias is not None
-        convolutions.append(Convolution(*fans, has_bias, isinstance(block.pool, nn.MaxPool2d)))
-    return Plan(convolutions, norms == {nn.BatchNorm2d})
+    # each ends with a 1x1 convolution or an identity
+    shortcuts = [shortcut[-1] for shortcut in network.shortcuts] if isinstance(network, ShortcutCNN) else []
+    layers = []
+    for i, block in enumerate(blocks):
+        weight, bias = _scaled(block.convolution, variances, is_hidden=i > 0)
+        shortcut = shortcuts[i // 2] if i % 2 and i // 2 < len(shortcuts) else None
+        is_mixed = isinstance(shortcut, nn.Conv2d)
+        strength = _scaled(shortcut, variances, is_hidden=False)[0] if is_mixed else float(shortcut is not None)
+        is_pooled = isinstance(block.pool, nn.MaxPool2d)
+        layers.append(PlannedLayer(weight, bias, is_pooled, strength, is_identity=strength > 0 and not is_mixed))
+    return layers, norms == {nn.BatchNorm2d}
+
+
+def _scaled(convolution: nn.Conv2d, variances: Callable[[Layer], Variances], is_hidden: bool) -> tuple[float, float]:
+    """sigma_w^2 and sigma_b^2 of a convolution."""
+    outputs, inputs, *window = convolution.weight.shape
+    layer = Layer(inputs * math.prod(window), outputs * math.prod(window), is_hidden)
+    weight, bias = variances(layer)
+    return layer.fan_in * weight, bias if convolution.bias is not None else 0.0
 
 
 def _is_known(block: nn.Module) -> bool:
     layer, pool = (getattr(block, name, None) for name in ("convolution", "pool"))
-    if not (hasattr(block, "norm") and isinstance(layer, nn.Conv2d) and isinstance(pool, nn.Identity | nn.MaxPool2d)):
+    if not (isinstance(layer, nn.Conv2d) and isinstance(pool, nn.Identity | nn.MaxPool2d)):
         return False
     plain = (layer.kernel_size, layer.stride, layer.padding, layer.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
     halves = isinstance(pool, nn.Identity) or (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)

@@ -1,7 +1,7 @@
 """What a 2x2 max pooling does to signals and gradients: it prefers large outputs, whose slopes are not the average.
 
 The pooling itself hands every gradient to one of four pixels, which keeps its square. But that pixel is the winner of
-its window, and the slope of a winner is not that of any pixel: of four relu units one is nearly always alive. So the
+its window, and the slope of a winner is not that of any pixel: of four ReLU units one is nearly always alive. So the
 moments behind a pooling are those of the largest of four outputs. Preactivations of neighbouring pixels are normal and
 correlated (Novak et al. 2019, 1810.05148, follow the same covariances); nothing in closed form is known of their
 maximum, and its moments are taken over a fixed set of quasi-random points, to about 1e-2.
@@ -18,82 +18,72 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch.quasirandom import SobolEngine
 
-from whyrelu.network.quadrature import evaluate
+from whyrelu.network.quadrature import Array, evaluate
 from whyrelu.network.scalar import ScalarFunction
-
-Array = NDArray[np.float64]
 
 _WINDOW = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
 _POINTS = 4096
 
 
 class MaxPooling(NamedTuple):
-    """The maximum M of a window of outputs a = phi(h).
+    """The maximum M of a window of outputs a = phi(h)."""
 
-    Attributes:
-        energy: E[M^2] / E[a^2].
-        slope: E[phi'(h)^2] of the winner, relative to that of any pixel.
-        difference: E[(M - M')^2] / E[(a - a')^2] between two images.
-        mean: E[M].
-        products: E[M M'] of two windows by their offset, (2 r + 1, 2 r + 1), r = (R - 1) // 2; E[M^2] in the centre.
-    """
-
+    # E[M^2] / E[a^2]
     energy: float
+    # E[phi'(h)^2] of the winner, relative to that of any pixel
     slope: float
+    # E[(M - M')^2] / E[(a - a')^2] between two images
     difference: float
-    mean: float
-    products: Array
 
 
-def max_pooling(phi: ScalarFunction, q: float, spatial: Array, share: float) -> MaxPooling:
-    """The moments of a 2x2 max pooling with stride 2.
+def normal_windows(q: float, spatial: Array, share: float, layer: int) -> Array:
+    """Normal preactivations of 2x2 windows of two images, (points, 2, 4); those of different layers are independent.
 
     Args:
-        phi: the activation.
         q: E[h^2].
-        spatial: correlation between h of two pixels by their offset, (2 R + 1, 2 R + 1), R >= 1; 1 in the centre.
+        spatial: correlation between h of two pixels by their offset, (2 R + 1, 2 R + 1); 1 in the centre.
         share: 1 - correlation between h of two images at one pixel.
-
-    Returns:
-        all nan where the signal has overflowed before.
+        layer: its number.
     """
-    if not (np.isfinite(q) and np.isfinite(share) and np.isfinite(spatial).all()):
-        side = 2 * ((len(spatial) // 2 - 1) // 2) + 1
-        return MaxPooling(np.nan, np.nan, np.nan, np.nan, np.full((side, side), np.nan))
-    normals = _normals()
-    scale = np.sqrt(q)
-    here = scale * normals[:, :4] @ _factor(_covariance(_WINDOW, spatial)).T
-    outputs = evaluate(phi.value, here)
-    slopes = evaluate(phi.slope, here) ** 2
-    winner = outputs.argmax(1)[:, None]
-    largest = outputs.max(1)
+    normals = _normals()[np.random.default_rng(layer).permutation(_POINTS)].reshape(_POINTS, 2, 4)
+    # on a map of one pixel nothing is pooled
+    factor = _factor(_covariance(_WINDOW, spatial)) if len(spatial) > 1 else np.eye(4)
+    windows = np.sqrt(q) * normals @ factor.T
     # another image: the same as far as the images are correlated
-    fresh = scale * normals[:, 4:] @ _factor(_covariance(_WINDOW, spatial)).T
     share = float(np.clip(share, 0, 1))
-    others = evaluate(phi.value, (1 - share) * here + np.sqrt(share * (2 - share)) * fresh)
+    windows[:, 1] = (1 - share) * windows[:, 0] + np.sqrt(share * (2 - share)) * windows[:, 1]
+    return np.asarray(windows)
+
+
+def max_pooling(phi: ScalarFunction, windows: Array) -> MaxPooling:
+    """The moments of a 2x2 max pooling with stride 2 of preactivations as `normal_windows` gives them."""
+    outputs, slopes = evaluate(phi.value, windows), evaluate(phi.slope, windows) ** 2
+    largest = outputs.max(-1)
+    winner = outputs.argmax(-1)[..., None]
     return MaxPooling(
         energy=_ratio((largest**2).mean(), (outputs**2).mean()),
-        slope=_ratio(np.take_along_axis(slopes, winner, 1).mean(), slopes.mean()),
-        difference=_ratio(((largest - others.max(1)) ** 2).mean(), ((outputs - others) ** 2).mean()),
-        mean=float(largest.mean()),
-        products=_products(phi, scale, spatial, float((largest**2).mean())),
+        slope=_ratio(np.take_along_axis(slopes, winner, -1).mean(), slopes.mean()),
+        difference=_ratio((np.diff(largest, axis=1) ** 2).mean(), (np.diff(outputs, axis=1) ** 2).mean()),
     )
 
 
-def _products(phi: ScalarFunction, scale: float, spatial: Array, energy: float) -> Array:
-    """E[M M'] by the offset of the windows, as far as the offsets of pixels go."""
+def pooled_correlation(phi: ScalarFunction, q: float, spatial: Array, centred: bool = False) -> Array:
+    """Correlation of two window's maxima by their offset, (2 r + 1, 2 r + 1), r = (R - 1) // 2; see `normal_windows`.
+
+    E[M M'] / E[M^2], or that of covariances if centred.
+    """
     radius = (len(spatial) // 2 - 1) // 2
-    products = np.full((2 * radius + 1, 2 * radius + 1), energy)
+    products = np.zeros((2 * radius + 1, 2 * radius + 1))
     for dy in range(radius + 1):
         for dx in range(-radius, radius + 1):
-            if (dy, dx) <= (0, 0):
-                continue
             places = np.concatenate([_WINDOW, _WINDOW + np.array([2 * dy, 2 * dx])])
-            outputs = evaluate(phi.value, scale * _normals() @ _factor(_covariance(places, spatial)).T)
-            product = float((outputs[:, :4].max(1) * outputs[:, 4:].max(1)).mean())
+            outputs = evaluate(phi.value, np.sqrt(q) * _normals() @ _factor(_covariance(places, spatial)).T)
+            largest = outputs.reshape(-1, 2, 4).max(-1)
+            mean = largest[:, 0].mean() if centred else 0.0
             # an offset and its opposite are the same pair
+            product = (largest[:, 0] * largest[:, 1]).mean() - mean**2
             products[radius + dy, radius + dx] = products[radius - dy, radius - dx] = product
-    return products
+    return products / products[radius, radius]
 
 
 @cache
@@ -111,10 +101,12 @@ def _covariance(places: NDArray[np.int64], spatial: Array) -> Array:
 
 def _factor(covariance: Array) -> Array:
     """A with A A^T = covariance; what round-off and averages over the map make negative is taken as 0."""
+    if not np.isfinite(covariance).all():
+        return np.full_like(covariance, np.nan)
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
 def _ratio(pooled: float, plain: float) -> float:
     """Relative to no pooling; 1 where there is nothing to compare."""
-    return float(pooled / plain) if plain > 0 else 1.0
+    return 1.0 if plain == 0 else float(pooled / plain)

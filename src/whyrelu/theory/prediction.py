@@ -1,197 +1,279 @@
-"""What mean-field theory predicts for each layer of a plain convolutional network at initialisation.
+"""What mean-field theory predicts for each layer of a convolutional network at initialisation.
 
 The recursions of `whyrelu.theory.mean_field` are followed pixel by pixel, because zero padding starves the border of
-the map: exact bookkeeping in place of the asymptotic factor. At a max pooling they are corrected by the moments of
-`whyrelu.theory.pooling`, which need the correlation between neighbouring pixels; that is followed for the mean pixel.
+the map. At a max pooling they are corrected by the moments of `whyrelu.theory.pooling`, which need the correlation
+between neighbouring pixels; that is followed for the mean pixel.
+
+A shortcut adds the input of its block to the second preactivation (He et al. 2015, 1512.03385). The weights of the
+branch have mean zero and are taken to be independent of all before and behind, so variances add, of signals going
+forward and of gradients going back (Yang and Schoenholz 2017, 1712.08969). Where the shortcut is the identity, the sum
+is not normal, and a channel sees its own past: these layers are corrected by moments over a population of units.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.ndimage import convolve
 
-from whyrelu.theory.convolution import neighbourhood_mean
-from whyrelu.theory.mean_field import chi_batch_norm, mean
+from whyrelu.network.quadrature import Array, evaluate
+from whyrelu.theory.mean_field import chi_batch_norm, depth_scale
 from whyrelu.theory.moments import Moments
-from whyrelu.theory.pooling import MaxPooling, max_pooling
+from whyrelu.theory.pooling import max_pooling, normal_windows, pooled_correlation
 
-Array = NDArray[np.float64]
+# Lengths and factors of gradients stay within what numbers can square, so that a gradient is lost in finite decades.
+_BOUNDS = (1e-100, 1e100)
 
 
 class PlannedLayer(NamedTuple):
-    """One convolution: sigma_w^2 = fan_in Var W, sigma_b^2 = Var b, and whether a 2x2 max pooling precedes it."""
+    """One 3x3 convolution; its shortcut, if any, begins at the input of the layer before it."""
 
+    # sigma_w^2 = fan_in Var W, sigma_b^2 = Var b
     weight_variance: float
     bias_variance: float
+    # whether a 2x2 max pooling precedes it
     pooled: bool
+    # sigma_w^2 of the shortcut's 1x1 convolution, 1 of an identity, 0 without a shortcut
+    shortcut: float = 0.0
+    is_identity: bool = False
 
 
 class InputStatistics(NamedTuple):
-    """Of normalised images.
+    """Of normalised images."""
 
-    Attributes:
-        power: mean over images and channels of squared pixels, (height, width).
-        correlation: mean of x.x' over pairs of different images, relative to that of x.x.
-        spatial: correlation between two pixels of an image by their offset, (2 R + 1, 2 R + 1), 1 in the centre; R one
-            less than the shorter side.
-    """
-
+    # mean over images and channels of squared pixels, (height, width)
     power: Array
+    # mean of x.x' over pairs of different images, relative to that of x.x
     correlation: float
+    # correlation between two pixels of an image by their offset, (2 R + 1, 2 R + 1), 1 in the centre; R one less than
+    # the shorter side
     spatial: Array
 
 
 class Prediction(NamedTuple):
-    """Per layer, shape (layers,): the columns of the same names in `whyrelu.results.columns.THEORY_COLUMNS`."""
+    """The columns of the same names in `whyrelu.results.columns.THEORY_COLUMNS`; arrays are per layer, (layers,)."""
 
     q: Array
     chi: Array
     gradient_ratio: Array
     gradient_relative: Array
     collapse: Array
+    decades: float
+    xi: float
 
 
-class _Signal(NamedTuple):
-    """One layer: E[h^2] and what of it differs between images, (height, width), and the pooling before it, if any."""
+class _Field(NamedTuple):
+    """x = preactivations or outputs on a map."""
 
-    length: Array
+    # E[x^2], and E[x^2] - E[x x'] of two images, (height, width)
+    square: Array
     difference: Array
-    pooling: MaxPooling | None
+    # correlation by offset, of the mean pixel, (2 R + 1, 2 R + 1)
+    spatial: Array
+
+
+class _Layer(NamedTuple):
+    """A layer going forward."""
+
+    # what its convolution is given, which is pooled already
+    given: _Field
+    preactivation: _Field
+    output: _Field
+    # E[phi'(h)^2], (height, width)
+    slope: Array
+    # what squared gradients are multiplied by on their way back through the convolution, border aside
+    gain: float
+    # h of units in windows of two images, (points, 2, 4), where they are needed
+    windows: Array | None
+    # what poolings of its input, and of its shortcut's, do to the squared slopes before them
+    winner: float
+    shortcut_winner: float
+
+
+def no_prediction(depth: int) -> Prediction:
+    """All numbers missing."""
+    nothing = np.full(depth, np.nan)
+    return Prediction(nothing, nothing, nothing, nothing, nothing, np.nan, np.nan)
 
 
 def predict(
-    moments: Moments, layers: Sequence[PlannedLayer], inputs: InputStatistics, batch_norm: bool = False
+    moments: Moments, plan: Sequence[PlannedLayer], inputs: InputStatistics, batch_norm: bool = False
 ) -> Prediction:
     """Follow lengths, gradients and the difference between images through a network with 3x3 zero-padded convolutions.
 
-    Args:
-        moments: of the activation.
-        layers: the convolutions, from the input on; global average pooling follows the last.
-        inputs: of the network.
-        batch_norm: whether preactivations are normalised before phi (Yang et al. 2019; large batches). They have q = 1
-            then, and collapse is nan.
-
-    Returns:
-        nan where a moment is not finite.
+    Global average pooling follows the last convolution. With batch normalisation before phi (Yang et al. 2019; large
+    batches) branches have q = 1, and collapse is missing. Numbers that are not finite are missing.
     """
-    # as far as the poolings bring pixels together
-    radius, needed = len(inputs.spatial) // 2, 2 ** sum(layer.pooled for layer in layers) - 1
-    near = slice(radius - needed, radius + needed + 1)
-    inputs = inputs._replace(spatial=inputs.spatial[near, near])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        signals = list((_normalised_signals if batch_norm else _signals)(moments, layers, inputs))
-        q = np.array([signal.length.mean() for signal in signals])
-        if batch_norm:
-            collapse = np.full(len(layers), np.nan)
-            chis = _normalised_chis(moments, signals)
-            chi = np.full(len(layers), chi_batch_norm(moments.phi))
+        layers = _forward(moments, plan, inputs, batch_norm)
+        logarithms = _backward(moments, plan, layers)
+        ratio = np.append(np.exp(-np.diff(logarithms) / 2), np.nan)
+        if any(planned.shortcut for planned in plan):
+            chi = ratio[:-1] ** 2
+        elif batch_norm:
+            chi = np.full(len(plan) - 1, chi_batch_norm(moments.phi))
         else:
-            # the sum of differences over that of squares; biases are common to all images
-            collapse = np.array([np.sqrt(s.difference.sum() / s.length.sum()) for s in signals])
-            following = [layer.weight_variance for layer in layers[1:]] + [np.nan]
-            chis = [variance * moments.slope(s.length) for variance, s in zip(following, signals, strict=True)]
-            chi = np.array([field.mean() for field in chis])
-        gradients = _backward(chis, [1.0 if s.pooling is None else s.pooling.slope for s in signals], layers)
-        ratio = np.append(np.sqrt(gradients[:-1] / gradients[1:]), np.nan)
-        chi[-1] = np.nan
-        values = (q, chi, ratio, np.sqrt(gradients / gradients[-1]), collapse)
-        return Prediction(*(np.where(np.isfinite(value), value, np.nan) for value in values))
+            chi = np.array([after.gain * layer.slope.mean() for layer, after in itertools.pairwise(layers)])
+        fields = [layer.preactivation for layer in layers]
+        # the sum of differences over that of squares; biases are common to all images
+        collapse = [np.nan if batch_norm else np.sqrt(h.difference.sum() / h.square.sum()) for h in fields]
+        arrays = {
+            "q": np.array([h.square.mean() for h in fields]),
+            "chi": np.append(chi, np.nan),
+            "gradient_ratio": ratio,
+            "gradient_relative": np.exp((logarithms - logarithms[-1]) / 2),
+            "collapse": np.array(collapse),
+        }
+        return Prediction(
+            **{name: np.where(np.isfinite(array), array, np.nan) for name, array in arrays.items()},
+            decades=float((logarithms[0] - logarithms[-1]) / 2 / np.log(10)),
+            xi=depth_scale(np.clip(chi, *_BOUNDS)),
+        )
 
 
-def _signals(moments: Moments, layers: Sequence[PlannedLayer], inputs: InputStatistics) -> Iterator[_Signal]:
-    """Forward: lengths and differences on the map of each layer."""
-    energy, difference, spatial = inputs.power, (1 - inputs.correlation) * inputs.power, inputs.spatial
-    previous: tuple[float, Array, float] | None = None
-    for layer in layers:
-        pooling = None
-        if layer.pooled:
-            energy, difference = _halved(energy), _halved(difference)
-            if previous is None:
-                spatial = _every_second(spatial)
-            else:
-                pooling = max_pooling(moments.phi, *previous)
-                energy, difference = energy * pooling.energy, difference * pooling.difference
-                spatial = pooling.products / _centre(pooling.products)
-        length = layer.weight_variance * neighbourhood_mean(energy) + layer.bias_variance
-        difference = layer.weight_variance * neighbourhood_mean(difference)
-        yield _Signal(length, difference, pooling)
-        q = float(length.mean())
-        # biases are common to all pixels
-        spatial = spatial + (1 - spatial) * layer.bias_variance / q
-        previous = q, spatial, float(difference.mean()) / q
-        energy, difference = moments.second(length), moments.difference(length, difference)
-        if len(spatial) > 1:
-            spatial = moments.correlation(q, spatial)
+def _forward(moments: Moments, plan: Sequence[PlannedLayer], inputs: InputStatistics, batch_norm: bool) -> list[_Layer]:
+    # as far as the poolings bring pixels together
+    radius, needed = len(inputs.spatial) // 2, 2 ** sum(planned.pooled for planned in plan) - 1
+    near = slice(radius - needed, radius + needed + 1)
+    output = _Field(inputs.power, (1 - inputs.correlation) * inputs.power, inputs.spatial[near, near])
+    has_shortcuts = any(planned.shortcut for planned in plan)
+    layers: list[_Layer] = []
+    for i, planned in enumerate(plan):
+        given, winner, shortcut_winner = output, 1.0, 1.0
+        if planned.pooled:
+            given, winner = _pooled(moments, output, layers[-1] if layers else None, batch_norm)
+        h, gain = _normalised(given) if batch_norm else _convolved(given, planned)
+        branch, windows, is_normal = h, None, True
+        if planned.shortcut:
+            past = layers[-1].given
+            if planned.pooled:
+                # what is pooled a second time is only halved
+                source = layers[-2] if i > 1 and not plan[i - 1].pooled else None
+                past, shortcut_winner = _pooled(moments, past, source, batch_norm)
+            h = _sum(h, past, planned.shortcut)
+        if planned.is_identity and i > 1:
+            is_normal = False
+            windows = _windows(branch, i) + evaluate(moments.phi.value, layers[-2].windows)
+        elif has_shortcuts or (i + 1 < len(plan) and plan[i + 1].pooled):
+            windows = _windows(h, i)
+        output, slope = _activated(moments, h, None if is_normal else windows, batch_norm)
+        layers.append(_Layer(given, h, output, slope, gain, windows, winner, shortcut_winner))
+    return layers
 
 
-def _normalised_signals(moments: Moments, layers: Sequence[PlannedLayer], inputs: InputStatistics) -> Iterator[_Signal]:
-    """Forward with batch normalisation: lengths are 1, and correlations between pixels those of centred outputs."""
-    shape, spatial = inputs.power.shape, inputs.spatial
-    previous: Array | None = None
-    for layer in layers:
-        pooling = None
-        if layer.pooled:
-            shape = (shape[0] // 2, shape[1] // 2)
-            if previous is None:
-                spatial = _every_second(spatial)
-            else:
-                pooling = max_pooling(moments.phi, 1.0, previous, 1.0)
-                products = pooling.products - pooling.mean**2
-                spatial = products / _centre(products)
-        yield _Signal(np.ones(shape), np.full(shape, np.nan), pooling)
-        previous, spatial = spatial, moments.correlation(1.0, spatial, centred=True)
-
-
-def _normalised_chis(moments: Moments, signals: Sequence[_Signal]) -> list[Array]:
-    """What squared gradients are multiplied by where the next layer divides by the deviation of its preactivations.
-
-    That deviation is over images and pixels, and so has a part that is the same in all images: at the border a
-    preactivation lacks some of its inputs, and with them some of their mean.
-    """
-    mean_output = float(mean(moments.phi, 1.0))
-    variance_output = float(moments.second(np.asarray(1.0))) - mean_output**2
-    slope = float(moments.slope(np.asarray(1.0)))
-    chis = []
-    for signal, following in itertools.pairwise(signals):
-        average, variance = mean_output, variance_output
-        if following.pooling is not None:
-            average = following.pooling.mean
-            variance = _centre(following.pooling.products) - average**2
-        # the part of the pixels at which each weight of the kernel finds an input
-        rows, columns = (np.array([1 - 1 / side, 1, 1 - 1 / side]) for side in following.length.shape)
-        reached = np.outer(rows, columns)
-        deviation = variance * reached.mean() + average**2 * (reached - reached**2).mean()
-        chis.append(np.full(signal.length.shape, slope / deviation))
-    return [*chis, np.full(signals[-1].length.shape, np.nan)]
-
-
-def _backward(chis: Sequence[Array], gains: Sequence[float], layers: Sequence[PlannedLayer]) -> Array:
-    """Total squared gradient of each layer up to a common factor; shape (layers,)."""
-    totals = [1.0]
+def _backward(moments: Moments, plan: Sequence[PlannedLayer], layers: Sequence[_Layer]) -> Array:
+    """Logarithm of the total squared gradient of each layer up to a common constant; shape (layers,)."""
+    count = len(layers)
     # global average pooling hands every pixel of the last map the same gradient, times the slope of its unit, which
     # varies little enough over the last map to be left out
-    energy = np.full(chis[-1].shape, 1 / chis[-1].size)
-    for chi, gain, following in zip(chis[-2::-1], gains[:0:-1], layers[:0:-1], strict=True):
-        energy = neighbourhood_mean(energy)
-        if following.pooled:
-            energy = gain * _doubled(energy, chi.shape) / 4
-        energy = chi * energy
-        totals.append(float(energy.sum()))
-    return np.array(totals[::-1])
+    shape = layers[-1].slope.shape
+    energies = {count - 1: np.full(shape, 1 / np.prod(shape))}
+    logarithms = np.zeros(count)
+    # of the units in `windows`, up to a factor
+    units = {count - 1: _squared_slopes(moments, layers[-1])}
+    for i in range(count - 2, -1, -1):
+        layer, after, shape = layers[i], layers[i + 1], layers[i].slope.shape
+        units[i] = slopes = _squared_slopes(moments, layer)
+        branch = after.gain * _window_mean(energies[i + 1])
+        if plan[i + 1].pooled:
+            branch = after.winner * _unpooled(branch, shape)
+        shortcut = np.zeros(shape)
+        if i + 2 < count and plan[i + 2].shortcut:
+            shortcut = plan[i + 2].shortcut * np.exp(logarithms[i + 2] - logarithms[i + 1]) * energies[i + 2]
+            if plan[i + 2].pooled:
+                shortcut = layers[i + 2].shortcut_winner * _unpooled(shortcut, after.slope.shape)
+            if plan[i + 1].pooled:
+                shortcut = after.winner * _unpooled(shortcut, shape)
+            if plan[i + 2].is_identity:
+                # a unit that has a slope now is likely to have one later
+                later = units[i + 2] / units[i + 2].mean()
+                units[i] = slopes * (branch.sum() + shortcut.sum() * later)
+                shortcut = shortcut * (slopes * later).mean() / slopes.mean()
+        energy = np.clip(layer.slope, *_BOUNDS) * (branch + shortcut)
+        logarithms[i] = logarithms[i + 1] + np.log(energy.sum())
+        energies[i] = energy / energy.sum()
+    return logarithms
 
 
-def _centre(field: Array) -> float:
-    return float(field[len(field) // 2, len(field) // 2])
+def _convolved(given: _Field, planned: PlannedLayer) -> tuple[_Field, float]:
+    """Preactivations, and what squared gradients are multiplied by on their way back."""
+    square = planned.weight_variance * _window_mean(given.square) + planned.bias_variance
+    difference = planned.weight_variance * _window_mean(given.difference)
+    bounded = np.clip(square, *_BOUNDS)
+    # biases are common to all pixels, as to all images
+    spatial = given.spatial + (1 - given.spatial) * min(1.0, planned.bias_variance / float(square.mean()))
+    return _Field(bounded, difference / square * bounded, spatial), planned.weight_variance
 
 
-def _every_second(spatial: Array) -> Array:
-    """Offsets on a map that was halved."""
-    radius = len(spatial) // 2
-    return spatial[radius % 2 :: 2, radius % 2 :: 2]
+def _normalised(given: _Field) -> tuple[_Field, float]:
+    """The same with batch normalisation, whose deviation is over images and pixels.
+
+    It has a part that is the same in all images: at the border a preactivation lacks some of its inputs, and with them
+    some of their mean.
+    """
+    variance, squared_mean = given.difference.mean(), (given.square - given.difference).mean()
+    # the part of the pixels at which each weight of the kernel finds an input
+    reached = np.multiply.outer(*(np.array([1 - 1 / side, 1, 1 - 1 / side]) for side in given.square.shape))
+    deviation = variance * reached.mean() + squared_mean * (reached - reached**2).mean()
+    ones = np.ones_like(given.square)
+    return _Field(ones, ones, given.spatial), float(1 / deviation)
+
+
+def _sum(h: _Field, past: _Field, variance: float) -> _Field:
+    weight = variance * past.square.mean() / (h.square.mean() + variance * past.square.mean())
+    return _Field(
+        np.clip(h.square + variance * past.square, *_BOUNDS),
+        np.clip(h.difference + variance * past.difference, 0, _BOUNDS[1]),
+        (1 - weight) * h.spatial + weight * past.spatial,
+    )
+
+
+def _activated(moments: Moments, h: _Field, windows: Array | None, batch_norm: bool) -> tuple[_Field, Array]:
+    """Outputs and squared slopes; `windows` of preactivations that are not normal correct what normal ones would do."""
+    square, slope = moments.second(h.square), moments.slope(h.square)
+    difference = moments.difference(h.square, h.difference)
+    if windows is not None:
+        outputs, slopes = evaluate(moments.phi.value, windows), evaluate(moments.phi.slope, windows)
+        q, apart = (windows**2).mean(), (np.diff(windows, axis=1) ** 2).mean() / 2
+        square = square * (outputs**2).mean() / moments.second(q)
+        slope = slope * (slopes**2).mean() / moments.slope(q)
+        difference = difference * (np.diff(outputs, axis=1) ** 2).mean() / 2 / moments.difference(q, apart)
+    spatial = h.spatial
+    if len(spatial) > 1:
+        spatial = moments.correlation(float(h.square.mean()), spatial, centred=batch_norm)
+    return _Field(square, difference, spatial), slope
+
+
+def _pooled(moments: Moments, output: _Field, layer: _Layer | None, batch_norm: bool) -> tuple[_Field, float]:
+    """Outputs after a max pooling, which images are only halved by, and what happens to the squared slopes."""
+    if layer is None:
+        radius = len(output.spatial) // 2
+        spatial = output.spatial[radius % 2 :: 2, radius % 2 :: 2]
+        return _Field(_halved(output.square), _halved(output.difference), spatial), 1.0
+    assert layer.windows is not None
+    h = layer.preactivation
+    pooling = max_pooling(moments.phi, layer.windows)
+    spatial = pooled_correlation(moments.phi, float(h.square.mean()), h.spatial, centred=batch_norm)
+    square, difference = pooling.energy * _halved(output.square), pooling.difference * _halved(output.difference)
+    return _Field(square, difference, spatial), pooling.slope
+
+
+def _windows(h: _Field, layer: int) -> Array:
+    q = float(h.square.mean())
+    return normal_windows(q, h.spatial, float(h.difference.mean()) / q, layer)
+
+
+def _squared_slopes(moments: Moments, layer: _Layer) -> Array:
+    """Of the units in `windows`; without them one number that stands for all."""
+    return np.ones(1) if layer.windows is None else evaluate(moments.phi.slope, layer.windows) ** 2
+
+
+def _window_mean(field: Array) -> Array:
+    """Mean over the 3x3 window around every pixel, with zeros outside (Xiao et al. 2018, there with none outside)."""
+    return np.asarray(convolve(field, np.full((3, 3), 1 / 9), mode="constant"))
 
 
 def _halved(field: Array) -> Array:
@@ -200,7 +282,7 @@ def _halved(field: Array) -> Array:
     return np.asarray(field[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3)))
 
 
-def _doubled(field: Array, shape: tuple[int, ...]) -> Array:
-    """Every pixel four times; zero in an odd last row or column."""
-    large = field.repeat(2, axis=0).repeat(2, axis=1)
+def _unpooled(field: Array, shape: tuple[int, ...]) -> Array:
+    """A quarter to each pixel of a 2x2 window; zero in an odd last row or column."""
+    large = field.repeat(2, axis=0).repeat(2, axis=1) / 4
     return np.pad(large, [(0, shape[0] - large.shape[0]), (0, shape[1] - large.shape[1])])

@@ -59,6 +59,7 @@ class Classifier(pl.LightningModule):
         self.test_metrics: dict[str, float] = {}
         self._optimizer = functools.partial(bind("optimizer", config["optimizer"]), lr=config["lr"])
         self._schedule = config["schedule"]
+        self._stop_at = config["trainer"]["stop_at"]
         self._stream = stream
         self._on_epoch = on_epoch
 
@@ -96,10 +97,11 @@ class Classifier(pl.LightningModule):
         self.train_seconds += time.perf_counter() - self._started
 
     def on_train_epoch_end(self) -> None:
-        """Complete the record of the epoch; end a run whose loss is no longer a number."""
+        """Complete the record of the epoch; end a run that diverged, or has been good enough for two epochs running."""
         self._keep_means("val")
         self.history["epoch"].append(self.current_epoch + 1)
-        if self.diverged:
+        last_two = self.history["val_accuracy"][-2:]
+        if self.diverged or (self._stop_at is not None and len(last_two) == 2 and min(last_two) >= self._stop_at):
             self.trainer.should_stop = True
         if self._on_epoch is not None:
             self._on_epoch(self.history)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,11 +22,7 @@ from whyrelu.network.initialisation import build_network
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History, OnEpoch
 from whyrelu.training.freed_memory import keep_freed_memory
-
-# A run has not learned if its training loss is this close to that of a constant guess ...
-CHANCE_LOSS_MARGIN = 0.02
-# ... and its validation accuracy below this multiple of 1 / classes.
-CHANCE_ACCURACY_FACTOR = 1.2
+from whyrelu.training.outcome import outcome
 
 
 class Result(NamedTuple):
@@ -35,18 +30,14 @@ class Result(NamedTuple):
 
     # completed or diverged
     status: str
-    at_chance: bool
+    # of whyrelu.training.outcome
+    outcome: str
     metrics: dict[str, float]
     history: History
     findings: Findings | None
     train_images: int
     validation_images: int
     device: str
-
-
-def is_at_chance(train_loss: float, val_accuracy: float, classes: int) -> bool:
-    """Whether a finished run has learned nothing: it does no better than always guessing the same distribution."""
-    return train_loss > math.log(classes) - CHANCE_LOSS_MARGIN and val_accuracy < CHANCE_ACCURACY_FACTOR / classes
 
 
 def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: OnEpoch | None = None) -> Result:
@@ -64,9 +55,13 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
     images = len(data.train_indices)
     if config["batch_size"] > images:
         raise UserError(f"batch_size={config['batch_size']} is larger than the {images} training images")
+    if config["clip"] and "mixed" in config["precision"] and config["optimizer"].get("fused"):
+        # which unscales gradients in its own step
+        raise UserError(f"clip={config['clip']} with precision={config['precision']} needs optimizer.fused=false")
     network = build_network(config, arrays.train_images.shape[1:], len(arrays.classes))
     module = Classifier(network, config, stream, on_epoch)
-    diagnostics = Diagnostics(config["diagnostics"], stream) if config["diagnostics"]["epochs"] != "none" else None
+    settings = config["diagnostics"]
+    diagnostics = Diagnostics(settings, stream("probe", None)) if settings["epochs"] != "none" else None
     trainer = _trainer(config, checkpoint, diagnostics)
     trainer.fit(module, data, ckpt_path=str(checkpoint) if usable(checkpoint) else None, weights_only=True)
     steps = trainer.global_step
@@ -82,15 +77,17 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
         "samples_per_second": len(history["epoch"]) * images / module.train_seconds,
     }
     findings = diagnostics.findings() if diagnostics is not None else None
-    metrics |= summary(findings, len(history["epoch"])) if findings is not None else {}
+    metrics |= summary(findings) if findings is not None else {}
+    classes, validation_images = len(arrays.classes), len(data.validation_indices)
+    learned_at = config["data"]["learned_at"]
     return Result(
         status="diverged" if module.diverged else "completed",
-        at_chance=is_at_chance(metrics["train_loss"], metrics["val_accuracy"], len(arrays.classes)),
+        outcome=outcome(metrics["val_accuracy"], validation_images, classes, learned_at, module.diverged),
         metrics=metrics,
         history=history,
         findings=findings,
         train_images=images,
-        validation_images=len(data.validation_indices),
+        validation_images=validation_images,
         device=str(trainer.strategy.root_device),
     )
 
@@ -103,6 +100,8 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
             devices=1,
             precision=config["precision"],
             max_epochs=settings["max_epochs"],
+            gradient_clip_val=config["clip"],
+            gradient_clip_algorithm="norm",
             callbacks=[
                 *([diagnostics] if diagnostics is not None else []),
                 PeriodicCheckpoint(checkpoint, settings["checkpoint_seconds"]),

@@ -1,5 +1,5 @@
-"""The learning rate of every cell, chosen on the validation split with equal budgets.
+"""The learning rate of every cell, chosen on the validation split by one procedure, with seeds that no study reports.
 
-All cells of a study try the same steps of one grid per optimizer, with tuning seeds that no run of the study has. Where
-the best rate is the last one of the grid, the grid is extended, for all activations that are compared with each other.
+First a grid of rates, extended where the best is at its end, for all activations that are compared with each other;
+then the best rate and its two lower neighbours again on fresh seeds, of which the most reliable one is chosen.
 """
