@@ -1,1 +1,1 @@
-"""The ledger of claims: each one a rule, declared in conf/claims, and what the data make of it."""
+"""Claims and predictions: declared in conf/claims, mapped to effects by one function each, decided by one ledger."""

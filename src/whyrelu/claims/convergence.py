@@ -1,174 +1,104 @@
-"""C18: ReLU converges faster."""
+"""Steps and time to a validation accuracy, and how steps grow with the depth."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from typing import Literal
 
-from whyrelu.claims.comparison import Question, at_every_depth, clearest, compare, split, strata, weakest
-from whyrelu.claims.declaration import of_data
-from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.times import SECONDS_TO, step_seconds
-from whyrelu.claims.verdict import EQUIVALENT, INCONCLUSIVE, REFUTED, Findings, Test, Verdict, not_tested
-from whyrelu.claims.words import advice, each_depth, listed, number, of_test, outcomes, percent
-from whyrelu.results.convergence import censored
-from whyrelu.statistics.decision import Rule
-from whyrelu.statistics.summaries import seed_of
-from whyrelu.statistics.survival import Censored, common_horizon, logrank_p, restricted_mean_difference
+import numpy as np
+import pandas as pd
 
-_WORDS = {
-    "better": "larger",
-    "worse": "smaller",
-    EQUIVALENT: "equal within the margin",
-    INCONCLUSIVE: "not told apart",
-}
-_AREA = "area under the validation curve"
-_STEPS = "steps to a validation accuracy of {}"
+from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings
+from whyrelu.claims.times import seconds_of_training_step
+from whyrelu.results.study import Study
+from whyrelu.statistics.intervals import mean_interval, ratio_interval
+
+# The validation accuracy that runs shall reach on two evaluations running.
+ACCURACY = {"digits": 0.9, "cifar10": 0.5}
+OTHER_ACCURACY = 0.5
 
 
-def decide(
-    evidence: Evidence,
-    activation: str,
-    reference: str,
-    thresholds: Mapping[str, list[float]],
-    superiority: float,
-    difference: float,
-    alpha: float,
-    margin: float,
-) -> Findings:
-    """Compare areas under the curves of validation accuracy, and censored times to thresholds, at every depth.
+def arrivals(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """`arrived` (steps to the second of two evaluations running at the accuracy, or nan) and `horizon`, a row per run.
 
-    Args:
-        evidence: of the study.
-        activation: that is said to be faster.
-        reference: than this one.
-        thresholds: of validation accuracy, for each data set or `default`.
-        superiority: least P(activation > reference) of areas that counts as larger.
-        difference: least difference of mean areas that counts as larger, fraction of 1.
-        alpha: level of the tests.
-        margin: within which areas count as equal, fraction of 1.
+    The horizon is the steps of all epochs; the mean of steps up to it is the restricted mean (Royston and Parmar 2013),
+    for a run that ends early has arrived or diverged.
     """
-    if lacking := evidence.lacking(activation, reference):
-        return not_tested(f"runs of {' and '.join(lacking)}", evidence.command_for(activation, reference))
-    names = first, second = str(evidence.series(activation)), str(evidence.series(reference))
-    facet, rule = evidence.reference, Rule(superiority, difference, alpha)
-    runs = evidence.runs_of().merge(evidence.run_convergence, on="run_id")
-    question = Question(_AREA, first, second, rule, margin, ("better", "worse"), facet=facet)
-    areas = compare(question, strata(runs, "area", first, second))
-    if not areas:
-        need = f"runs of {first} and {second} at the same depths"
-        return not_tested(need, evidence.command_for(activation, reference))
-    times: list[Test] = []
-    # of training: all runs of a facet have as many epochs, but those that diverged
-    end = float(runs["steps"].max())
-    declared = of_data(thresholds, str(runs["data"].iloc[0]))
-    for threshold in declared:
-        own = runs.merge(evidence.convergence[evidence.convergence["threshold"] == threshold], on="run_id")
-        for depth in [test.depth for test in areas if test.depth is not None]:
-            at_depth = own[(own["depth"] == depth) & own["series"].isin(names)]
-            arms = [censored(at_depth[at_depth["series"] == name], end) for name in names]
-            times.append(_time_test(names, arms, threshold, depth, facet, alpha))
-            seconds = [step_seconds(evidence.timing, name, depth, runs["width"].iloc[0]) for name in names]
-            if all(value is not None for value in seconds):
-                scaled = [
-                    Censored(arm.times * float(value or 0), arm.reached)
-                    for arm, value in zip(arms, seconds, strict=True)
-                ]
-                times.append(_time_test(names, scaled, threshold, depth, facet, alpha, "seconds"))
-    shares = {
-        name: evidence.convergence[evidence.convergence["run_id"].isin(runs.loc[runs["series"] == name, "run_id"])]
-        .groupby("threshold")["reached"]
-        .mean()
-        for name in names
-    }
+    if runs.empty:
+        return runs.reindex(columns=["arrived", "horizon"])
+    epochs = history[history["run_id"].isin(runs["run_id"])].sort_values(["run_id", "epoch"])
+    bars = runs.set_index("run_id")["data"].map(lambda data: ACCURACY.get(data, OTHER_ACCURACY))
+    is_there = epochs["val_accuracy"] >= epochs["run_id"].map(bars)
+    twice = is_there & is_there.groupby(epochs["run_id"]).shift(fill_value=False)
+    arrival = epochs[twice].groupby("run_id")["epoch"].min()
+    per_epoch = runs["steps"] / runs["run_id"].map(epochs.groupby("run_id")["epoch"].max())
+    return pd.DataFrame({"arrived": runs["run_id"].map(arrival) * per_epoch, "horizon": runs["epochs"] * per_epoch})
 
-    def conclude(found: Sequence[Test]) -> Verdict:
-        by_depth = [test for test in split(found, quantity=_AREA) if test.depth is not None]
-        later = [test for test in found if test.quantity != _AREA]
-        # the claim is decided in steps; seconds are told beside
-        steps = split(later, unit="steps")
-        together = [_together(test, split(steps, depth=test.depth)) for test in by_depth]
-        verdict = at_every_depth([test for test, _ in together], "faster", ("slower",))
-        overall = split(found, quantity=_AREA)[-1]
-        in_seconds = split(later, unit="seconds")
-        sentence = "decided in steps; " if in_seconds else "in steps, as seconds need timing.json: "
-        sentence += (
-            f"the area under {first}'s validation curve is {outcomes(by_depth, _WORDS)}, compared with {second}'s "
-            f"({of_test(overall)})"
-        )
-        for threshold in declared:
-            if not any(shares[name][threshold] for name in names):
-                sentence += f"; no run of either reaches a validation accuracy of {number(threshold)}"
+
+def steps_to_accuracy(study: Study, activation: str, against: str) -> list[Row]:
+    """Ratio of the steps to the accuracy, geometric mean over pairs by seed, of plain networks."""
+    return _ratios(study, activation, against, "steps to the accuracy")
+
+
+def time_to_accuracy(study: Study, activation: str, against: str) -> list[Row]:
+    """Ratio of the times to the accuracy: steps times the seconds of a training step, where these were measured."""
+    return _ratios(study, activation, against, "time to the accuracy", timed=True)
+
+
+def _ratios(study: Study, activation: str, against: str, quantity: str, timed: bool = False) -> list[Row]:
+    runs = plain(study.runs, {})
+    runs = runs[runs["activation"].isin([activation, against])]
+    steps = arrivals(runs, study.history)
+    rows = []
+    for place, own in settings(runs, by_arm=False):
+        seconds = [
+            seconds_of_training_step(study, name, place["depth"]) if timed else 1.0 for name in (activation, against)
+        ]
+        for first, second, both in pairs(own.join(steps), activation, against):
+            horizon = both[["horizon_first", "horizon_second"]].min(axis=1)
+            a, b = (np.fmin(both[f"arrived_{arm}"], horizon) for arm in ("first", "second"))
+            shares = [both[f"arrived_{arm}"].notna().mean() for arm in ("first", "second")]
+            if not any(shares) or np.isnan(seconds).any():
                 continue
-            own = split(later, quantity=_STEPS.format(number(threshold)))
-            reached = [f"{percent(float(shares[name][threshold]))} of {name}" for name in names]
-            sentence += (
-                f"; {listed(reached)} runs reach a validation accuracy of {number(threshold)}, "
-                f"{first} earlier by this many steps: {each_depth(own)}"
+            ratio = ratio_interval(a * seconds[0], b * seconds[1])
+            # with few arrivals the horizon bounds it from one side
+            low, high = (-math.inf if shares[1] < 0.5 else ratio.low), (math.inf if shares[0] < 0.5 else ratio.high)
+            means = [math.exp(np.log(arm).mean()) * scale for arm, scale in zip((a, b), seconds, strict=True)]
+            place["comparison"] = f"{first} / {second}"
+            rows.append(
+                effect(
+                    place,
+                    quantity,
+                    "ratio",
+                    ratio._replace(low=max(low, 0.0), high=high),
+                    len(both),
+                    first=means[0],
+                    second=means[1],
+                    share_first=shares[0],
+                    share_second=shares[1],
+                    timed=timed,
+                )
             )
-            if timed := split(in_seconds, quantity=SECONDS_TO.format(number(threshold))):
-                sentence += f" (and, on the machine that was timed, by this many seconds: {each_depth(timed)})"
-        sentence += advice(by_depth) if verdict == INCONCLUSIVE else ""
-        main = overall
-        if verdict == REFUTED:
-            main = clearest([shown for test, shown in together if test.outcome == "slower"])
-        elif verdict == INCONCLUSIVE:
-            main = weakest([shown for test, shown in together if test.outcome == INCONCLUSIVE])
-        return Verdict.of(verdict, sentence + evidence.where, main, runs=sum(test.n for test in by_depth))
-
-    return Findings([*areas, *times], conclude)
+    return rows
 
 
-def _together(area: Test, steps: Sequence[Test]) -> tuple[Test, Test]:
-    """One depth: "faster" if the area is larger, and some threshold is reached earlier and none later.
+def growth_of_steps(study: Study, where: Where, law: Literal["exponential", "power"]) -> list[Row]:
+    """Slope of ln steps over the depth (exponential) or over its logarithm (power), a line for each seed.
 
-    Returns:
-        the area with that outcome, and the test that decided: if the area is larger, and it is open still, that of
-        steps which stands in the way.
+    Up to the largest depth to which every run arrives at all depths: beyond, only a lower bound of the steps is known.
     """
-    earlier, later = split(steps, outcome="faster"), split(steps, outcome="slower")
-    outcome, shown = INCONCLUSIVE, area
-    if area.outcome == "better" and earlier and not later:
-        outcome = "faster"
-    elif area.outcome in ("worse", EQUIVALENT) and not earlier:
-        outcome = "slower"
-    elif area.outcome == "better":
-        shown = clearest(later or steps)
-    return dataclasses.replace(area, outcome=outcome), shown
-
-
-def _time_test(
-    names: tuple[str, str],
-    arms: Sequence[Censored],
-    threshold: float,
-    depth: int,
-    facet: str,
-    alpha: float,
-    unit: str = "steps",
-) -> Test:
-    """What the first arm saves: restricted mean of the second minus that of the first, up to the last step of both."""
-    first, second = arms
-    quantity = (_STEPS if unit == "steps" else SECONDS_TO).format(number(threshold))
-    base = Test(
-        comparison=f"{names[1]} - {names[0]}",
-        quantity=quantity,
-        effect=0.0,
-        unit=unit,
-        n_first=len(second.times),
-        n_second=len(first.times),
-        depth=depth,
-        facet=facet,
-        family=unit,
-        timed=unit == "seconds",
-    )
-    saved = restricted_mean_difference(
-        second, first, common_horizon(arms), seed_of(f"{facet}, {quantity}, {base.comparison}, {depth}")
-    )
-
-    def decide(p_adjusted: float, _: float) -> str:
-        if not p_adjusted < alpha:
-            return INCONCLUSIVE
-        return "faster" if saved.low > 0 else "slower" if saved.high < 0 else INCONCLUSIVE
-
-    p = logrank_p(second, first)
-    return dataclasses.replace(base, effect=saved.value, low=saved.low, high=saved.high, p=p, decide=decide)
+    runs = plain(study.runs, where)
+    steps = arrivals(runs, study.history)
+    rows = []
+    for place, own in settings(runs, by_depth=False):
+        own = own.join(steps)
+        arrives = own.groupby("depth")["arrived"].apply(lambda steps: steps.notna().all())
+        own = own[own["depth"].isin(arrives.index[arrives.cumprod().astype(bool)])]
+        depths = own["depth"].unique()
+        if len(depths) > 1:
+            x = own["depth"] if law == "exponential" else np.log(own["depth"])
+            y = np.log(own["arrived"])
+            slopes = [np.polyfit(x[seed.index], y[seed.index], 1)[0] for _, seed in own.groupby("seed")]
+            place["setting"] = ", ".join(filter(None, [place["setting"], f"depth {min(depths)} to {max(depths)}"]))
+            rows.append(effect(place, f"growth of steps with depth, {law}", "", mean_interval(slopes), len(slopes)))
+    return rows

@@ -1,89 +1,59 @@
-"""The claims of a published study decided anew, without its runs."""
+"""From the tables of studies to effects.csv of each and the verdicts of all, without their runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from whyrelu.claims.declaration import Claim, declared_thresholds, read_claims
-from whyrelu.claims.study import decide_study
+import pandas as pd
+
+from whyrelu.claims.declaration import Claim, read_claims
+from whyrelu.claims.ledger import COLUMNS, effects, verdicts
 from whyrelu.errors import UserError
-from whyrelu.files import read_json
-from whyrelu.results.columns import CONVERGENCE_COLUMNS
-from whyrelu.results.files import read_table
-from whyrelu.results.tables import RUN_COLUMNS
-
-# What is said of a claim that one of the two ledgers does not have.
-ABSENT = "not in the ledger"
+from whyrelu.files import write_bytes, write_json
+from whyrelu.results.study import Study
 
 
-class Change(NamedTuple):
-    """A claim with another verdict than before."""
-
-    id: str
-    before: str
-    after: str
+def write_effects(study: Study, claims: Sequence[Claim] | None = None) -> None:
+    """Write effects.csv of a study, by the claims of conf/claims by default."""
+    _write(effects(read_claims() if claims is None else claims, study), study)
 
 
-class Decided(NamedTuple):
-    """Verdicts by the ids of claims, in the order of the ledger, and what has changed; claims may be gone, too."""
+def _write(table: pd.DataFrame, study: Study) -> None:
+    """With 6 significant digits."""
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_bytes(text.encode(), study.folder / "effects.csv")
 
-    verdicts: dict[str, str]
-    changes: list[Change]
+
+def read_effects(results: Path) -> pd.DataFrame:
+    """effects.csv of all studies in a folder, below one another, with the column `study`; a UserError names damage."""
+    texts = {name: "str" for name, kind in COLUMNS.items() if kind == "str"}
+    tables = []
+    for path in sorted(results.glob("*/effects.csv")):
+        try:
+            table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=dict.fromkeys(COLUMNS, ""))
+            tables.append(table.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)[list(COLUMNS)])
+        except (ValueError, KeyError) as error:
+            raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
+        tables[-1]["study"] = path.parent.name
+    empty = pd.DataFrame(columns=[*COLUMNS, "study"]).astype(COLUMNS)
+    return pd.concat(tables, ignore_index=True) if tables else empty
 
 
-def decide_anew(directory: Path, claims: Sequence[Claim] | None = None) -> Decided:
-    """Decide all claims from the tables of a study, and write the same files as `src/aggregate.py` does then.
-
-    They are claims.json, contrasts.parquet, shares.parquet, and the claims in metrics.json. The tables from which it
-    is decided stay as they are, so that a threshold that no claim asks for any longer is still in convergence.parquet.
-
-    Args:
-        directory: results/<study>.
-        claims: those of conf/claims by default.
+def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[str, Any]]:
+    """Write effects.csv of every study in a folder anew, and claims.json; returns the entries of the latter.
 
     Raises:
-        UserError: a table is missing or damaged, or a claim asks for a threshold of validation accuracy of which the
-            tables do not say when runs reach it.
+        UserError: a table or a claim is not valid. All is computed before the first file is written.
     """
     declared = read_claims() if claims is None else claims
-    before = _verdicts(directory / "claims.json")
-    # all of it before the first file is written
-    _check_metrics(directory / "metrics.json")
-    _check_thresholds(declared, directory)
-    after = {entry["id"]: str(entry["verdict"]) for entry in decide_study(declared, directory)}
-    changes = [
-        Change(claim, before.get(claim, ABSENT), after.get(claim, ABSENT))
-        for claim in dict.fromkeys([*after, *before])
-        if before.get(claim) != after.get(claim)
-    ]
-    return Decided(after, changes)
-
-
-def _verdicts(path: Path) -> dict[str, str]:
-    """Verdicts by the ids of claims; none where there is no file yet."""
-    if not path.is_file():
-        return {}
-    entries: Any = read_json(path)
-    try:
-        return {entry["id"]: str(entry["verdict"]) for entry in entries}
-    except (TypeError, KeyError):
-        raise UserError(f"{path} is no list of claims: delete it, and the same command makes it anew") from None
-
-
-def _check_metrics(path: Path) -> None:
-    if not isinstance(read_json(path), dict):
-        raise UserError(f"{path} holds no metrics: python src/aggregate.py writes it again")
-
-
-def _check_thresholds(claims: Sequence[Claim], directory: Path) -> None:
-    runs = read_table(directory / "runs.parquet", RUN_COLUMNS)
-    reached = read_table(directory / "convergence.parquet", CONVERGENCE_COLUMNS)
-    for data, own in runs.groupby("data"):
-        known = set(reached.loc[reached["run_id"].isin(own["run_id"]), "threshold"])
-        if missing := [f"{value:g}" for value in declared_thresholds(claims, str(data)) if value not in known]:
-            raise UserError(
-                f"{directory} does not say when runs reach a validation accuracy of {', '.join(missing)}, for which a "
-                "claim asks: python src/aggregate.py with the settings of the sweep looks it up in the runs"
-            )
+    studies = [Study(path.parent) for path in sorted(results.glob("*/runs.parquet"))]
+    if not studies:
+        raise UserError(f"there are no tables in {results}: python src/aggregate.py writes those of a study")
+    tables = [effects(declared, study) for study in studies]
+    for study, table in zip(studies, tables, strict=True):
+        _write(table, study)
+    entries = verdicts(declared, read_effects(results))
+    write_json(entries, results / "claims.json")
+    return entries

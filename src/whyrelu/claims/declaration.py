@@ -1,180 +1,129 @@
-"""conf/claims: one file per claim, read and checked against the function that decides it."""
+"""conf/claims: one file per claim, read and checked against the functions that it names."""
 
 from __future__ import annotations
 
+import functools
 import inspect
-import string
-import types
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
 
-from whyrelu.claims.verdict import Findings
+from whyrelu.claims.selection import Row
 from whyrelu.config.grid import CONFIG_DIRECTORY
-from whyrelu.config.targets import bind
-from whyrelu.errors import UserError
+from whyrelu.config.targets import locate
+from whyrelu.errors import UnknownNameError, UserError
 
 CLAIMS_DIRECTORY = CONFIG_DIRECTORY / "claims"
+RULES = ("above", "below", "inside", "better")
+_KEYS = ("id", "claim", "definition", "studies", "_target_", "settings", "parts")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One hypothesis of a claim; `rule` is a name of RULES with its number or two, or empty by definition."""
+
+    says: str
+    rule: Mapping[str, Any]
+    # takes a whyrelu.results.study.Study
+    effects: Callable[..., list[Row]]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim as declared.
-
-    Attributes:
-        id: C1, C2, ...; the order of the ledger.
-        claim: what the article says.
-        hypothesis: what it comes to, in terms of measurements.
-        rule: one sentence: what supports and what refutes it. Both may name settings in braces: see `in_words`.
-        figure: name of the report's figure without .svg, None for none.
-        family: name of the family within which Holm's correction is done; claims of one name share it.
-        decide: takes `whyrelu.claims.evidence.Evidence`.
-        settings: everything else in the file: thresholds, margins and activations, the arguments of `decide`.
-    """
+    """A claim or prediction; `definition` says why it is arithmetic, `studies` on which alone it is decided."""
 
     id: str
     claim: str
-    hypothesis: str
-    rule: str
-    figure: str | None
-    family: str
-    decide: Callable[..., Findings]
-    settings: Mapping[str, Any]
-
-
-_HEAD = {field.name for field in fields(Claim)} - {"decide", "settings"}
+    definition: str | None
+    studies: tuple[str, ...]
+    parts: Mapping[str, Part]
 
 
 def read_claims(directory: Path = CLAIMS_DIRECTORY) -> list[Claim]:
-    """Read all claims of a folder, in the order of their ids.
+    """All claims of a folder: C1 to C18, P1 to P7, then those of a person's own.
 
     Raises:
         UserError: one line about a file that is not valid, an id that two files have, or a folder without claims.
     """
     claims: dict[str, Claim] = {}
     for path in sorted(directory.glob("*.yaml")):
-        claim = read_claim(path)
+        claim = _read_claim(path)
         if claim.id in claims:
             raise UserError(f"{path}: another file has the id {claim.id} too")
         claims[claim.id] = claim
     if not claims:
         raise UserError(f"there are no claims in {directory}; a claim is a file such as C01.yaml")
-    return sorted(claims.values(), key=lambda claim: (len(claim.id), claim.id))
+    return sorted(claims.values(), key=lambda claim: ("CP".find(claim.id[0]) % 3, len(claim.id), claim.id))
 
 
-def read_claim(path: Path) -> Claim:
-    """Read one file.
-
-    Raises:
-        UserError: one line about what is not valid.
-    """
+def _read_claim(path: Path) -> Claim:
     try:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(declared, dict):
-        raise UserError(f"{path} must hold keys and values, such as id: C1")
-    for key in (*sorted(_HEAD - {"figure", "family"}), "_target_"):
-        if not isinstance(declared.get(key), str) or not declared[key].strip():
-            raise UserError(f"{path}: {key} must be a text, not {declared.get(key)!r}")
-    for key in ("figure", "family"):
-        if not isinstance(declared.get(key), str | None):
-            raise UserError(f"{path}: {key} must be a text or null, not {declared[key]!r}")
-    settings = {str(key): value for key, value in declared.items() if key not in _HEAD}
     try:
-        decide = bind("claim", settings)
+        return _claim(_mapping("the file", declared))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    settings.pop("_target_")
-    _check_settings(path, decide.func, settings)
-    head: dict[str, Any] = {key: declared.get(key) for key in _HEAD}
-    head |= {key: " ".join(value.split()) for key, value in head.items() if isinstance(value, str)}
-    head["family"] = head["family"] or head["id"]
-    for key in ("hypothesis", "rule"):
-        head[key] = in_words(path, key, head[key], settings)
-    return Claim(**head, decide=decide, settings=settings)
 
 
-class _Words(string.Formatter):
-    """Settings in a sentence: {bound} as it is, {bound:percent} as a percentage, {margin:points} in hundredths."""
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("not a number")
-        scale = {"": 1, "percent": 100, "points": 100}[format_spec]
-        # 12 digits: what a person typed, without the rounding of the product
-        return f"{scale * value:.12g}" + ("%" if format_spec == "percent" else "")
-
-
-def in_words(path: Path, key: str, text: str, settings: Mapping[str, Any]) -> str:
-    """A sentence with the numbers of the settings in place of their names in braces, so that both always agree.
-
-    Raises:
-        UserError: one line about a name that is no number among the settings, or another notation.
-    """
-    try:
-        return _Words().vformat(text, (), settings)
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path}: {key} names in braces what is no number among the settings ({' '.join(str(error).split())}); "
-            "write {bound}, {bound:percent} or {bound:points}, where bound is a key of the file"
-        ) from None
-
-
-def declared_thresholds(claims: Sequence[Claim], data: str) -> list[float]:
-    """Thresholds of validation accuracy that any claim declares as its `thresholds` for a data set, ascending."""
-    found = {
-        value
-        for claim in claims
-        if "thresholds" in claim.settings
-        for value in of_data(claim.settings["thresholds"], data)
+def _claim(declared: dict[str, Any]) -> Claim:
+    for key in declared:
+        if key not in _KEYS:
+            raise UnknownNameError("key", str(key), _KEYS)
+    definition = declared.get("definition")
+    common = {"_target_": declared.get("_target_")} | _mapping("settings", declared.get("settings") or {})
+    studies = declared.get("studies") or []
+    if not isinstance(studies, list):
+        raise UserError(f"studies must be a list of names, not {studies!r}")
+    parts = {
+        str(key): _part(f"part {key}", common | _mapping(f"part {key}", part), definition is None)
+        for key, part in _mapping("parts", declared.get("parts") or {}).items()
     }
-    return sorted(found)
+    if definition is None and not parts:
+        raise UserError("a claim has parts, or a definition")
+    return Claim(
+        _text("id", declared.get("id")),
+        _text("claim", declared.get("claim")),
+        None if definition is None else _text("definition", definition),
+        tuple(map(str, studies)),
+        parts,
+    )
 
 
-def of_data(thresholds: Mapping[str, Sequence[float]], data: str) -> Sequence[float]:
-    """The thresholds for a data set: its own, or those under `default`."""
-    return thresholds.get(data, thresholds["default"])
+def _part(name: str, declared: dict[str, Any], has_rule: bool) -> Part:
+    says, target = _text(f"says of {name}", declared.pop("says", None)), declared.pop("_target_")
+    rule = _mapping(f"rule of {name}", declared.pop("rule", None) or {})
+    if len(rule) != has_rule:
+        raise UserError(
+            f"{name} needs one rule, such as {{above: 0}}" if has_rule else f"{name} is decided by definition"
+        )
+    for kind, value in rule.items():
+        if kind not in RULES:
+            raise UnknownNameError("rule", str(kind), RULES)
+        numbers = value if kind == "inside" and isinstance(value, list) else [value]
+        if len(numbers) != 1 + (kind == "inside") or not all(type(number) in (int, float) for number in numbers):
+            raise UserError(
+                f"{kind} of {name} takes {'two numbers' if kind == 'inside' else 'a number'}, not {value!r}"
+            )
+    function = locate("function of a claim", _text(f"_target_ of {name}", target))
+    try:
+        inspect.signature(function).bind("study", **declared)
+    except TypeError as error:
+        raise UserError(f"{name}: {target} {error}") from None
+    return Part(says, rule, functools.partial(function, **declared))
 
 
-def _check_settings(path: Path, function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
-    """Check that a function gets all it needs, with the types it says."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    hints = get_type_hints(function)
-    for parameter in parameters:
-        if parameter.name not in settings:
-            if parameter.default is inspect.Parameter.empty:
-                raise UserError(f"{path}: {parameter.name} is missing; {function.__name__} needs it")
-        elif not _is(settings[parameter.name], hints[parameter.name]):
-            kind = _kind(hints[parameter.name])
-            raise UserError(f"{path}: {parameter.name} must be {kind}, not {settings[parameter.name]!r}")
-    thresholds = settings.get("thresholds")
-    if thresholds is not None and "default" not in thresholds:
-        raise UserError(f"{path}: thresholds must have an entry default, for data sets that are not named")
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"{name} must be a text, not {value!r}")
+    return " ".join(value.split())
 
 
-def _is(value: Any, kind: Any) -> bool:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return any(_is(value, option) for option in arguments)
-    if origin is not None and issubclass(origin, Mapping):
-        return isinstance(value, dict) and all(_is(k, arguments[0]) and _is(v, arguments[1]) for k, v in value.items())
-    if origin is not None:
-        return isinstance(value, list) and all(_is(item, arguments[0]) for item in value)
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _kind(kind: Any) -> str:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return " or ".join(_kind(option) for option in arguments)
-    if origin is not None and issubclass(origin, Mapping):
-        return f"a mapping to {_kind(arguments[1])}"
-    if origin is not None:
-        return f"a list of {_kind(arguments[0])}s".replace("a list of a ", "a list of ")
-    return {str: "a text", float: "a number", int: "a whole number", bool: "true or false", type(None): "null"}[kind]
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(f"{name} must hold keys and values, not {value!r}")
+    return dict(value)

@@ -1,93 +1,156 @@
-"""The ledger: every claim decided from the evidence of one study."""
+"""The ledger: outcomes of effects by the rules of their parts, and verdicts of parts and claims (docs/protocol.md)."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from whyrelu.claims.declaration import Claim
-from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.verdict import Test, Verdict, contrast_table
-from whyrelu.results.columns import SHARE_COLUMNS
-from whyrelu.statistics.multiplicity import holm
+from whyrelu.errors import UnknownNameError
+from whyrelu.results.study import Study
+from whyrelu.statistics.tests import holm
 
-_HEAD = ("id", "claim", "hypothesis")
-_NUMBERS = ("effect", "unit", "low", "high", "n", "n_of", "p", "p_adjusted")
-# The test that the numbers are of, and how many runs all tests of the verdict rest on, if they are more than its own.
-_SUBJECT = ("runs", "comparison", "quantity", "depth", "facet")
-# Numbers of claims.json have so many significant digits: the last ones differ between processors.
-_DIGITS = 6
+# effects.csv, one row per setting of a part.
+COLUMNS = {
+    "claim": "str",
+    "part": "str",
+    # missing where an effect is not of one depth
+    "depth": "Int64",
+    "init": "str",
+    # what else is special, in words; empty if nothing is
+    "setting": "str",
+    "comparison": "str",
+    "quantity": "str",
+    # "share", "points" (fractions of 1, printed times 100), "ratio", "layers" or empty
+    "unit": "str",
+    "estimate": "float64",
+    # the 95% interval, missing where the data cannot give any; inf without an upper limit
+    "low": "float64",
+    "high": "float64",
+    # runs, pairs of runs, seeds or processes
+    "n": "Int64",
+    # theory's
+    "expected": "float64",
+    # of the two arms, and the shares of them that learn or arrive
+    "first": "float64",
+    "second": "float64",
+    "share_first": "float64",
+    "share_second": "float64",
+    "p": "float64",
+    # Holm's, over the rows of one part within one study
+    "p_adjusted": "float64",
+    # P(first > second), ties counting half
+    "superiority": "float64",
+    # "supports", "contradicts" or "undecided"; empty for what is told beside
+    "outcome": "str",
+    # whether it rests on times, which are of one machine
+    "timed": "bool",
+}
+# What functions may say too: whether a row decides nothing, and the 90% interval for the rule `better`.
+_FURTHER = ("beside", "low_90", "high_90")
+# Of the rule `better`, beside its margin.
+ALPHA, SUPERIORITY = 0.05, 0.75
+SUPPORTS, CONTRADICTS, UNDECIDED = OUTCOMES = ("supports", "contradicts", "undecided")
+SUPPORTED, PARTLY, NOT_SUPPORTED = "supported", "partly", "not supported"
+BY_DEFINITION, NOT_TESTED = "by definition", "not tested"
 
 
-class Ledger(NamedTuple):
-    """What the claims come out as.
+def effects(claims: Iterable[Claim], study: Study) -> pd.DataFrame:
+    """The effects in one study, with their outcomes: COLUMNS.
 
-    Attributes:
-        entries: claims.json.
-        contrasts: contrasts.parquet.
-        shares: shares.parquet; no rows if the study is no factorial.
+    Raises:
+        UnknownNameError: a function says something that is no column.
     """
+    tables = [
+        _part_effects(claim, key, study)
+        for claim in claims
+        if not claim.studies or study.name in claim.studies
+        for key in claim.parts
+    ]
+    if not tables:
+        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.concat(tables, ignore_index=True)
 
-    entries: list[dict[str, Any]]
-    contrasts: pd.DataFrame
-    shares: pd.DataFrame
+
+def _part_effects(claim: Claim, key: str, study: Study) -> pd.DataFrame:
+    part = claim.parts[key]
+    table = pd.DataFrame(part.effects(study))
+    for name in table:
+        if name not in (*COLUMNS, *_FURTHER):
+            raise UnknownNameError(f"column of the effects of {claim.id}", str(name), [*COLUMNS, *_FURTHER])
+    table = table.reindex(columns=[*COLUMNS, *_FURTHER])
+    texts = [name for name, kind in COLUMNS.items() if kind == "str"]
+    table = table.assign(
+        claim=claim.id, part=key, timed=table["timed"].eq(True), **table[texts[2:]].astype("str").fillna("")
+    )
+    table["p_adjusted"] = holm(table["p"].astype("float64"))
+    decides = ~table["beside"].eq(True) & bool(part.rule)
+    table["outcome"] = [
+        outcome(part.rule, row) if counts else "" for (_, row), counts in zip(table.iterrows(), decides, strict=True)
+    ]
+    return table[list(COLUMNS)].astype(COLUMNS)
 
 
-def decide(claims: Sequence[Claim], evidence: Evidence) -> Ledger:
-    """Decide all claims: collect their tests, correct p within each family, and conclude.
+def outcome(rule: Mapping[str, Any], row: Mapping[str, Any] | pd.Series) -> str:
+    """What an effect says of a rule: "contradicts" if all of its interval lies on the other side.
 
-    Args:
-        claims: as declared.
-        evidence: of the study.
+    An interval above a bound lies wholly beyond it; one that ends at the bound is on the other side. `better` takes
+    adjusted p < 0.05, a difference beyond the margin and P(A > B) of at least 0.75; it is contradicted by better the
+    other way round, and by a 90% interval within the margin.
     """
-    findings = [claim.decide(evidence) for claim in claims]
-    owners = [(claim, test) for claim, found in zip(claims, findings, strict=True) for test in found.tests]
-    adjusted = iter(_adjusted(owners))
-    entries, tests = [], []
-    shares = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in SHARE_COLUMNS.items()})
-    for claim, found in zip(claims, findings, strict=True):
-        own = [next(adjusted) for _ in found.tests]
-        entries.append(_entry(claim, found.conclude(own)) | {"timed": any(test.timed for test in own)})
-        tests += [(claim.id, test) for test in own]
-        shares = shares if found.shares is None else found.shares
-    return Ledger(entries, contrast_table(tests), shares)
+    ((kind, value),) = rule.items()
+    low, high = float(row["low"]), float(row["high"])
+    if kind == "above":
+        found = (low > value, high <= value)
+    elif kind == "below":
+        found = (high < value, low >= value)
+    elif kind == "inside":
+        found = (value[0] < low and high < value[1], high <= value[0] or low >= value[1])
+    else:
+        is_significant = row["p_adjusted"] < ALPHA
+        is_equal = -value < row["low_90"] and row["high_90"] < value
+        is_worse = row["estimate"] < -value and row["superiority"] <= 1 - SUPERIORITY
+        is_better = row["estimate"] > value and row["superiority"] >= SUPERIORITY
+        found = (is_significant and is_better, is_equal or (is_significant and is_worse))
+    return SUPPORTS if found[0] else CONTRADICTS if found[1] else UNDECIDED
 
 
-def verdict_metrics(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Verdict and effect of each claim by its id, for metrics.json."""
-    return {entry["id"]: {"verdict": entry["verdict"], "effect": entry["effect"]} for entry in entries}
+def verdicts(claims: Sequence[Claim], table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The entries of claims.json, from the effects of all studies with the column `study`."""
+    return [_entry(claim, table[table["claim"] == claim.id]) for claim in claims]
 
 
-def _adjusted(owners: Sequence[tuple[Claim, Test]]) -> list[Test]:
-    """The tests with p corrected within families, and the outcomes that follow."""
-    tests = [test for _, test in owners]
-    families: dict[tuple[str, str], list[int]] = {}
-    for i, (claim, test) in enumerate(owners):
-        families.setdefault((claim.family, test.family), []).append(i)
-    for members in families.values():
-        ps, equalities = (holm([getattr(tests[i], name) for i in members]) for name in ("p", "p_equality"))
-        for i, p, p_equality in zip(members, ps, equalities, strict=True):
-            test = tests[i]
-            outcome = test.outcome if test.decide is None else test.decide(float(p), float(p_equality))
-            tests[i] = dataclasses.replace(
-                test, p_adjusted=float(p), p_equality_adjusted=float(p_equality), outcome=outcome
-            )
-    return tests
+def _entry(claim: Claim, table: pd.DataFrame) -> dict[str, Any]:
+    parts: dict[str, dict[str, Any]] = {}
+    for key, part in claim.parts.items():
+        own = table[table["part"] == key]
+        counts = {name: int((own["outcome"] == name).sum()) for name in OUTCOMES}
+        parts[key] = {"says": part.says, "verdict": _of_part(counts), **counts}
+    found = [part["verdict"] for part in parts.values()]
+    return {
+        "id": claim.id,
+        "claim": claim.claim,
+        "verdict": BY_DEFINITION if claim.definition else verdict(found),
+        "definition": claim.definition,
+        "timed": bool(table["timed"].any()),
+        "studies": sorted(set(table["study"])),
+        "parts": parts,
+    }
 
 
-def _entry(claim: Claim, verdict: Verdict) -> dict[str, Any]:
-    """One entry of claims.json; numbers that are not finite are null."""
-    entry: dict[str, Any] = {name: getattr(claim, name) for name in _HEAD} | {"verdict": verdict.verdict}
-    entry |= {name: _plain(getattr(verdict, name)) for name in _NUMBERS}
-    entry |= {"evidence": verdict.evidence, "figure": claim.figure, "rule": claim.rule}
-    return entry | {name: getattr(verdict, name) for name in _SUBJECT}
+def _of_part(counts: Mapping[str, int]) -> str:
+    if not any(counts.values()):
+        return NOT_TESTED
+    if counts[SUPPORTS] == sum(counts.values()):
+        return SUPPORTED
+    return PARTLY if counts[SUPPORTS] else NOT_SUPPORTED
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-    return value
+def verdict(parts: Iterable[str]) -> str:
+    """That of a claim, from those of its parts; what is not tested is left out."""
+    found = set(parts) - {NOT_TESTED}
+    if not found:
+        return NOT_TESTED
+    return found.pop() if len(found) == 1 else PARTLY

@@ -1,77 +1,97 @@
-"""Reading timing.json: the blocks of two activations that belong together, and the seconds of a step.
-
-timing.json is described in `whyrelu.timing.stage`. Where it holds several numbers of threads, claims are about that of
-the study's own runs, or else about the smallest.
-"""
+"""Times of one activation relative to another, per element and per step, over the processes that measured both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-Values = NDArray[np.float64]
-Timing = Mapping[str, Any]
-Entry = Mapping[str, Any]
-
-# What a test is of that compares times to a threshold, with the threshold in three digits; in `contrasts.parquet`.
-SECONDS_TO = "seconds to a validation accuracy of {}"
+from whyrelu.claims.selection import Row, effect
+from whyrelu.results.study import Study
+from whyrelu.statistics.intervals import mean_interval, ratio_interval
 
 
-def entries(timing: Timing | None, what: str, /, **wanted: Any) -> list[Entry]:
-    """The entries of one kind with the study's number of threads.
+def time_per_element(
+    study: Study, activation: str, against: str, direction: Literal["forward", "backward", "both"]
+) -> list[Row]:
+    """Ratio of the times per element, geometric mean over the sizes."""
+    times = _times(study, "op")
+    if direction != "both" and len(times):
+        times = times[times["pass"] == direction]
+    return _ratios(times, activation, against, "size", f"time per element, {direction}", ["threads"])
 
-    Args:
-        timing: timing.json; None if there is none.
-        what: "op" or "step".
-        wanted: values that they must have.
-    """
-    found = list((timing or {}).get(what, []))
-    if not found:
+
+def time_of_step(study: Study, activation: str, against: str, kind: Literal["train", "inference"]) -> list[Row]:
+    """Ratio of the times of a step, at each depth and at the width of the study."""
+    times = _times(study, "step")
+    if times.empty:
         return []
-    used = {entry["threads"] for entry in found}
-    own = (timing or {}).get("machine", {}).get("threads")
-    threads = own if own in used else min(used)
-    wanted = {"threads": threads, **wanted}
-    return [entry for entry in found if all(entry[name] == value for name, value in wanted.items())]
+    times = times[(times["kind"] == kind) & times["width"].isin(study.runs["width"])]
+    return _ratios(times, activation, against, "width", f"time of a step, {kind}", ["depth", "threads"])
 
 
-def pairs(
-    found: Sequence[Entry], names: tuple[str, str], keys: Sequence[str]
-) -> dict[tuple[int, ...], tuple[Values, Values]]:
-    """Blocks of two activations, of equal length, wherever both were timed.
-
-    Args:
-        found: entries.
-        names: of the two.
-        keys: what tells places apart; results are by their values, ascending.
-    """
-    places: dict[tuple[int, ...], dict[str, Values]] = {}
-    for entry in found:
-        if entry["activation"] in names:
-            place = tuple(entry[key] for key in keys)
-            places.setdefault(place, {})[entry["activation"]] = np.array(entry["seconds"], dtype=np.float64)
-    both = {}
-    for place in sorted(places):
-        arms = places[place]
-        if len(arms) == len(set(names)):
-            n = min(len(arms[name]) for name in names)
-            both[place] = (arms[names[0]][:n], arms[names[1]][:n])
-    return {place: arms for place, arms in both.items() if len(arms[0])}
+def _times(study: Study, kind: Literal["op", "step"]) -> pd.DataFrame:
+    """Entries of timing.json, one row per process."""
+    table = pd.DataFrame(study.timing.get(kind, []))
+    if table.empty:
+        return table
+    return table.assign(process=table["seconds"].map(lambda s: list(range(len(s))))).explode(["seconds", "process"])
 
 
-def step_seconds(timing: Timing | None, activation: str, depth: int, width: int) -> float | None:
-    """Median seconds of one training step; None if it was not timed.
+def _ratios(
+    times: pd.DataFrame, activation: str, against: str, over: str, quantity: str, keys: Sequence[str]
+) -> list[Row]:
+    rows = []
+    for place, first, second in _arms(times, activation, against, over, keys):
+        # of a process, over sizes or widths
+        a, b = (np.exp(np.log(arm).mean(axis=1)) for arm in (first, second))
+        typical = {"first": np.exp(np.log(a).mean()), "second": np.exp(np.log(b).mean())}
+        rows.append(effect(place, quantity, "ratio", ratio_interval(a, b), len(a), timed=True, **typical))
+    return rows
 
-    Args:
-        timing: timing.json; None if there is none.
-        activation: name of the series.
-        depth: of the net.
-        width: of the net.
-    """
-    for entry in entries(timing, "step", activation=activation, depth=depth, width=width, kind="train"):
-        if entry["seconds"]:
-            return float(np.median(entry["seconds"]))
-    return None
+
+def _arms(
+    times: pd.DataFrame, activation: str, against: str, over: str, keys: Sequence[str]
+) -> Iterator[tuple[Row, pd.DataFrame, pd.DataFrame]]:
+    """The seconds of two activations, processes x sizes, of what both have; passes of one size are added up."""
+    if times.empty:
+        return
+    for place, rows in times.groupby(list(keys)):
+        named = dict(zip(keys, place, strict=True))
+        seconds = rows.assign(seconds=rows["seconds"].astype(float)).pivot_table(
+            index="process", columns=["activation", over], values="seconds", aggfunc="sum"
+        )
+        if {activation, against} <= set(seconds.columns.get_level_values(0)):
+            first, second = (seconds[name] for name in (activation, against))
+            common = first.columns.intersection(second.columns)
+            row: Row = {"init": "", "comparison": f"{activation} / {against}"}
+            row["setting"] = f"{named['threads']} thread{'s' * (named['threads'] > 1)}"
+            yield row | {name: value for name, value in named.items() if name == "depth"}, first[common], second[common]
+
+
+def growth_with_width(study: Study, activation: str, against: str) -> list[Row]:
+    """Slope over log2 of the width of the logarithm of the ratio of the times of a training step."""
+    times = _times(study, "step")
+    if times.empty:
+        return []
+    rows = []
+    for place, first, second in _arms(
+        times[times["kind"] == "train"], activation, against, "width", ["depth", "threads"]
+    ):
+        if first.shape[1] > 1:
+            slopes = np.polyfit(np.log2(first.columns), np.log(first / second).T, 1)[0]
+            quantity = "growth of the ratio of step times per doubling of the width"
+            rows.append(effect(place, quantity, "", mean_interval(slopes), len(slopes), timed=True))
+    return rows
+
+
+def seconds_of_training_step(study: Study, activation: str, depth: int) -> float:
+    """Median over processes at the width of the study; nan if it was not timed. With the fewest threads of several."""
+    times = _times(study, "step")
+    if times.empty:
+        return float("nan")
+    is_it = (times["activation"] == activation) & (times["depth"] == depth) & (times["kind"] == "train")
+    times = times[is_it & times["width"].isin(study.runs["width"])]
+    return float(times.loc[times["threads"] == times["threads"].min(), "seconds"].astype(float).median())

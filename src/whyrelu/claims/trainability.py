@@ -1,120 +1,157 @@
-"""C1: deep networks could not be trained with sigmoid-like activations."""
+"""Which networks learn: shares by depth, the largest depth that learns, and what tells it beforehand."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
-from whyrelu.claims.comparison import MOST_SEEDS, split
-from whyrelu.claims.evidence import Evidence
-from whyrelu.claims.proportions import Count, difference_of, failures, share_of
-from whyrelu.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Findings, Test, Verdict, not_tested
-from whyrelu.claims.words import number
-from whyrelu.statistics.proportions import Half, half_position, seeds_to_tell
+import numpy as np
+import pandas as pd
+from scipy import optimize
 
-_QUANTITY = "failed runs"
+from whyrelu.claims.selection import Row, Where, effect, learned, plain, settings, within
+from whyrelu.claims.units import saturated_at_init
+from whyrelu.results.labels import cell_factors, value_text
+from whyrelu.results.study import Study
+from whyrelu.statistics.intervals import BOOTSTRAP_FROM, Estimate, mean_interval, share_interval
+from whyrelu.statistics.ranks import area_under_curve, somers_d
+
+# Of the square of the slope of a logistic curve: keeps it finite where a threshold tells all runs apart.
+_RIDGE = 1e-3
 
 
-def decide(
-    evidence: Evidence, activation: str, reference: str, alike: list[str], bound: float, alpha: float
-) -> Findings:
-    """Compare the shares of failed runs, depth by depth, and the deepest depth with the shallowest.
-
-    Args:
-        evidence: of the study.
-        activation: that is said to fail.
-        reference: that is said not to.
-        alike: others of the same shape, which are told beside and decide nothing.
-        bound: most runs fail above this share, few below.
-        alpha: level of Barnard's tests.
-    """
-    if lacking := evidence.lacking(activation, reference):
-        return not_tested(f"runs of {' and '.join(lacking)}", evidence.command_for(activation, reference))
-    runs, facet = evidence.runs_of(), evidence.reference
-    names = activation, reference = str(evidence.series(activation)), str(evidence.series(reference))
-    first, second = (failures(runs, name) for name in names)
-    depths = sorted(set(first) & set(second))
-    if len(depths) < 2:
-        return not_tested("two depths or more", evidence.train_command(depth="2,4,8,16"))
-    shallow, deep = depths[0], depths[-1]
-    named: dict[str, Any] = {"quantity": _QUANTITY, "facet": facet}
-    pair = f"{activation} - {reference}"
-    tests = [
-        difference_of(first[depth], second[depth], alpha, comparison=pair, depth=depth, **named) for depth in depths
+def share_learned(study: Study, where: Where, min_depth: int = 1, max_depth: int | None = None) -> list[Row]:
+    """Share of runs that learn in each cell, at every budget, and beside it the units saturated at initialisation."""
+    runs = within(plain(study.runs, where, "all"), min_depth, max_depth)
+    shares = [
+        effect(place, "share that learns", "share", share_interval(learned(rows).sum(), len(rows)), len(rows))
+        for place, rows in settings(runs)
     ]
-    grown = f"{activation}: depth {deep} - depth {shallow}"
-    tests.append(difference_of(first[deep], first[shallow], alpha, comparison=grown, family="growth", **named))
-    for name, counts in zip(names, (first, second), strict=True):
-        share = share_of(counts[deep], bound, comparison=name, depth=deep, **named)
-        needed = seeds_to_tell(counts[deep].fraction, bound, MOST_SEEDS)
-        tests.append(dataclasses.replace(share, seeds_needed=needed if share.outcome == INCONCLUSIVE else None))
-    for name in dict.fromkeys(runs["series"]):
-        counts = failures(runs, name)
-        half = _half(counts).position
-        tests.append(
-            Test(
-                comparison=name,
-                quantity="L50",
-                effect=half,
-                unit="layers",
-                n_first=sum(count.n for count in counts.values()),
-                facet=facet,
-                outcome="reached" if math.isfinite(half) else "not reached",
-            )
-        )
-
-    def conclude(found: Sequence[Test]) -> Verdict:
-        contrast = split(found, comparison=pair, depth=deep)[0]
-        growth = split(found, family="growth")[0]
-        worst, best = (split(found, comparison=name, quantity=_QUANTITY)[0] for name in names)
-        # what has to hold, with the test that says whether it does; the first that is open stands for an open claim
-        limit = f"{100 * bound:.0f}%"
-        needs = [
-            (worst, "above", f"whether {activation} fails in more than {limit} of runs"),
-            (best, "below", f"whether {reference} fails in fewer than {limit} of runs"),
-            (contrast, "higher", "whether the two differ"),
-            (growth, "higher", f"whether {activation} fails more at larger depth"),
-        ]
-        missing = [(test, question) for test, wanted, question in needs if test.outcome != wanted]
-        verdict, main = (INCONCLUSIVE, missing[0][0]) if missing else (SUPPORTED, contrast)
-        if worst.outcome == "below" or best.outcome == "above":
-            verdict, main = REFUTED, worst if worst.outcome == "below" else best
-        sentence = (
-            f"at depth {deep} {activation} fails in {first[deep]} and {reference} in {second[deep]}; "
-            f"at depth {shallow} they fail in {first[shallow]} and {second[shallow]}{_alike(evidence, alike, deep)}; "
-            f"half of the runs fail: {_half_text(first, activation)}, {_half_text(second, reference)}{evidence.where}"
-        )
-        if verdict == INCONCLUSIVE:
-            sentence += f"; open: {', '.join(question for _, question in missing)}"
-            if seeds := [test.seeds_needed for test, _ in missing if test.seeds_needed]:
-                sentence += f"; about {max(seeds)} seeds per arm would tell the shares, if these are the true ones"
-        return Verdict.of(verdict, sentence, main, runs=sum(test.n for test in split(found, comparison=pair)))
-
-    return Findings(tests, conclude)
+    beside = saturated_at_init(study, where, min_depth, max_depth)
+    return shares + [row | {"beside": True} for row in beside]
 
 
-def _half(counts: Mapping[int, Count]) -> Half:
-    """L50, the depth at which half of the runs fail, from counts by depth, ascending."""
-    return half_position([count.successes for count in counts.values()], [c.n for c in counts.values()], list(counts))
+def change_of_depth(study: Study, where: Where, change: Where) -> list[Row]:
+    """Change of the largest depth at which most runs learn, when one factor of the plain cell `where` changes."""
+    base, changed = (plain(study.runs, {**where, **factors}) for factors in ({}, change))
+    if base.empty or changed.empty:
+        return []
+    # the setting is that of the base
+    before = {name: base[name].iloc[0] for name in change}
+    others = {
+        (place["init"], place["setting"]): runs for place, runs in settings(changed.assign(**before), by_depth=False)
+    }
+    comparison = " - ".join(", ".join(map(value_text, values.values())) for values in (change, before))
+    rows = []
+    for place, runs in settings(base, by_depth=False):
+        other = others.get((place["init"], place["setting"]))
+        depths = set() if other is None else set(runs["depth"]) & set(other["depth"])
+        if depths:
+            second, first = (_deepest(arm[arm["depth"].isin(depths)]) for arm in (runs, other))
+            estimate = Estimate(first.estimate - second.estimate, first.low - second.high, first.high - second.low)
+            place |= {"comparison": comparison, "first": first.estimate, "second": second.estimate}
+            rows.append(effect(place, "largest depth at which most runs learn", "layers", estimate, len(runs)))
+    return rows
 
 
-def _half_text(counts: Mapping[int, Count], name: str) -> str:
-    half = _half(counts)
-    if half.upto is None:
-        return f"{name} at no depth tried"
-    if half.above is None:
-        return f"{name} from depth {number(half.upto)} or less"
-    return f"{name} between depths {number(half.above)} and {number(half.upto)}"
+def _deepest(runs: pd.DataFrame) -> Estimate:
+    """The largest depth with a share above one half, and with Wilson's lower end above it or upper end at least it."""
+    shares = {int(depth): share_interval(learned(rows).sum(), len(rows)) for depth, rows in runs.groupby("depth")}
+    return Estimate(
+        max((depth for depth, share in shares.items() if share.estimate > 0.5), default=0),
+        max((depth for depth, share in shares.items() if share.low > 0.5), default=0),
+        max((depth for depth, share in shares.items() if share.high >= 0.5), default=0),
+    )
 
 
-def _alike(evidence: Evidence, names: Sequence[str], depth: int) -> str:
-    """How often others of the same shape fail at a depth, as far as the study has them."""
-    found = []
-    for name in names:
-        series = evidence.series(name)
-        counts = {} if series is None else failures(evidence.runs_of(), series)
-        if depth in counts:
-            found.append(f"{series}, S-shaped too, fails in {counts[depth]}")
-    return f" ({'; '.join(found)} at depth {depth})" if found else ""
+def area_of_decades(study: Study) -> list[Row]:
+    """Area under the ROC curve of the predicted |decades|: few of them shall tell the runs that learn."""
+    return _areas(study, "decades")
+
+
+def decades_against_saturation(study: Study) -> list[Row]:
+    """The area of |decades| minus that of the share of units saturated at initialisation."""
+    return _areas(study, "decades", "saturated_init")
+
+
+def saturation_against_decades(study: Study) -> list[Row]:
+    """The area of the share of units saturated at initialisation minus that of |decades|."""
+    return _areas(study, "saturated_init", "decades")
+
+
+def _areas(study: Study, first: str, second: str | None = None) -> list[Row]:
+    runs = _with_decades(study.runs, study).dropna(subset="saturated_init")
+    positive = learned(runs)
+    if runs["cell"].nunique() < BOOTSTRAP_FROM or positive.nunique() < 2:
+        return []
+    scores = {"decades": -runs["decades"].abs(), "saturated_init": -runs["saturated_init"]}
+    names = {"decades": "decades", "saturated_init": "saturation"}
+    place: Row = {"init": "", "setting": "", "comparison": names[first]}
+    if second is None:
+        area = area_under_curve(scores[first], positive, runs["cell"])
+        return [effect(place, "area under the ROC curve", "", area, len(runs))]
+    place["comparison"] += f" - {names[second]}"
+    areas = [area_under_curve(scores[name], positive, runs["cell"]).estimate for name in (first, second)]
+    difference = area_under_curve(scores[first], positive, runs["cell"], scores[second])
+    return [effect(place, "area under the ROC curve", "", difference, len(runs), first=areas[0], second=areas[1])]
+
+
+def _with_decades(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Plain runs of every budget with the decades that theory predicts and a number of their cell."""
+    runs = plain(table, {}, "all")
+    factors = cell_factors(runs)
+    runs = runs.merge(study.cells[[*factors, "decades"]], on=factors).dropna(subset="decades")
+    return runs.assign(cell=runs.groupby(factors, dropna=False).ngroup())
+
+
+def classified_right(study: Study, fitted_on: str) -> list[Row]:
+    """Share of runs that one logistic curve over |decades|, fitted on another study, classifies right at one half."""
+    other = study.sibling(fitted_on)
+    if other is None:
+        return []
+    known, runs = _with_decades(other.runs, other), _with_decades(study.runs, study)
+    if runs.empty or learned(known).nunique() < 2:
+        return []
+    threshold = _threshold(known["decades"].abs().to_numpy(), learned(known).to_numpy(dtype=float))
+    right = ((runs["decades"].abs() < threshold) == learned(runs)).groupby(runs["cell"]).mean()
+    place = {"init": "", "setting": "", "comparison": f"fitted on {fitted_on}"}
+    factor = float(runs["steps"].median() / known["steps"].median())
+    return [
+        effect(place, "runs classified right", "share", mean_interval(right, bounds=(0, 1)), len(runs)),
+        effect(
+            place,
+            "steps relative to those of the fit",
+            "ratio",
+            Estimate(factor, factor, factor),
+            len(runs),
+            beside=True,
+        ),
+    ]
+
+
+def _threshold(x: np.ndarray, positive: np.ndarray) -> float:
+    """Where a logistic curve of `positive` over x, both (runs,), which falls, passes one half."""
+
+    def loss(parameters: np.ndarray) -> float:
+        level, slope = parameters
+        z = level - slope * x
+        return float(np.mean(np.logaddexp(0, z) - positive * z) + _RIDGE * slope**2)
+
+    level, slope = optimize.minimize(loss, [1.0, 1.0], bounds=[(None, None), (1e-6, None)]).x
+    return float(level / slope)
+
+
+def follows_shift(study: Study, score: Literal["shift", "decades"]) -> list[Row]:
+    """Somers' D of what learns on c, or on the predicted decades, over sigmoid(x) - c with sigmoid as c = 0."""
+    runs = plain(_with_decades(study.runs, study) if score == "decades" else study.runs, {})
+    if "activation.shift" not in runs:
+        return []
+    found = runs[runs["activation"].isin(["sigmoid", "shifted_sigmoid"])].fillna({"activation.shift": 0.0})
+    rows = []
+    for place, group in settings(found, by_arm=False):
+        cells = [cell for _, cell in group.groupby("activation.shift")]
+        if len(cells) > 1:
+            x = [float(cell["activation.shift" if score == "shift" else "decades"].iloc[0]) for cell in cells]
+            d = somers_d(x, [learned(cell) for cell in cells])
+            place["comparison"] = f"on {score}"
+            rows.append(effect(place, "Somers' D of what learns", "", d, len(group)))
+    return rows

@@ -1,49 +1,48 @@
-"""The page: what the template is given, and writing it with its figures."""
+"""The page of a study, reports/<study>/README.md, with its figures and details.md beside it."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from whyrelu.files import write_bytes
-from whyrelu.report.accuracy_figure import accuracy_figures
-from whyrelu.report.answer import best_sentence, facet_answers, settings_sentences
-from whyrelu.report.commands import commands
-from whyrelu.report.contrast_tables import contrast_grids
-from whyrelu.report.convergence_figure import convergence_figures
-from whyrelu.report.curves_figure import curves_figures
-from whyrelu.report.differences_figure import differences_figures
-from whyrelu.report.failures_figure import failures_figure
-from whyrelu.report.grid import accuracy_grid, cells_grid
-from whyrelu.report.lead.choice import lead
-from whyrelu.report.ledger import counts_sentence, headline, ledger_rows
-from whyrelu.report.limits import limit_sentences, nets_text
-from whyrelu.report.panels import Illustration
-from whyrelu.report.provenance import learning_rate_text, provenance_rows, size_text
-from whyrelu.report.rates import common_rates, rates_grid, rates_sentences
-from whyrelu.report.rates_figure import rates_figures
-from whyrelu.report.reading import read_study
-from whyrelu.report.settings_figure import settings_failures_figure
-from whyrelu.report.shares_figure import shares_figures, shares_sentence
-from whyrelu.report.study import Study
-from whyrelu.report.style import drawing, save_svg
-from whyrelu.report.templating import markdown_environment
-from whyrelu.report.text import listing, plural
-from whyrelu.report.time.section import time_section
-from whyrelu.report.why.section import Section, why_section
-from whyrelu.results.labels import value_text
+import numpy as np
+import pandas as pd
 
-# What a study is to answer if it does not say so, in the words of conf/experiment/digits.yaml.
-_QUESTION = "Which activations learn, and how deep?"
-# Longer tables are folded.
-_MOST_ROWS = 32
+from whyrelu.files import write_bytes
+from whyrelu.report.collapse_figure import collapse_figure
+from whyrelu.report.depth_figure import depth_figure
+from whyrelu.report.effects_figures import times_figure
+from whyrelu.report.facts import Facts, group_of
+from whyrelu.report.gradients_figure import gradients_figure
+from whyrelu.report.map_figure import map_figure
+from whyrelu.report.names import activation_name
+from whyrelu.report.picture import Picture
+from whyrelu.report.remedies_figure import remedies_figure
+from whyrelu.report.style import drawing, save_svg
+from whyrelu.report.templating import markdown_environment, said, without_gaps
+from whyrelu.results.study import Study
+
+# In the order of the page; a study has what it has data for.
+_FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
+    map_figure,
+    depth_figure,
+    remedies_figure,
+    collapse_figure,
+    gradients_figure,
+    times_figure,
+)
+MOST_FIGURES = 5
+# Rows of the table of what learns on the page; longer ones are in details.md.
+_MOST_ROWS = 16
 
 
 def write_report(results: Path, target: Path) -> Path:
-    """Write the page of a study and its figures; figures of an earlier report that are no more are removed.
+    """Write the page of a study, its details and its figures; figures of an earlier report that are no more go.
 
     Args:
-        results: results/<study>, as `whyrelu.results.aggregation.aggregate` writes it.
+        results: results/<study>.
         target: reports/<study>.
 
     Returns:
@@ -52,95 +51,92 @@ def write_report(results: Path, target: Path) -> Path:
     Raises:
         UserError: a table is missing or damaged.
     """
-    study = read_study(results)
-    folder = target / "figures"
+    facts = Facts(Study(results))
     with drawing():
-        figures = {
-            "accuracy": accuracy_figures(study),
-            "curves": curves_figures(study),
-            "differences": differences_figures(study),
-            "failures": [settings_failures_figure(study) if study.is_compact else failures_figure(study)],
-            "convergence": convergence_figures(study),
-            "rates": rates_figures(study),
-            "shares": shares_figures(study),
-        }
-        why, time = why_section(study), time_section(study)
-        drawn = {
-            illustration.name: illustration
-            for place in (*figures.values(), why.illustrations, time.illustrations)
-            for illustration in place
-        }
-        for name, illustration in drawn.items():
-            save_svg(illustration.figure, folder / f"{name}.svg")
-    for old in folder.glob("*.svg"):
-        if old.stem not in drawn:
+        pictures = [drawn for draw in _FIGURES if (drawn := draw(facts)) is not None][:MOST_FIGURES]
+        texts = {name: render(name, facts, pictures) for name in ("README", "details")}
+        for drawn in pictures:
+            save_svg(drawn.figure, target / "figures" / f"{drawn.name}.svg")
+    for name, text in texts.items():
+        write_bytes(text.encode(), target / f"{name}.md")
+    for old in (target / "figures").glob("*.svg"):
+        if old.stem not in [drawn.name for drawn in pictures]:
             old.unlink()
-    page = target / "README.md"
-    write_bytes(render(study, figures, why, time).encode(), page)
-    return page
+    return target / "README.md"
 
 
-def render(study: Study, figures: dict[str, list[Illustration]], why: Section, time: Section) -> str:
-    """The page as Markdown.
+def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
+    """README or details of a study as Markdown."""
+    template = markdown_environment().get_template(f"{name.lower()}.md.jinja")
+    text = template.render(
+        facts=facts,
+        study=facts.name,
+        provenance=facts.study.provenance,
+        pictures={drawn.name: drawn for drawn in pictures},
+        headline=answer(facts, "headline"),
+        answer=answer(facts, "rest"),
+        budgets=_budgets(facts),
+        learned=_learned(facts),
+        rates=_rates(facts),
+        tuned="lr_given" not in facts.factors,
+        commands=_commands(facts),
+    )
+    return without_gaps(text)
 
-    Args:
-        study: its tables.
-        figures: what there is to show, by the place where the template shows it.
-        why: the section on what happens inside the networks.
-        time: the section on what they take.
-    """
-    places = (*figures.values(), why.illustrations, time.illustrations)
-    names = [illustration.name for place in places for illustration in place]
+
+def answer(facts: Facts, macro: str) -> str:
+    """What a study answers: its `headline`, one sentence, or the `rest`, by a template of its own if it has one."""
     environment = markdown_environment()
-    environment.filters["cell"] = _table_text
-    template = environment.get_template("report.md.jinja")
-    return template.render(**_context(study, names), figures=figures, why=why, time=time)
+    template = environment.select_template([f"answers/{facts.name}.md.jinja", "answers/any.md.jinja"])
+    text = said(str(template.name), macro, facts)
+    return text or said("answers/any.md.jinja", macro, facts)
 
 
-def _context(study: Study, figures: list[str]) -> dict[str, Any]:
-    common, answers = common_rates(study.tuning), facet_answers(study)
-    is_rated = not study.rates.empty
-    # what the study asks is answered first, and then what every study is asked
-    first, found = lead(study), headline(study) or (answers[0].accuracies[0] if study.claims else "")
-    return {
-        "study": study.name,
-        "question": study.provenance.get("question") or _QUESTION,
-        "lead": first.answer or found,
-        "notes": first.notes,
-        "headline": found if first.answer else "",
-        "shares": shares_sentence(study),
-        "counts": counts_sentence(study) if study.claims else "",
-        "ledger": ledger_rows(study, figures),
-        "ledger_note": _ledger_note(study),
-        "answers": answers,
-        "settings": settings_sentences(study),
-        "best": best_sentence(study),
-        "grid": accuracy_grid(study),
-        "rates": {
-            "sentences": rates_sentences(study, common) if is_rated else [],
-            "grid": rates_grid(study, common) if is_rated else None,
-        },
-        "contrasts": contrast_grids(study),
-        "cells": cells_grid(study),
-        "most_rows": _MOST_ROWS,
-        "runs": plural(len(study.runs), "run"),
-        "size": size_text(study),
-        "nets": nets_text(study),
-        "data_names": listing([data["name"] for data in study.provenance["data"]]),
-        "least_runs": int(study.cells["n"].min()),
-        "learning_rate": learning_rate_text(study),
-        "limits": limit_sentences(study),
-        "provenance": provenance_rows(study),
-        "commands": commands(study),
-    }
+def _budgets(facts: Facts) -> list[tuple[int, int]]:
+    """Epochs and the most steps that a run of so many epochs had, ascending."""
+    runs = facts.study.runs
+    return [(int(epochs), int(steps)) for epochs, steps in runs.groupby("epochs")["steps"].max().items()]
 
 
-def _ledger_note(study: Study) -> str:
-    if not study.reference.label:
-        return ""
-    return f" Claims about activations are decided with {study.reference.label}."
+def _learned(facts: Facts) -> dict[str, Any] | None:
+    """What learns, by depth, or by activation in networks of one depth; None where rows are too many."""
+    if len(facts.depths) > 1:
+        columns = {f"{depth} layer{'s' * (depth > 1)}": facts.runs["depth"] == depth for depth in facts.depths}
+        names = facts.runs["act"] + [f" ({name})" if name else "" for name in facts.runs["setting"]]
+        rows = [
+            (name, facts.runs["run_id"].isin(runs["run_id"])) for name, runs in facts.runs.groupby(names, sort=False)
+        ]
+        table = [(name, [group_of(facts.runs[own & column]) for column in columns.values()]) for name, own in rows]
+        header = ["activation", *columns]
+    else:
+        series = list(dict.fromkeys(name for row in facts.changes.values() for name in row))
+        table = [
+            (name, [group_of(row[key]) if key in row else None for key in series])
+            for name, row in facts.changes.items()
+        ]
+        header = ["setting", *(activation_name({"activation": key}) for key in series)]
+    return {"header": header, "rows": table} if len(table) <= _MOST_ROWS else None
 
 
-def _table_text(value: Any) -> str:
-    """A value inside a Markdown table."""
-    return value_text(value).replace("|", "\\|")
+def _rates(facts: Facts) -> list[dict[str, Any]]:
+    """A row per tuned cell: its rate, and mean validation accuracy one rate below, there, and one above."""
+    tuning, rates = facts.study.tuning, facts.named(facts.study.rates)
+    means = tuning.groupby(["cell", "lr"])["val_accuracy"].mean()
+    rows = []
+    for cell in rates.to_dict("records"):
+        tried = means[cell["cell"]] if cell["cell"] in means.index.get_level_values(0) else pd.Series(dtype=float)
+        chosen = np.flatnonzero(np.isclose(tried.index.to_numpy(float), cell["lr"]))
+        nearby = [tried.iloc[place] if 0 <= place < len(tried) else None for i in chosen for place in (i - 1, i, i + 1)]
+        rows.append(cell | {"nearby": nearby or [None, cell["val_accuracy"], None]})
+    return rows
+
+
+def _commands(facts: Facts) -> list[str]:
+    """What makes the study again, step by step."""
+    overrides = list(facts.study.provenance["overrides"])
+    is_known = overrides == [f"experiment={facts.name}"]
+    if is_known:
+        return [f"dvc exp run -S study={facts.name}"]
+    steps = ["tune"] * (not facts.study.rates.empty) + ["train", "theory", "aggregate"]
+    typed = [shlex.join(["python", f"src/{step}.py", "-m", *overrides]) for step in steps]
+    return [*typed, f"python src/report.py {facts.name}"]

@@ -1,26 +1,28 @@
-"""The visual style of all figures: one colour, marker and line per activation, sizes for a page 800 pixels wide."""
+"""How figures look: colours for dark and light pages, labels at lines, SVG with real text and always the same bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from whyrelu.files import write_bytes
 
-# Inches; an SVG is shown at 96 pixels per inch, so this is 800 pixels and text of 9 points is 12 pixels high.
+# Inches; an SVG is shown at 96 pixels per inch, so this is 800 pixels.
 WIDTH = 800 / 96
-TEXT = "#222222"
-FAINT = "#767676"
-GRID = "#e3e3e3"
-CHANCE_LINE = (0, (4, 3))
+# Text and axes, whose colours in the dark are in _DARK; INSIDE is text on coloured ground, the same on both.
+INK, FAINT, GRID, INSIDE = "#24292f", "#6e7781", "#d8dee4", "#101418"
+_DARK = {INK: "#e6edf3", FAINT: "#9198a1", GRID: "#30363d"}
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
 class SeriesStyle(NamedTuple):
@@ -28,80 +30,64 @@ class SeriesStyle(NamedTuple):
 
     colour: str
     marker: str
-    line: Literal["-", "--", "-.", ":"]
 
 
-# Colours of Okabe and Ito 2008 and of Paul Tol's muted scheme, both made for colour-blind readers. Activations that are
-# variants of one another share a colour and differ in marker and line; the ones most often compared do not.
+# After Okabe and Ito 2008, lightened or darkened until they stand out on white and on black.
 _STYLES = {
-    "relu": SeriesStyle("#0072B2", "o", "-"),
-    "leaky_relu": SeriesStyle("#CC79A7", "s", "-"),
-    "tanh": SeriesStyle("#009E73", "^", "-"),
-    "sigmoid": SeriesStyle("#D55E00", "v", "-"),
-    "gelu": SeriesStyle("#882255", "D", "-"),
-    "silu": SeriesStyle("#E69F00", "P", "-"),
-    "elu": SeriesStyle("#332288", "p", "-"),
-    "softplus": SeriesStyle("#999933", "H", "-"),
-    "identity": SeriesStyle("#555555", "d", "-"),
-    "rescaled_sigmoid": SeriesStyle("#661100", "<", "-"),
-    "centred_sigmoid": SeriesStyle("#AA4499", ">", "-"),
-    "mish": SeriesStyle("#8C6D1F", "h", "-"),
-    "prelu": SeriesStyle("#CC79A7", "o", "--"),
-    "relu6": SeriesStyle("#56B4E9", "p", "--"),
-    "hardtanh": SeriesStyle("#009E73", "s", "--"),
-    "hard_sigmoid": SeriesStyle("#D55E00", "o", "--"),
-    "hardswish": SeriesStyle("#E69F00", "d", "--"),
-    "selu": SeriesStyle("#332288", "^", "--"),
-    "celu": SeriesStyle("#332288", "v", ":"),
-    "softsign": SeriesStyle("#117733", "P", "--"),
+    "relu": SeriesStyle("#2a8fce", "o"),
+    "tanh": SeriesStyle("#17a27a", "^"),
+    "sigmoid": SeriesStyle("#e0661c", "v"),
+    "leaky_relu": SeriesStyle("#c774a5", "s"),
+    "gelu": SeriesStyle("#a6618f", "D"),
+    "silu": SeriesStyle("#c99400", "P"),
+    "relu_squared": SeriesStyle("#7d74d0", "X"),
+    "shifted_sigmoid": SeriesStyle("#e0661c", "<"),
+    "rescaled_sigmoid": SeriesStyle("#e0661c", ">"),
+    "centred_sigmoid": SeriesStyle("#e0661c", "d"),
 }
-_FURTHER_COLOURS = ("#CC6677", "#44AA99", "#6699CC", "#7B3294", "#994F00", "#888888")
-_FURTHER_MARKERS = ("o", "s", "^", "v", "D", "P", "<", ">", "p", "h", "d")
+_FURTHER_COLOURS = ("#8c8c8c", "#a08a30", "#5e92c0", "#b9705a", "#4f9d9d", "#9a7ab0")
+_FURTHER_MARKERS = ("o", "s", "^", "D", "P", "X", "p", "h")
 
 _PARAMETERS: dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 9,
-    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": 9,
-    "axes.labelcolor": TEXT,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
     "axes.edgecolor": FAINT,
-    "axes.linewidth": 0.8,
+    "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "axes.unicode_minus": False,
     "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "text.color": TEXT,
-    "xtick.color": TEXT,
-    "ytick.color": TEXT,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 6,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    # text as outlines: the page looks the same whatever fonts its reader has
-    "svg.fonttype": "path",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "svg.fonttype": "none",
     # without it, identifiers inside an SVG are random
     "svg.hashsalt": "whyrelu",
 }
 
 
-def style_of(series: str) -> SeriesStyle:
-    """The style of an activation: fixed for those of conf/activation, derived from the name for any other."""
-    if series in _STYLES:
-        return _STYLES[series]
-    digest = hashlib.sha256(series.encode()).digest()
-    # a line of its own kind, so that it is never taken for one of the fixed ones
-    colour = _FURTHER_COLOURS[digest[0] % len(_FURTHER_COLOURS)]
-    return SeriesStyle(colour, _FURTHER_MARKERS[digest[1] % len(_FURTHER_MARKERS)], "-.")
+def style_of(activation: str) -> SeriesStyle:
+    """The style of an activation; of one without a fixed style it follows from the name."""
+    digest = hashlib.sha256(activation.encode()).digest()
+    further = SeriesStyle(
+        _FURTHER_COLOURS[digest[0] % len(_FURTHER_COLOURS)], _FURTHER_MARKERS[digest[1] % len(_FURTHER_MARKERS)]
+    )
+    return _STYLES.get(activation, further)
 
 
 @contextmanager
@@ -111,54 +97,51 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float) -> Figure:
-    """A figure of page width.
+def new_figure(height: float, title: str) -> Figure:
+    """A figure of page width, `height` inches high, with its finding above it."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.suptitle(textwrap.fill(title, 96), x=0.01, ha="left", fontsize=10, fontweight="bold")
+    return figure
 
-    Args:
-        height: inches.
+
+def jitter(count: int) -> np.ndarray:
+    """Places in (-0.5, 0.5) that spread points without sorting them: the golden ratio's sequence. Shape (count,)."""
+    places: np.ndarray = (0.5 + 0.6180339887 * np.arange(count)) % 1 - 0.5
+    return places
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float) -> None:
+    """Write (height in data, text, colour) right of the axes, pushed apart to `gap` of the height of the axes.
+
+    Limits have to be set before.
     """
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    to_axes = axes.transData + axes.transAxes.inverted()
+    x = axes.get_xlim()[1]
+    heights = np.array([to_axes.transform((x, height))[1] for height, _, _ in ends]).clip(0, 1)
+    order = np.argsort(-heights, kind="stable")
+    # the space below each label that those under it need, then the space above it
+    places = np.maximum(heights[order], gap * np.arange(len(order))[::-1])
+    for i in range(1, len(places)):
+        places[i] = min(places[i], places[i - 1] - gap)
+    for i, place in zip(order, places, strict=True):
+        _, text, colour = ends[i]
+        axes.text(1.02, place, text, color=colour, transform=axes.transAxes, va="center", fontsize=8.5)
 
 
-def legend_above(figure: Figure, entries: list[Line2D]) -> None:
-    """A legend over all panels, read row by row, in as many rows as it takes."""
-    columns = _legend_columns(entries)
-    figure.legend(
-        # matplotlib fills column by column
-        handles=[entry for column in range(columns) for entry in entries[column::columns]],
-        loc="outside upper left",
-        ncols=columns,
-        columnspacing=1.6,
-        handlelength=2.4,
-        borderaxespad=0.2,
+def svg_of(figure: Figure) -> bytes:
+    """The same figure always gives the same bytes; text and axes turn light on a dark page."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    rules = "".join(
+        f'[style*="{kind}: {light}"] {{ {kind}: {dark} !important }}'
+        for light, dark in _DARK.items()
+        for kind in ("fill", "stroke")
     )
-
-
-def legend_height(entries: list[Line2D]) -> float:
-    """Inches that `legend_above` takes."""
-    return 0.1 + 0.2 * -(-len(entries) // _legend_columns(entries))
-
-
-def series_entry(series: str) -> Line2D:
-    """A legend's entry for a series."""
-    style = style_of(series)
-    return Line2D([], [], color=style.colour, marker=style.marker, linestyle=style.line, label=series)
-
-
-def chance_entry() -> Line2D:
-    """A legend's entry for the accuracy of guessing."""
-    return Line2D([], [], color=FAINT, linewidth=1, linestyle=CHANCE_LINE, label="chance")
+    style = f'<style type="text/css">@media (prefers-color-scheme: dark) {{ {rules} }}</style>'
+    head, defs, rest = buffer.getvalue().decode().partition(" <defs>\n")
+    return "".join([head, style, "\n", defs, rest]).encode()
 
 
 def save_svg(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG; the same figure always gives the same bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    write_bytes(buffer.getvalue(), path)
-
-
-def _legend_columns(entries: list[Line2D]) -> int:
-    """The most columns that fit on the page, which is 130 characters wide; a line and its gaps take 10."""
-    lengths = [len(str(entry.get_label())) + 10 for entry in entries]
-    fitting = (n for n in range(len(lengths), 1, -1) if sum(max(lengths[column::n]) for column in range(n)) <= 130)
-    return next(fitting, 1)
+    """Write a figure as SVG."""
+    write_bytes(svg_of(figure), path)

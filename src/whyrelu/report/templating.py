@@ -1,34 +1,50 @@
-"""How Markdown pages are made from Jinja templates, alike for all pages."""
+"""Markdown and titles from Jinja templates, alike for all pages."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
-# What claims are of, wherever a page introduces them.
-ARTICLE = (
-    'the article "ReLU vs. Sigmoid Function in Deep Neural Networks: Why ReLU is so Prevalent" '
-    "(A. Thakur, Weights & Biases)"
-)
+from whyrelu.report import names
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def markdown_environment(templates: Path = _TEMPLATES) -> jinja2.Environment:
-    """An environment for Markdown: nothing is escaped, tags leave no blank lines, and what is undefined is an error.
-
-    All templates know `article`, which names it.
-
-    Args:
-        templates: the folder in which templates are, and what they include.
-    """
+@cache
+def markdown_environment() -> jinja2.Environment:
+    """An environment for Markdown: nothing is escaped, tags leave no blank lines, and what is undefined is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.globals["article"] = ARTICLE
+    environment.filters.update(
+        percent=names.percent,
+        part_of=names.part_of,
+        thousands="{:,}".format,
+        span=names.span,
+        number=names.number,
+        listing=names.listing,
+        in_words=names.in_words,
+        data_name=names.data_name,
+        cell=lambda value: str(value).replace("|", "\\|") or "-",
+    )
     return environment
+
+
+def said(template: str, macro: str, *values: Any) -> str:
+    """What a macro of a template says of some values, on one line."""
+    module = markdown_environment().get_template(template).make_module()
+    return " ".join(str(getattr(module, macro)(*values)).split())
+
+
+def without_gaps(page: str) -> str:
+    """A page with at most one blank line in a row."""
+    return re.sub(r"\n{3,}", "\n\n", page)

@@ -1,76 +1,104 @@
-"""Rank correlation within strata."""
+"""Ranks: areas under ROC curves, and rank correlations with their intervals."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from whyrelu.statistics.summaries import CONFIDENCE, RESAMPLES
+from whyrelu.statistics.intervals import BOOTSTRAP_FROM, Estimate
 
-_Values = NDArray[np.float64]
-# Numbers of a portion of the resamples.
-_CHUNK = 1 << 18
+RESAMPLES = 4_000
 
 
-def stratified_spearman(
-    strata: Sequence[tuple[_Values, _Values]], rng: np.random.Generator
-) -> tuple[float, float, float, float]:
-    """Rank correlation within strata, weighted by their sizes; 95% percentile bootstrap interval, permutation p.
-
-    A stratum whose second numbers are all equal has correlation 0: nothing rises there.
+def area_under_curve(
+    score: ArrayLike, positive: ArrayLike, clusters: ArrayLike, other: ArrayLike | None = None
+) -> Estimate:
+    """P(a positive scores higher than a negative), ties counting half, with a bootstrap interval over clusters.
 
     Args:
-        strata: pairs of arrays of shape (runs,), at least three runs each.
-        rng: of permutations and resamples.
-
-    Returns:
-        correlation, ends of the interval, two-sided p.
+        score: (runs,).
+        positive: (runs,) booleans, some of each.
+        clusters: (runs,) labels; runs of one label are alike, and drawn together. The ends are nan below 8.
+        other: (runs,) a second score: the estimate is the first area minus the second, on the same draws.
     """
-    sizes = np.array([len(x) for x, _ in strata], dtype=np.float64)
-    weights = sizes / sizes.sum()
-    observed = permuted = resampled = 0.0
-    for weight, (x, y) in zip(weights, strata, strict=True):
-        n = len(x)
-        ranks = stats.rankdata(x), stats.rankdata(y)
-        observed += weight * float(_correlation(ranks[0][None], ranks[1][None])[0])
-        order = rng.permuted(np.broadcast_to(np.arange(n), (RESAMPLES, n)), axis=1)
-        drawn = rng.integers(n, size=(RESAMPLES, n))
-        places = [stats.rankdata(values, method="dense").astype(np.intp) - 1 for values in (x, y)]
-        parts = []
-        # a portion of the resamples fits into the processor's cache
-        for start in range(0, RESAMPLES, size := max(1, _CHUNK // n)):
-            rows = slice(start, start + size)
-            # what is permuted keeps its rank, what is drawn does not
-            of_order = _correlation(np.broadcast_to(ranks[0], order[rows].shape), ranks[1][order[rows]])
-            of_drawn = _correlation(*(_ranks(place[drawn[rows]]) for place in places))
-            parts.append((of_order, of_drawn))
-        of_orders, of_draws = (np.concatenate(part) for part in zip(*parts, strict=True))
-        permuted = permuted + weight * of_orders
-        resampled = resampled + weight * of_draws
-    low, high = np.quantile(resampled, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
-    # round-off must not make the same arrangement look less extreme
-    extreme = int(np.sum(np.abs(permuted) >= abs(observed) - 1e-12))
-    return float(observed), float(low), float(high), (extreme + 1) / (RESAMPLES + 1)
+    is_positive = np.asarray(positive, dtype=bool)
+    labels, cluster = np.unique(np.asarray(clusters), return_inverse=True)
+    member = np.eye(len(labels))[cluster]
+    positives, negatives = member[is_positive], member[~is_positive]
+    wins = _wins(np.asarray(score, dtype=np.float64), is_positive)
+    if other is not None:
+        wins -= _wins(np.asarray(other, dtype=np.float64), is_positive)
+    # won pairs, and all pairs, of each two clusters
+    won, pairs = positives.T @ wins @ negatives, np.outer(positives.sum(axis=0), negatives.sum(axis=0))
+    estimate = float(won.sum() / pairs.sum())
+    if len(labels) < BOOTSTRAP_FROM:
+        return Estimate(estimate, math.nan, math.nan)
+    draws = np.random.default_rng(0).multinomial(len(labels), np.full(len(labels), 1 / len(labels)), RESAMPLES)
+    totals = np.sum(draws @ pairs * draws, axis=1)
+    kept = totals > 0
+    areas = np.sum(draws @ won * draws, axis=1)[kept] / totals[kept]
+    low, high = np.quantile(areas, [0.025, 0.975])
+    return Estimate(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
-def _ranks(places: NDArray[np.intp]) -> _Values:
-    """Ranks from 1 within rows (rows, runs), ties having their mean, of numbers from 0 below a small multiple of runs.
+def _wins(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """1 where a positive scores higher than a negative, 1/2 where alike; (positives, negatives)."""
+    return np.asarray((np.sign(score[positive][:, None] - score[~positive]) + 1) / 2)
 
-    What `scipy.stats.rankdata` gives, by counting in place of sorting.
+
+def somers_d(x: Sequence[float], positive: Sequence[ArrayLike]) -> Estimate:
+    """Somers' D (1962) of a yes or no on x, with a bootstrap interval over the runs within each group.
+
+    Of two runs with different x, the share in which the one with the larger x is alone in being positive, minus the
+    share in which the other one is; what `scipy.stats.somersd` gives, and 0 where all runs are alike.
+
+    Args:
+        x: of each group, not all the same.
+        positive: of each group the (runs,) booleans.
     """
-    levels = int(places.max()) + 1
-    rows = np.arange(len(places))[:, None]
-    counts = np.bincount((places + levels * rows).ravel(), minlength=len(places) * levels).reshape(-1, levels)
-    mean = np.cumsum(counts, axis=1) - (counts - 1) / 2
-    return np.take_along_axis(mean, places, axis=1)
+    values = np.asarray(x, dtype=np.float64)
+    sizes = np.array([len(np.asarray(group)) for group in positive])
+    # of groups i, j: their pairs of runs, negative where i has the larger x
+    pairs = np.triu(np.outer(sizes, sizes) * np.sign(values - values[:, None]))
+    shares = np.array([np.mean(group) for group in positive])
+    drawn = np.random.default_rng(0).binomial(sizes, shares, (RESAMPLES, len(sizes))) / sizes
+    # the first is that of the runs themselves
+    found = np.vstack([shares, drawn])
+    rises = found[:, None, :] - found[:, :, None]
+    d = np.sum(pairs * rises, axis=(1, 2)) / np.abs(pairs).sum()
+    low, high = np.quantile(d[1:], [0.025, 0.975])
+    return Estimate(float(d[0]), float(min(low, d[0])), float(max(high, d[0])))
 
 
-def _correlation(first: _Values, second: _Values) -> _Values:
-    """Pearson's correlation of the rows of two arrays (rows, runs); 0 where one does not vary."""
-    a, b = (values - values.mean(axis=1, keepdims=True) for values in (first, second))
-    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    products: _Values = (a * b).sum(axis=1)
-    return np.asarray(np.divide(products, scale, out=np.zeros_like(products), where=scale > 0))
+def spearman(x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Estimate:
+    """Spearman's rank correlation within groups, whose ranks are centred; both of shape (runs,).
+
+    The interval is Fisher's with the variance of Bonett and Wright (2000), and nan below four degrees of freedom. A
+    perfect order has the interval of the one that is nearest to it. All three are nan where x or y does not vary.
+    """
+    labels = np.zeros(len(np.asarray(x))) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    first, second = (_centred_ranks(np.asarray(values, dtype=np.float64), labels) for values in (x, y))
+    scale = math.sqrt(float(first @ first) * float(second @ second))
+    if scale == 0:
+        return Estimate(math.nan, math.nan, math.nan)
+    estimate = float(np.clip(first @ second / scale, -1, 1))
+    freedom = len(first) - len(np.unique(labels)) + 1
+    if freedom < 4:
+        return Estimate(estimate, math.nan, math.nan)
+    most = 1 - 12 / (freedom**3 - freedom)
+    z = math.atanh(min(max(estimate, -most), most))
+    half_width = stats.norm.ppf(0.975) * math.sqrt((1 + estimate**2 / 2) / (freedom - 3))
+    low, high = math.tanh(z - half_width), math.tanh(z + half_width)
+    return Estimate(estimate, min(low, estimate), max(high, estimate))
+
+
+def _centred_ranks(values: NDArray[np.float64], groups: NDArray[np.float64]) -> NDArray[np.float64]:
+    ranks = np.empty(len(values))
+    for group in np.unique(groups):
+        own = groups == group
+        ranks[own] = stats.rankdata(values[own]) - (np.sum(own) + 1) / 2
+    return ranks

@@ -1,0 +1,121 @@
+"""Effects with their intervals: the times of a study, and the forest plot of a claim over all studies."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+
+from whyrelu.report.facts import Facts
+from whyrelu.report.names import INITS, in_words, number
+from whyrelu.report.picture import Picture, picture
+from whyrelu.report.style import FAINT, INK, style_of
+
+# Rows of the figure of times: parts of claims, from an operation to a whole training.
+_TIMES = {
+    ("C3", "a"): "one operation, forward",
+    ("C3", "b"): "one operation, backward",
+    ("C5", "a"): "training step",
+    ("C5", "b"): "inference",
+    ("C6", "b"): "training to an accuracy",
+}
+_OUTCOMES = {"supports": "#17a27a", "contradicts": "#e0661c", "undecided": "#8c8c8c", "": "#8c8c8c"}
+_NO_EFFECT = {"ratio": 1.0, "points": 0.0, "layers": 0.0, "share": 0.5}
+_ROW = 0.21
+
+
+def times_figure(facts: Facts) -> Picture | None:
+    """`times`: how many times as long the sigmoid takes; None where nothing was timed."""
+    timed = facts.effects[facts.effects["timed"] & (facts.effects["unit"] == "ratio")]
+    keys = list(zip(timed["claim"], timed["part"], strict=True))
+    rows = timed.assign(what=[_TIMES.get(key) for key in keys], place=[_place(key) for key in keys])
+    rows = rows[rows["what"].notna() & rows["estimate"].notna()].sort_values(["place", "depth"], kind="stable")
+    if rows.empty:
+        return None
+    step, arrival = (
+        rows.loc[rows["what"] == what, "estimate"] for what in ("training step", "training to an accuracy")
+    )
+    numbers = {"step": list(step), "arrival": list(arrival)}
+    drawn = picture("times", 0.9 + _ROW * len(rows), numbers)
+    axes = drawn.figure.subplots()
+    draw_effects(axes, rows, _labels(rows, rows["what"]), [style_of("sigmoid").colour] * len(rows))
+    axes.set_xlabel("time with sigmoid as a multiple of the time with ReLU")
+    return drawn
+
+
+def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture | None:
+    """`forest`: the effects that decide a claim in all settings, a panel per part; None without any."""
+    rows = pd.concat([facts.effects.assign(place=facts.place) for facts in studies])
+    rows = rows[(rows["claim"] == claim["id"]) & rows["estimate"].notna() & (rows["outcome"] != "")]
+    if rows.empty:
+        return None
+    parts = list(rows.groupby(["part", "quantity"], sort=True))
+    sizes = [len(part) + 2.5 for _, part in parts]
+    drawn = picture("forest", 0.6 + _ROW * sum(sizes) + 0.5 * len(parts), claim)
+    panels = drawn.figure.subplots(len(parts), 1, squeeze=False, height_ratios=sizes)[:, 0]
+    for axes, ((key, quantity), part) in zip(panels, parts, strict=True):
+        draw_effects(axes, part, _labels(part, part["place"]), [_OUTCOMES[outcome] for outcome in part["outcome"]])
+        says = claim["parts"][key]["says"] if key in claim["parts"] else ""
+        axes.set_title(textwrap.fill(f"{key}. {says}", 58), fontsize=8.5)
+        axes.set_xlabel(quantity, fontsize=8.5)
+    return drawn
+
+
+def draw_effects(axes: Axes, rows: pd.DataFrame, labels: Sequence[str], colours: Sequence[str]) -> None:
+    """A row per effect: its interval, an arrow where that has no end, and the number at the right."""
+    unit = rows["unit"].iloc[0]
+    finite = rows[["estimate", "low", "high"]].to_numpy(float)
+    finite = finite[np.isfinite(finite)]
+    if unit == "ratio" and (finite > 0).all():
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(10, [1, 1.2, 1.5, 2, 3, 5] if finite.max() < 20 else [1]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(min(finite.min(), 1) / 1.1, max(finite.max(), 1) * 1.1)
+    elif unit == "share":
+        axes.set_xlim(-0.02, 1.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+    else:
+        margin = 0.05 * max(np.ptp(finite), 1e-3)
+        axes.set_xlim(finite.min() - margin, finite.max() + margin)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, unit)))
+    left, right = axes.get_xlim()
+    for y, (row, colour) in enumerate(zip(rows.to_dict("records"), colours, strict=True)):
+        low, high = row["low"], row["high"]
+        if pd.notna(low):
+            end = min(high, right) if pd.notna(high) else row["estimate"]
+            axes.hlines(y, max(low, left), end, color=colour, linewidth=1.8)
+            if np.isinf(high):
+                axes.plot(right, y, ">", color=colour, clip_on=False)
+        axes.plot(row["estimate"], y, "o", color=colour)
+        n = "" if pd.isna(row["n"]) else f"  n = {row['n']:.0f}"
+        axes.text(1.02, y, f"{number(row['estimate'], unit)}{n}", va="center", fontsize=8, color=INK,
+                  transform=axes.get_yaxis_transform())  # fmt: skip
+    if unit in _NO_EFFECT:
+        axes.axvline(_NO_EFFECT[unit], color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
+    axes.set_yticks(range(len(rows)), labels, fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def _place(key: tuple[str, str]) -> int:
+    return list(_TIMES).index(key) if key in _TIMES else len(_TIMES)
+
+
+def _labels(rows: pd.DataFrame, first: pd.Series) -> list[str]:
+    """What each effect is of: settings and comparisons are named where they differ."""
+    told = [name for name in ("setting", "comparison") if rows[name].nunique() > 1]
+    return [
+        ", ".join(filter(None, [start, *_scope(row), *(in_words(row[name]) for name in told)]))
+        for start, row in zip(first, rows.to_dict("records"), strict=True)
+    ]
+
+
+def _scope(row: Mapping[Any, Any]) -> list[str]:
+    return ["" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers", INITS.get(row["init"], row["init"])]

@@ -1,0 +1,166 @@
+"""What pages and figures ask of a study: groups of runs, their names, and the rows of its claims."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from whyrelu.claims.decide import read_effects
+from whyrelu.report.names import activation_name, data_name, factor_name, setting_name
+from whyrelu.results.labels import cell_factors, varying
+from whyrelu.results.study import Study
+
+# Variants of the sigmoid: changes of it, beside changes of the network.
+_VARIANTS = ("shifted_sigmoid", "rescaled_sigmoid", "centred_sigmoid")
+_ORDER = ("digits", "trainability", "remedies", "today", "time_law", "article", "cifar10", "cifar10_remedies")
+_ALIASES = {"shift": "activation.shift", "gain": "init.gain"}
+
+
+class Group(NamedTuple):
+    """Some runs: how many learned, their mean test accuracy, and the most steps any of them had."""
+
+    learned: int
+    n: int
+    accuracy: float
+    steps: int
+
+    @property
+    def share(self) -> float:
+        """The share of the runs that learned."""
+        return self.learned / self.n
+
+
+class Facts:
+    """The tables of a study with names for readers: columns `act`, its activation, and `setting`, what else varies."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.name = study.name
+
+    @cached_property
+    def factors(self) -> list[str]:
+        """The factors that tell the cells apart."""
+        return varying(self.study.cells)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """Runs, with names."""
+        return self.named(self.study.runs)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Cells, with names, and the most steps of a run of each."""
+        factors = cell_factors(self.study.cells)
+        steps = self.study.runs.groupby(factors, dropna=False, sort=False)["steps"].max().reset_index()
+        return self.named(self.study.cells.merge(steps, on=factors, how="left"))
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns `act` and `setting`."""
+        rows = table.to_dict("records")
+        factors = [factor for factor in self.factors if factor in table]
+        return table.assign(
+            act=[activation_name(row) for row in rows], setting=[setting_name(row, factors) for row in rows]
+        )
+
+    @cached_property
+    def changes(self) -> dict[str, dict[str, pd.DataFrame]]:
+        """The runs of every setting by activation; the first setting is named as it is, others by what they change."""
+        base = self.cells.iloc[0]
+        one_setting, has_sigmoid = self.cells["setting"].nunique() == 1, "sigmoid" in set(self.cells["activation"])
+        rows: dict[str, dict[str, pd.DataFrame]] = {}
+        for _, cell in self.cells.iterrows():
+            variant = has_sigmoid and cell["activation"] in _VARIANTS
+            changed = [factor for factor in self.factors if str(cell[factor]) != str(base[factor])]
+            words = [cell["act"] if variant or one_setting else "", setting_name(cell.to_dict(), changed)]
+            if cell["setting"] == base["setting"] and not any(words):
+                words = [base["setting"]]
+            name = ", ".join(filter(None, words)) or "plain"
+            runs = self.runs[(self.runs["act"] == cell["act"]) & (self.runs["setting"] == cell["setting"])]
+            rows.setdefault(name, {})["sigmoid" if variant else cell["activation"]] = runs
+        return rows
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """effects.csv: one row per setting of a part of a claim."""
+        table = read_effects(self.study.folder.parent)
+        return table[table["study"] == self.name].reset_index(drop=True)
+
+    def group(self, min_depth: int = 0, max_depth: int = 10**9, **where: Any) -> Group | None:
+        """The runs with some values of factors; None if there are none."""
+        runs = self.study.runs
+        chosen = runs["depth"].between(min_depth, max_depth)
+        for key, value in where.items():
+            name = _ALIASES.get(key, key)
+            if name not in runs:
+                return None
+            chosen &= runs[name] == value
+        return group_of(runs[chosen])
+
+    def arms(self, activation: str) -> list[dict[str, Any]]:
+        """The settings of an activation by name, in the order of `changes`, with the numbers of a group."""
+        arms = [(name, rows[activation]) for name, rows in self.changes.items() if activation in rows]
+        return [
+            {"name": name, "share": group.share, **group._asdict()} for name, runs in arms for group in [group_of(runs)]
+        ]
+
+    @property
+    def varied(self) -> list[tuple[str, list[str]]]:
+        """What varies beside activation and depth, and its values, in words."""
+        cells = self.study.cells
+        return [
+            (
+                factor_name(factor),
+                [setting_name({factor: value}, [factor]) or "none" for value in cells[factor].unique()],
+            )
+            for factor in self.factors
+            if factor not in ("depth", "epochs") and not factor.startswith("activation")
+        ]
+
+    def rows(self, claim: str, part: str | None = None) -> list[dict[Any, Any]]:
+        """The effects of a claim, or of a part of it."""
+        chosen = self.effects["claim"] == claim
+        if part is not None:
+            chosen &= self.effects["part"] == part
+        return self.effects[chosen].to_dict("records")
+
+    @property
+    def depths(self) -> list[int]:
+        """The depths of the study."""
+        return sorted({int(depth) for depth in self.study.cells["depth"]})
+
+    @property
+    def place(self) -> str:
+        """The study and, unless its name says it, its data."""
+        data = data_name(self.data[0])
+        return self.name if self.name == self.data[0] else f"{self.name} ({data})"
+
+    @property
+    def data(self) -> list[str]:
+        """Its data sets."""
+        return list(dict.fromkeys(self.study.cells["data"]))
+
+    @cached_property
+    def stops_early(self) -> bool:
+        """Whether runs end where they reach an accuracy."""
+        last = self.study.runs["run_id"].map(self.study.history.groupby("run_id")["epoch"].max())
+        return bool(((last < self.study.runs["epochs"]) & (self.study.runs["outcome"] == "learned")).any())
+
+
+def group_of(runs: pd.DataFrame) -> Group | None:
+    """The numbers of some runs; None if there are none."""
+    if runs.empty:
+        return None
+    learned = int((runs["outcome"] == "learned").sum())
+    return Group(learned, len(runs), float(runs["test_accuracy"].mean()), int(runs["steps"].max()))
+
+
+def all_studies(results: Path) -> list[Facts]:
+    """The studies that have tables, in the order of docs/protocol.md, and then a person's own."""
+    names = [path.parent.name for path in results.glob("*/runs.parquet")]
+    order = {name: place for place, name in enumerate(_ORDER)}
+    return [
+        Facts(Study(results / name)) for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    ]

@@ -1,1 +1,0 @@
-"""What a report says first: the answer to what its study asks."""
