@@ -37,9 +37,8 @@ def write_index(results: Path, reports: Path) -> Path:
         text = render_index(claims, studies, results, figures, first)
         for name, drawn in (figures | ({"answer": first} if first else {})).items():
             save_svg(drawn.figure, reports / "figures" / f"{name}.svg")
-    for old in (reports / "figures").glob("*.svg"):
-        if old.stem not in figures and not (first and old.stem == "answer"):
-            old.unlink()
+    for name in shown.keys() - figures.keys() | ({"answer"} if first is None else set()):
+        (reports / "figures" / f"{name}.svg").unlink(missing_ok=True)
     write_bytes(text.encode(), reports / "README.md")
     return reports / "README.md"
 
