@@ -1,23 +1,32 @@
-"""Decide the claims of a study anew from its tables in results/<study>/, and say which verdicts have changed.
+"""Decide all claims of conf/claims/ from the tables in results/, and say which verdicts have changed. No run is needed.
 
-For claims of conf/claims/ that are new or have changed, such as one with another margin. No run is needed.
-  python src/decide.py digits && python src/report.py digits
-  python src/decide.py --all && python src/report.py --all
+Writes results/<study>/effects.csv, results/claims.json, docs/claims.md and reports/README.md with its figures:
+  python src/decide.py
 """
 
+import argparse
 from collections import Counter
 from pathlib import Path
 
-from whyrelu.commandline import named_studies, reporting_errors
+from whyrelu.commandline import reporting_errors
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with reporting_errors():
-        studies = named_studies(__doc__)
-        from whyrelu.claims.decide import decide_anew
+        from whyrelu.claims.decide import decide
+        from whyrelu.claims.declaration import read_claims
+        from whyrelu.files import read_json, write_bytes
+        from whyrelu.report.index import write_index
+        from whyrelu.report.templating import markdown_environment
 
-        for study in studies:
-            decided = decide_anew(Path("results") / study)
-            for change in decided.changes:
-                print(f"{study}: {change.id} is {change.after}, and was {change.before}")
-            counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(decided.verdicts.values()).items())
-            print(f"{study}: of {len(decided.verdicts)} claims {counts}; {len(decided.changes)} otherwise than before")
+        claims, written = read_claims(), Path("results/claims.json")
+        before = {entry["id"]: entry["verdict"] for entry in (read_json(written) if written.is_file() else [])}
+        entries = decide(Path("results"), claims)
+        page = markdown_environment().get_template("claims.md.jinja").render(claims=claims)
+        write_bytes(page.encode(), Path("docs/claims.md"))
+        for entry in entries:
+            if (known := before.get(entry["id"])) not in (None, entry["verdict"]):
+                print(f"{entry['id']} is {entry['verdict']}, and was {known}")
+        counts = Counter(entry["verdict"] for entry in entries)
+        print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+        print(f"index: {write_index(Path('results'), Path('reports'))}")

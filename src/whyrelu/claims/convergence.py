@@ -24,6 +24,8 @@ def arrivals(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     The horizon is the steps of all epochs; the mean of steps up to it is the restricted mean (Royston and Parmar 2013),
     for a run that ends early has arrived or diverged.
     """
+    if runs.empty:
+        return runs.reindex(columns=["arrived", "horizon"])
     epochs = history[history["run_id"].isin(runs["run_id"])].sort_values(["run_id", "epoch"])
     bars = runs.set_index("run_id")["data"].map(lambda data: ACCURACY.get(data, OTHER_ACCURACY))
     is_there = epochs["val_accuracy"] >= epochs["run_id"].map(bars)

@@ -26,22 +26,17 @@ def _write(table: pd.DataFrame, study: Study) -> None:
     write_bytes(text.encode(), study.folder / "effects.csv")
 
 
-def read_effects(results: Path) -> pd.DataFrame:
-    """effects.csv of all studies in a folder, below one another, with the column `study`.
-
-    Raises:
-        UserError: one of them is damaged.
-    """
-    tables = []
-    for path in sorted(results.glob("*/effects.csv")):
-        try:
-            texts = {name: "str" for name, kind in COLUMNS.items() if kind == "str"}
-            table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={name: [""] for name in COLUMNS})
-            table = table.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)[list(COLUMNS)]
-        except (ValueError, KeyError) as error:
-            raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
-        tables.append(table.assign(study=path.parent.name))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*COLUMNS, "study"])
+def read_effects(folder: Path) -> pd.DataFrame:
+    """effects.csv of a study by its folder; a missing or damaged one is a UserError."""
+    path = folder / "effects.csv"
+    texts = {name: "str" for name, kind in COLUMNS.items() if kind == "str"}
+    try:
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=dict.fromkeys(COLUMNS, ""))
+        return table.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)[list(COLUMNS)]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: python src/decide.py writes it") from None
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
 
 
 def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[str, Any]]:
@@ -57,6 +52,6 @@ def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[st
     tables = [effects(declared, study) for study in studies]
     for study, table in zip(studies, tables, strict=True):
         _write(table, study)
-    entries = verdicts(declared, read_effects(results))
+    entries = verdicts(declared, pd.concat([read_effects(study.folder).assign(study=study.name) for study in studies]))
     write_json(entries, results / "claims.json")
     return entries

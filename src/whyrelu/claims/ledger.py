@@ -82,7 +82,9 @@ def _part_effects(claim: Claim, key: str, study: Study) -> pd.DataFrame:
             raise UnknownNameError(f"column of the effects of {claim.id}", str(name), [*COLUMNS, *_FURTHER])
     table = table.reindex(columns=[*COLUMNS, *_FURTHER])
     texts = [name for name, kind in COLUMNS.items() if kind == "str"]
-    table = table.assign(claim=claim.id, part=key, timed=table["timed"].eq(True), **table[texts[2:]].fillna(""))
+    table = table.assign(
+        claim=claim.id, part=key, timed=table["timed"].eq(True), **table[texts[2:]].astype("str").fillna("")
+    )
     table["p_adjusted"] = holm(table["p"].astype("float64"))
     decides = ~table["beside"].eq(True) & bool(part.rule)
     table["outcome"] = [

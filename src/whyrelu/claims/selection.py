@@ -56,9 +56,9 @@ def plain(table: pd.DataFrame, where: Where, budget: Budget = "smallest") -> pd.
 def settings(table: pd.DataFrame, *, by_depth: bool = True, by_arm: bool = True) -> Iterator[tuple[Row, pd.DataFrame]]:
     """The rows of each initialisation, further setting and, as asked for, depth and activation, with what they are."""
     own = {group: _settings_of(table, group) for group in ("activation", "init")}
-    named = {"depth", *own["activation"], *own["init"]}
-    # where it does not vary either, a norm or a shortcut is worth a word
-    special = [name for name in cell_factors(table) if name in PLAIN or name in set(varying(table)) - named]
+    # a norm or a shortcut is worth a word where it does not vary either
+    told = {*PLAIN, *varying(table)} - {"depth", *own["activation"], *own["init"]}
+    special = [name for name in cell_factors(table) if name in told]
     keys = ["depth"] * by_depth + own["activation"] * by_arm + own["init"] + special
     for _, rows in table.groupby(keys, dropna=False):
         first = rows.iloc[0]

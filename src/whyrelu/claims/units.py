@@ -33,7 +33,7 @@ def flat_units(study: Study, where: Where) -> list[Row]:
 
 
 def dead_channels(study: Study, where: Where) -> list[Row]:
-    """Share of channels that are dead at the end; where none is, the upper end is Wilson's, of all channels of all runs."""
+    """Share of channels dead at the end; where none is, the interval is Wilson's, of all channels of all runs."""
     return _means(plain(study.runs, where), "dead_end", "channels dead at the end")
 
 

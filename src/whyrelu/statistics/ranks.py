@@ -22,8 +22,7 @@ def area_under_curve(
     Args:
         score: (runs,).
         positive: (runs,) booleans, some of each.
-        clusters: (runs,) labels; runs of one label are drawn together, because they are alike. Below 8 clusters the ends
-            are nan.
+        clusters: (runs,) labels; runs of one label are alike, and drawn together. The ends are nan below 8.
         other: (runs,) a second score: the estimate is the first area minus the second, on the same draws.
     """
     is_positive = np.asarray(positive, dtype=bool)

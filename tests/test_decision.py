@@ -1,0 +1,87 @@
+"""Claims decided from the tables of studies: what is written, and that a rule changes a verdict without runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from synthetic import write_study
+from whyrelu.claims.decide import decide, read_effects, write_effects
+from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
+from whyrelu.claims.ledger import COLUMNS
+from whyrelu.errors import UserError
+from whyrelu.files import read_json
+from whyrelu.results.study import Study
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two studies with all tables."""
+    folder = tmp_path_factory.mktemp("results")
+    write_study(folder)
+    write_study(folder, "cifar10", depths=(4, 8), seeds=5, data="cifar10")
+    decide(folder)
+    return folder
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_decisions_are_files_that_can_be_read_back_and_written_again(results: Path) -> None:
+    entries = {entry["id"]: entry for entry in read_json(results / "claims.json")}
+    assert list(entries) == [claim.id for claim in read_claims()]
+    # what the made-up numbers say: sigmoid learns from xavier at depth 4 alone, and everything at the edge
+    assert [entries["C1"]["parts"][key]["verdict"] for key in "abc"] == ["supported", "not supported", "not supported"]
+    assert entries["C3"]["verdict"] == "partly" and entries["C3"]["timed"]
+    assert entries["P1"]["verdict"] == "not tested" and not entries["P1"]["studies"]
+    assert entries["C8"]["verdict"] == "by definition"
+    table = read_effects(results / "digits")
+    assert table.dtypes.astype(str).to_dict() == COLUMNS
+    before = (results / "digits" / "effects.csv").read_bytes()
+    write_effects(Study(results / "digits"))
+    assert (results / "digits" / "effects.csv").read_bytes() == before
+
+
+def test_no_number_of_the_effects_is_missing_that_pages_show(results: Path) -> None:
+    table = pd.concat(read_effects(results / name) for name in ("digits", "cifar10"))
+    assert table[["estimate", "n"]].notna().all(axis=None)
+    assert (table["low"] <= table["estimate"]).all() and (table["estimate"] <= table["high"]).all()
+    assert table.loc[table["unit"] == "share", ["low", "high"]].stack().between(0, 1).all()
+    differences = table[table["claim"] == "C17"]
+    assert differences[["first", "second", "share_first", "share_second", "p", "p_adjusted"]].notna().all(axis=None)
+
+
+def test_another_rule_is_another_verdict(results: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load((CLAIMS_DIRECTORY / "C01.yaml").read_text())
+    for part in content["parts"].values():
+        part["rule"] = {"below": 1.1}
+    (tmp_path / "C01.yaml").write_text(yaml.safe_dump(content))
+    assert [entry["verdict"] for entry in decide(results, read_claims(tmp_path))] == ["supported"]
+    assert {entry["id"]: entry["verdict"] for entry in decide(results)}["C1"] == "partly"
+
+
+def test_a_damaged_table_is_one_line_and_nothing_is_written(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no tables in .*: python src/aggregate\.py"):
+        decide(tmp_path)
+    damaged = results / "digits" / "runs.parquet"
+    content = damaged.read_bytes()
+    try:
+        damaged.write_bytes(b"")
+        before = state(results)
+        with pytest.raises(UserError, match=r"runs\.parquet"):
+            decide(results)
+        assert state(results) == before
+    finally:
+        damaged.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", [None, b"claim,part\nC1,a\n", b"\xff"])
+def test_effects_that_cannot_be_read_name_the_command_that_writes_them(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "effects.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"effects\.csv is (missing|damaged).*python src/decide\.py"):
+        read_effects(tmp_path)
