@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 def outcome(folder, example, study):
-    """Runs, claims with effects, and the page that an example ends in, after its files were written and its commands typed."""
+    """Runs, claims with effects, and the page that an example ends in, whose files were written and commands typed."""
     assert write_files(EXAMPLES[example], folder)
     typed(folder, commands(EXAMPLES[example]))
     results, page = folder / "results" / study, folder / "reports" / study / "README.md"

@@ -10,8 +10,12 @@ from whyrelu.report.names import activation_name, in_words, listing, number, par
 @pytest.mark.parametrize(
     ("ratio", "words"),
     [
-        (3.4e-7, "1/3,000,000 of"),
-        (0.004, "1/200 of"),
+        (3.4e-7, "one three-millionth of"),
+        (1e-10, "one ten-billionth of"),
+        (1e-6, "one millionth of"),
+        (0.003, "one three-hundredth of"),
+        (1e-5, "one hundred-thousandth of"),
+        (0.00995, "one hundredth of"),
         (0.0987, "9.9% of"),
         (0.6, "60% of"),
         (0.998, "100% of"),
