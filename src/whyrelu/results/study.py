@@ -11,16 +11,7 @@ import pandas as pd
 
 from whyrelu.errors import UserError
 from whyrelu.files import read_json
-from whyrelu.results.columns import (
-    CELL_COLUMNS,
-    HISTORY_COLUMNS,
-    LAYER_COLUMNS,
-    LR_COLUMNS,
-    PROFILE_COLUMNS,
-    RUN_COLUMNS,
-    THEORY_COLUMNS,
-    TUNING_COLUMNS,
-)
+from whyrelu.results import columns
 from whyrelu.results.files import read_table
 
 
@@ -35,29 +26,29 @@ class Study:
         self.name = folder.name
 
     # one row per run; per run and epoch; per run, epoch looked at, and layer
-    runs = cached_property(lambda self: self._read("runs", RUN_COLUMNS))
-    history = cached_property(lambda self: self._read("history", HISTORY_COLUMNS))
-    layers = cached_property(lambda self: self._read("layers", LAYER_COLUMNS))
+    runs = cached_property(lambda self: self._read("runs", columns.RUN_COLUMNS))
+    history = cached_property(lambda self: self._read("history", columns.HISTORY_COLUMNS))
+    layers = cached_property(lambda self: self._read("layers", columns.LAYER_COLUMNS))
     # one row per cell; per cell, epoch and layer, measured and predicted; per cell and layer, predicted
-    cells = cached_property(lambda self: self._read("cells", CELL_COLUMNS))
-    profiles = cached_property(lambda self: self._read("profiles", PROFILE_COLUMNS))
-    theory = cached_property(lambda self: self._read("theory", THEORY_COLUMNS, "theory.py -m"))
+    cells = cached_property(lambda self: self._read("cells", columns.CELL_COLUMNS))
+    profiles = cached_property(lambda self: self._read("profiles", columns.PROFILE_COLUMNS))
+    theory = cached_property(lambda self: self._read("theory", columns.THEORY_COLUMNS, "theory.py -m"))
 
     @cached_property
     def tuning(self) -> pd.DataFrame:
         """One row per tuning run."""
-        columns = RUN_COLUMNS | TUNING_COLUMNS
+        wanted = columns.RUN_COLUMNS | columns.TUNING_COLUMNS
         is_there = (self.folder / "tuning.parquet").is_file()
-        return self._read("tuning", columns, "tune.py -m") if is_there else _nothing(columns)
+        return self._read("tuning", wanted, "tune.py -m") if is_there else _nothing(wanted)
 
     @cached_property
     def rates(self) -> pd.DataFrame:
         """lr.csv: one row per cell that was tuned."""
-        path, columns = self.folder / "lr.csv", {"cell": "str", **LR_COLUMNS}
+        path, wanted = self.folder / "lr.csv", {"cell": "str", **columns.LR_COLUMNS}
         if not path.is_file():
-            return _nothing(columns)
+            return _nothing(wanted)
         try:
-            return pd.read_csv(path, dtype={"cell": "str"}).fillna({"flag": ""}).astype(columns)
+            return pd.read_csv(path, dtype={"cell": "str"}).fillna({"flag": ""}).astype(wanted)
         except (ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged ({error}): {self._command('tune.py -m')} writes it again") from None
 
@@ -77,12 +68,12 @@ class Study:
         folder = self.folder.parent / name
         return Study(folder) if (folder / "runs.parquet").is_file() else None
 
-    def _read(self, table: str, columns: Mapping[str, str], script: str = "aggregate.py") -> pd.DataFrame:
-        return read_table(self.folder / f"{table}.parquet", columns, self._command(script))
+    def _read(self, table: str, wanted: Mapping[str, str], script: str = "aggregate.py") -> pd.DataFrame:
+        return read_table(self.folder / f"{table}.parquet", wanted, self._command(script))
 
     def _command(self, script: str) -> str:
         return f"python src/{script} with the settings of study {self.name}"
 
 
-def _nothing(columns: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(columns=list(columns)).astype(columns)
+def _nothing(wanted: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(wanted)).astype(wanted)
