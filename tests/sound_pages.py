@@ -3,30 +3,43 @@
 import re
 
 
-def is_sound(page):
-    """A page and its figures are whole: links, tables, numbers; every figure is shown exactly once."""
+def is_sound(page, most_words=1500, most_figures=5):
+    """A page is whole: links, tables, numbers; it shows every figure of its folder once, and is not too long."""
     text = page.read_text()
     links_lead_somewhere(page)
     shown = re.findall(r"!\[([^\]]+)\]\(figures/([^)]+)\)", text)
-    assert sorted(name for _, name in shown) == sorted(path.name for path in (page.parent / "figures").iterdir())
+    assert sorted(name for _, name in shown) == sorted(path.name for path in (page.parent / "figures").glob("*.svg"))
     assert all(len(alternative) > 20 for alternative, _ in shown)
-    places = re.findall(r'<a id="([^"]+)"></a>', text)
-    assert len(places) == len(set(places))
+    assert len(text.split()) <= most_words and len(shown) <= most_figures
+    is_whole(text)
+
+
+def is_whole(text):
+    """No number is missing, no cell of a table empty, and no sentence without a space before the next."""
+    assert not re.search(r"\b(nan|None(?! of)|inf|NaT)\b|<NA>|\{[{%]", text)
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
-    assert not re.search(r"\bnan\b|<NA>|\bNone\b", text)
-    assert "\n\n\n" not in text
+        head, _, *rows = table.splitlines()
+        cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in (head, *rows)]
+        assert len({len(row) for row in cells}) == 1, table
+        assert all(all(row) for row in cells[1:]), table
+    assert "\n\n\n" not in text and not re.search(r"[a-z)]\.[A-Z]|  +\S|[(,] ?[,.;)]| [,.;]", prose(text)), text
     assert text.count("<details>") == text.count("</details>")
 
 
+def prose(text):
+    """The lines of a page that are sentences, without where links lead."""
+    lines = re.sub(r"```.*?```|\]\([^)]*\)", "", text, flags=re.DOTALL).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("|", "!", "<")))
+
+
 def links_lead_somewhere(page):
-    """Every link of a page is to a file or place that there is."""
+    """Every link of a page is to a file or place that there is; one to docs/ is to the project's."""
     links = re.findall(r"\]\(([^)]+)\)", page.read_text())
     assert links
     for link in links:
-        if "://" in link:
-            continue
         name, _, anchor = link.partition("#")
+        if "://" in link or "docs/" in name:
+            continue
         target = page.parent / name if name else page
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target.read_text()), link

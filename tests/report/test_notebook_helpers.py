@@ -4,11 +4,10 @@ import pytest
 from IPython.display import Image, Markdown
 
 import whyrelu.report.notebook
-from whyrelu.config.grid import compose_grid
-from whyrelu.errors import UnknownNameError, UserError
-from whyrelu.report.accuracy_figure import accuracy_figures
-from whyrelu.report.notebook import places, run_study, show
-from whyrelu.report.why.gradients import gradients_part
+from whyrelu.errors import UserError
+from whyrelu.report.depth_figure import depth_figure
+from whyrelu.report.map_figure import map_figure
+from whyrelu.report.notebook import run_study, show
 
 TINY = ["study=tiny", "lr=0.1", "width=2", "data.train_size=64", "trainer.max_epochs=2", "diagnostics=summary"]
 GRID = [*TINY, "activation=relu,sigmoid", "depth=1,2", "seed=0,1"]
@@ -17,71 +16,34 @@ GRID = [*TINY, "activation=relu,sigmoid", "depth=1,2", "seed=0,1"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     # a name that means something to Hydra, and to a shell
-    return tmp_path_factory.mktemp("of, mine (a=b)")
+    return tmp_path_factory.mktemp("of, mine (a=b)") / "deeper"
 
 
-@pytest.fixture(scope="module")
-def study(folder):
-    return run_study(GRID, folder)
+def test_a_grid_is_trained_once_and_read_with_its_theory_and_shown(folder, capsys, monkeypatch):
+    study = run_study(GRID, folder)
+    told = capsys.readouterr().out
+    assert len(study.runs) == told.count("\n") == len(list(folder.glob("runs/**/run.json"))) == 8
+    assert study.cells["decades"].notna().all()
+    assert {path.name for path in folder.iterdir()} == {"data", "runs", "results"}
 
+    monkeypatch.setattr("whyrelu.training.fit.fit", lambda *_, **__: pytest.fail("a finished run was trained again"))
+    assert len(run_study([*GRID, "seed=1"], folder).runs) == 4
+    # the first one is still what it was
+    assert len(study.cells) == 4 and set(study.study.profiles["n"]) == {2}
+    capsys.readouterr()
+    run_study(GRID, folder)
+    assert capsys.readouterr().out == told
 
-@pytest.fixture
-def shown(monkeypatch):
     displayed: list = []
     monkeypatch.setattr(whyrelu.report.notebook, "display", displayed.append)
-    return displayed
-
-
-def test_a_grid_is_trained_and_read_with_its_theory(study, folder):
-    assert study.name == "tiny"
-    assert len(study.runs) == 8
-    assert set(zip(study.cells["activation"], study.cells["depth"], strict=True)) == {
-        (name, depth) for name in ("relu", "sigmoid") for depth in (1, 2)
-    }
-    assert study.reference.profiles["predicted_gradient_relative"].notna().any()
-    assert len(list((folder / "runs").rglob("run.json"))) == 8
-
-
-def test_what_is_trained_is_not_trained_again_and_told_in_the_same_words(folder, capsys, monkeypatch):
-    def untrainable(*args, **kwargs):
-        pytest.fail("a finished run was trained again")
-
-    run_study(GRID, folder)
-    first = capsys.readouterr().out
-    monkeypatch.setattr("whyrelu.training.fit.fit", untrainable)
-    again = run_study(GRID, folder)
-    assert capsys.readouterr().out == first
-    assert first.count("\n") == 8
-    assert len(again.runs) == 8
-    assert len(run_study([*GRID, "seed=1"], folder).runs) == 4
-
-
-def test_nothing_is_written_elsewhere(folder):
-    (config,) = [job.config for job in compose_grid([*TINY, *places(folder)])]
-    assert config["prepared_root"] == str(folder / "data")
-    assert config["run_root"] == str(folder / "runs")
-    assert config["mlflow"]["tracking_uri"] is None
+    for _ in range(2):
+        show(depth_figure, study)
+    assert [type(shown) for shown in displayed] == [Image, Markdown] * 2
+    assert displayed[0].data.startswith(b"\x89PNG") and displayed[0].data == displayed[2].data
+    with pytest.raises(UserError, match="no data for map_figure"):
+        show(map_figure, study)
 
 
 def test_a_run_that_fails_is_one_line(folder):
     with pytest.raises(UserError, match=r"batch_size=65 failed: .*64 training images"):
         run_study([*TINY, "batch_size=64,65"], folder)
-
-
-def test_figures_are_shown_with_their_captions(study, shown):
-    show(gradients_part, study, "gradients-at-init")
-    figure, caption = shown
-    assert isinstance(figure, Image)
-    assert figure.data.startswith(b"\x89PNG")
-    assert isinstance(caption, Markdown)
-    assert caption.data
-    show(accuracy_figures, study)
-    assert len(shown) == 4
-    show(accuracy_figures, study)
-    assert shown[4].data == shown[2].data
-
-
-def test_a_figure_that_is_not_there_is_refused_with_the_ones_that_are(study, shown):
-    with pytest.raises(UnknownNameError, match="did you mean 'gradients-at-init'"):
-        show(gradients_part, study, "gradient-at-init")
-    assert shown == []

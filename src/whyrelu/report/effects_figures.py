@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 from whyrelu.report.facts import Facts
 from whyrelu.report.names import INITS, in_words, number
 from whyrelu.report.picture import Picture, picture
-from whyrelu.report.style import FAINT, INK, style_of
+from whyrelu.report.style import FAINT, INK, jitter, style_of
 
 # Rows of the figure of times: parts of claims, from an operation to a whole training.
 _TIMES = {
@@ -25,6 +25,8 @@ _TIMES = {
     ("C6", "b"): "training to an accuracy",
 }
 _OUTCOMES = {"supports": "#17a27a", "contradicts": "#e0661c", "undecided": "#8c8c8c", "": "#8c8c8c"}
+# Settings of one study beyond these share a line.
+_MOST_SETTINGS = 16
 _NO_EFFECT = {"ratio": 1.0, "points": 0.0, "layers": 0.0, "share": 0.5}
 _ROW = 0.21
 
@@ -43,7 +45,7 @@ def times_figure(facts: Facts) -> Picture | None:
     numbers = {"step": list(step), "arrival": list(arrival)}
     drawn = picture("times", 0.9 + _ROW * len(rows), numbers)
     axes = drawn.figure.subplots()
-    draw_effects(axes, rows, _labels(rows, rows["what"]), [style_of("sigmoid").colour] * len(rows))
+    draw_effects(axes, _lines(rows.assign(colour=style_of("sigmoid").colour), rows["what"]))
     axes.set_xlabel("time with sigmoid as a multiple of the time with ReLU")
     return drawn
 
@@ -54,24 +56,27 @@ def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture
     rows = rows[(rows["claim"] == claim["id"]) & rows["estimate"].notna() & (rows["outcome"] != "")]
     if rows.empty:
         return None
-    parts = list(rows.groupby(["part", "quantity"], sort=True))
-    sizes = [len(part) + 2.5 for _, part in parts]
+    rows["colour"] = rows["outcome"].map(_OUTCOMES)
+    parts = [(key, _lines(part, part["place"])) for (key, _), part in rows.groupby(["part", "quantity"])]
+    sizes = [len(lines) + 2.5 for _, lines in parts]
     drawn = picture("forest", 0.6 + _ROW * sum(sizes) + 0.5 * len(parts), claim)
     panels = drawn.figure.subplots(len(parts), 1, squeeze=False, height_ratios=sizes)[:, 0]
-    for axes, ((key, quantity), part) in zip(panels, parts, strict=True):
-        draw_effects(axes, part, _labels(part, part["place"]), [_OUTCOMES[outcome] for outcome in part["outcome"]])
+    for axes, (key, lines) in zip(panels, parts, strict=True):
+        draw_effects(axes, lines)
         says = claim["parts"][key]["says"] if key in claim["parts"] else ""
         axes.set_title(textwrap.fill(f"{key}. {says}", 58), fontsize=8.5)
-        axes.set_xlabel(quantity, fontsize=8.5)
+        axes.set_xlabel(lines[0][1]["quantity"].iloc[0], fontsize=8.5)
     return drawn
 
 
-def draw_effects(axes: Axes, rows: pd.DataFrame, labels: Sequence[str], colours: Sequence[str]) -> None:
-    """A row per effect: its interval, an arrow where that has no end, and the number at the right."""
+def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]]) -> None:
+    """Lines of one effect: its interval, an arrow where it has no end, and the number; lines of many: points."""
+    rows = pd.concat([line for _, line in lines])
     unit = rows["unit"].iloc[0]
     finite = rows[["estimate", "low", "high"]].to_numpy(float)
     finite = finite[np.isfinite(finite)]
-    if unit == "ratio" and (finite > 0).all():
+    if unit == "ratio":
+        finite = finite[finite > 0]
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, [1, 1.2, 1.5, 2, 3, 5] if finite.max() < 20 else [1]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -85,8 +90,13 @@ def draw_effects(axes: Axes, rows: pd.DataFrame, labels: Sequence[str], colours:
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, unit)))
     left, right = axes.get_xlim()
-    for y, (row, colour) in enumerate(zip(rows.to_dict("records"), colours, strict=True)):
-        low, high = row["low"], row["high"]
+    for y, (_, line) in enumerate(lines):
+        if len(line) > 1:
+            heights = y + 0.6 * jitter(len(line))
+            axes.scatter(line["estimate"], heights, 7, line["colour"], linewidths=0, alpha=0.8)
+            continue
+        row = line.iloc[0]
+        low, high, colour = row["low"], row["high"], row["colour"]
         if pd.notna(low):
             end = min(high, right) if pd.notna(high) else row["estimate"]
             axes.hlines(y, max(low, left), end, color=colour, linewidth=1.8)
@@ -98,23 +108,28 @@ def draw_effects(axes: Axes, rows: pd.DataFrame, labels: Sequence[str], colours:
                   transform=axes.get_yaxis_transform())  # fmt: skip
     if unit in _NO_EFFECT:
         axes.axvline(_NO_EFFECT[unit], color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
-    axes.set_yticks(range(len(rows)), labels, fontsize=8)
+    axes.set_yticks(range(len(lines)), [label for label, _ in lines], fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
 
 
 def _place(key: tuple[str, str]) -> int:
     return list(_TIMES).index(key) if key in _TIMES else len(_TIMES)
 
 
-def _labels(rows: pd.DataFrame, first: pd.Series) -> list[str]:
-    """What each effect is of: settings and comparisons are named where they differ."""
+def _lines(rows: pd.DataFrame, first: pd.Series) -> list[tuple[str, pd.DataFrame]]:
+    """The lines of a figure with what they are of; settings and comparisons are named where they differ."""
     told = [name for name in ("setting", "comparison") if rows[name].nunique() > 1]
-    return [
-        ", ".join(filter(None, [start, *_scope(row), *(in_words(row[name]) for name in told)]))
-        for start, row in zip(first, rows.to_dict("records"), strict=True)
-    ]
+    lines = []
+    for start, group in rows.groupby(first, sort=False):
+        if len(group) > _MOST_SETTINGS:
+            lines.append((f"{start}, {len(group)} settings", group))
+            continue
+        for i, row in enumerate(group.to_dict("records")):
+            words = [str(start), *_scope(row), *(in_words(row[name]) for name in told)]
+            lines.append((", ".join(filter(None, words)), group.iloc[[i]]))
+    return lines
 
 
 def _scope(row: Mapping[Any, Any]) -> list[str]:

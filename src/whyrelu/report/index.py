@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from whyrelu.claims.decide import read_effects
+import pandas as pd
+
 from whyrelu.claims.declaration import read_claims
 from whyrelu.claims.ledger import NOT_TESTED, verdicts
 from whyrelu.files import read_json, write_bytes
@@ -34,12 +35,11 @@ def write_index(results: Path, reports: Path) -> Path:
         shown = {entry["id"].lower(): forest_figure(entry, studies) for entry in claims}
         figures = {name: drawn for name, drawn in shown.items() if drawn is not None}
         first = answer_figure({facts.name: facts for facts in studies})
-        text = render_index(claims, studies, results, figures, first)
+        text = render_index(claims, studies, figures, first)
         for name, drawn in (figures | ({"answer": first} if first else {})).items():
             save_svg(drawn.figure, reports / "figures" / f"{name}.svg")
-    for old in (reports / "figures").glob("*.svg"):
-        if old.stem not in figures and not (first and old.stem == "answer"):
-            old.unlink()
+    for name in shown.keys() - figures.keys() | ({"answer"} if first is None else set()):
+        (reports / "figures" / f"{name}.svg").unlink(missing_ok=True)
     write_bytes(text.encode(), reports / "README.md")
     return reports / "README.md"
 
@@ -47,12 +47,11 @@ def write_index(results: Path, reports: Path) -> Path:
 def render_index(
     claims: Sequence[Mapping[str, Any]],
     studies: Sequence[Facts],
-    results: Path,
     figures: Mapping[str, Picture],
     first: Picture | None,
 ) -> str:
     """reports/README.md as Markdown."""
-    effects = read_effects(results)
+    effects = pd.concat([facts.effects for facts in studies])
     data = {facts.name: facts.data[0] for facts in studies}
     scopes = list(dict.fromkeys([*_SCOPES, *data.values()]))
     found = {

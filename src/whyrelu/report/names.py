@@ -33,6 +33,9 @@ INITS = {
 }
 _SHORT = {"pytorch": "PyTorch", "xavier": "Xavier", "lecun": "LeCun", "he": "He"}
 _DATA = {"digits": "digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "svhn": "SVHN"}
+_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TENS = ("ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_GROUPS = ("", "thousand", "million", "billion", "trillion")
 _FACTORS = {
     "init": "initialisation",
     "init.gain": "weight gain",
@@ -106,14 +109,17 @@ def percent(fraction: float) -> str:
 
 
 def part_of(ratio: float) -> str:
-    """A ratio before a noun: "60% of", "1/3,000,000 of", "12 times"."""
+    """A ratio before a noun, with one digit if it is small: "60% of", "one three-millionth of", "12 times"."""
     if ratio >= 1.095:
-        return f"{ratio:,.2g} times" if ratio < 10 else f"{_rounded(ratio):,} times"
+        return f"{ratio:.2g} times" if ratio < 10 else f"{float(f'{ratio:.1g}'):,.0f} times"
     if ratio >= 0.01:
-        return f"{100 * ratio:.2g}% of" if ratio < 0.995 else "100% of"
+        return f"{100 * min(ratio, 1):.2g}% of" if ratio < 0.995 else "100% of"
     if ratio < 1e-12:
         return "less than a trillionth of"
-    return f"1/{_rounded(1 / ratio):,} of"
+    digit, power = f"{1 / ratio:.0e}".split("e+")
+    group, rest = divmod(int(power), 3)
+    words = [(_TENS if rest == 1 else _ONES)[int(digit) - 1], "hundred" if rest == 2 else "", _GROUPS[group]]
+    return f"one {'-'.join(filter(None, words)).removeprefix('one-')}th of"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -137,9 +143,3 @@ def listing(items: Iterable[object]) -> str:
     """a, b and c."""
     *first, last = [str(item) for item in items]
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _rounded(value: float) -> int:
-    """One significant digit."""
-    size = 10 ** math.floor(math.log10(value))
-    return int(round(value / size) * size)
