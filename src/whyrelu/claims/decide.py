@@ -26,19 +26,17 @@ def _write(table: pd.DataFrame, study: Study) -> None:
     write_bytes(text.encode(), study.folder / "effects.csv")
 
 
-def read_effects(results: Path) -> pd.DataFrame:
-    """effects.csv of all studies in a folder, below one another, with the column `study`; a UserError names damage."""
+def read_effects(folder: Path) -> pd.DataFrame:
+    """effects.csv of a study by its folder; a UserError says where it is missing or damaged."""
+    path = folder / "effects.csv"
     texts = {name: "str" for name, kind in COLUMNS.items() if kind == "str"}
-    tables = []
-    for path in sorted(results.glob("*/effects.csv")):
-        try:
-            table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=dict.fromkeys(COLUMNS, ""))
-            tables.append(table.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)[list(COLUMNS)])
-        except (ValueError, KeyError) as error:
-            raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
-        tables[-1]["study"] = path.parent.name
-    empty = pd.DataFrame(columns=[*COLUMNS, "study"]).astype(COLUMNS)
-    return pd.concat(tables, ignore_index=True) if tables else empty
+    try:
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=dict.fromkeys(COLUMNS, ""))
+        return table.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)[list(COLUMNS)]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: python src/decide.py writes it") from None
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
 
 
 def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[str, Any]]:
@@ -54,6 +52,8 @@ def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[st
     tables = [effects(declared, study) for study in studies]
     for study, table in zip(studies, tables, strict=True):
         _write(table, study)
-    entries = verdicts(declared, read_effects(results))
+    # as they are written: rounded
+    effects_of_all = pd.concat([read_effects(study.folder).assign(study=study.name) for study in studies])
+    entries = verdicts(declared, effects_of_all)
     write_json(entries, results / "claims.json")
     return entries
