@@ -85,8 +85,7 @@ class Facts:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """effects.csv: one row per setting of a part of a claim."""
-        effects = read_effects(self.study.folder.parent)
-        return effects[effects["study"] == self.name]
+        return read_effects(self.study.folder).assign(study=self.name)
 
     def group(self, min_depth: int = 0, max_depth: int = 10**9, **where: Any) -> Group | None:
         """The runs with some values of factors; None if there are none."""
