@@ -38,11 +38,16 @@ def matching(table: pd.DataFrame, where: Where) -> pd.DataFrame:
     return table
 
 
-def plain(table: pd.DataFrame, where: Where, budget: Budget = "smallest") -> pd.DataFrame:
-    """The matching rows of plain networks, trained with SGD where the study has it, unless `where` says otherwise."""
+def plain(table: pd.DataFrame, where: Where, budget: Budget = "smallest", *, gains: bool = False) -> pd.DataFrame:
+    """The matching rows of plain networks, trained with SGD where the study has it, unless `where` says otherwise.
+
+    Cells of init=gain belong to the map of what learns, and count with `gains` alone.
+    """
     if (table["optimizer"] == "sgd").any():
         where = {"optimizer": "sgd", **where}
     chosen = matching(table, PLAIN | dict(where))
+    if not gains and "init" not in where:
+        chosen = chosen[chosen["init"] != "gain"]
     others = [name for name in cell_factors(table) if name not in ("epochs", "lr")]
     if chosen.empty or budget == "all":
         return chosen

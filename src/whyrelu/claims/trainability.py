@@ -98,7 +98,7 @@ def _areas(study: Study, first: str, second: str | None = None) -> list[Row]:
 
 def _with_decades(table: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Plain runs of every budget with the decades that theory predicts and a number of their cell."""
-    runs = plain(table, {}, "all")
+    runs = plain(table, {}, "all", gains=True)
     factors = cell_factors(runs)
     runs = runs.merge(study.cells[[*factors, "decades"]], on=factors).dropna(subset="decades")
     return runs.assign(cell=runs.groupby(factors, dropna=False).ngroup())
