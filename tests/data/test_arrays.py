@@ -1,5 +1,6 @@
 import json
 import os
+from unittest.mock import DEFAULT, Mock
 
 import numpy as np
 import pytest
@@ -36,10 +37,8 @@ def test_what_is_written_is_loaded_as_tensors_without_a_copy(folder):
     assert np.array_equal(arrays.load(folder).train_images, content()["train_images"])
 
 
-def test_the_fingerprint_depends_on_pixels_labels_classes_and_division(tmp_path):
+def test_the_fingerprint_depends_on_pixels_labels_classes_and_shape(tmp_path):
     given = content()
-    both = np.concatenate([given["train_images"], given["test_images"]])
-    labels = np.concatenate([given["train_labels"], given["test_labels"]])
     pixel = given["test_images"].copy()
     pixel[5, 7, 7, 2] ^= 1
     changes = [
@@ -48,7 +47,7 @@ def test_the_fingerprint_depends_on_pixels_labels_classes_and_division(tmp_path)
         {"train_labels": np.roll(given["train_labels"], 1)},
         {"classes": ("cat", "dog", "toad")},
         {"train_images": given["train_images"].reshape(12, 4, 16, 3)},
-        {"train_images": both[:11], "train_labels": labels[:11], "test_images": both[11:], "test_labels": labels[11:]},
+        {name: given[name][:-1] for name in ("test_images", "test_labels")},
     ]
     same = [{"source": {"md5": "another"}}, {"train_images": np.asfortranarray(given["train_images"])}]
     prints = [arrays.write(tmp_path / "set", **given | change)["fingerprint"] for change in changes + same]
@@ -75,19 +74,17 @@ def test_a_file_that_is_missing_or_cut_is_named_with_what_mends_it(folder, name)
 
 
 @pytest.mark.parametrize("name", arrays.FILES.values())
-def test_any_changed_bit_is_found(folder, name):
+def test_a_changed_bit_is_found_wherever_it_is(folder, name):
+    arrays.load(folder)
     path = folder / name
     whole = path.read_bytes()
-    draw = np.random.RandomState(0)
-    for i in range(40):
+    for place in range(0, len(whole), 1 + len(whole) // 10):
         page = bytearray(whole)
-        page[draw.randint(len(page))] ^= 1 << draw.randint(8)
+        page[place] ^= 1
         path.write_bytes(page)
-        os.utime(path, ns=(i, i))
+        os.utime(path, ns=(place, place))
         with pytest.raises(DataError, match="is damaged"):
             arrays.load(folder)
-    path.write_bytes(whole)
-    arrays.load(folder)
 
 
 def test_a_set_of_another_format_is_none(folder):
@@ -103,24 +100,13 @@ def test_a_set_is_read_from_end_to_end_once(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("there_before", [False, True])
-@pytest.mark.parametrize("failing", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("failing", range(5))
 def test_an_interrupted_write_leaves_what_was_there(tmp_path, monkeypatch, there_before, failing):
-    """The n-th file cannot be written: one of the arrays, or the facts."""
+    """One of the four arrays or the facts cannot be written."""
     before = arrays.write(tmp_path / "set", **content()) if there_before else None
-    count = 0
-
-    def counted(original):
-        def write(*args):
-            nonlocal count
-            count += 1
-            if count == failing:
-                raise OSError("5 requested and 4 written")
-            return original(*args)
-
-        return write
-
-    monkeypatch.setattr(np, "save", counted(np.save))
-    monkeypatch.setattr(arrays, "write_json", counted(arrays.write_json))
+    outcomes = iter([DEFAULT] * failing + [OSError("5 requested and 4 written")])
+    for module, name in ((np, "save"), (arrays, "write_json")):
+        monkeypatch.setattr(module, name, Mock(wraps=getattr(module, name), side_effect=outcomes))
     with pytest.raises(OSError, match="requested"):
         arrays.write(tmp_path / "set", **content(seed=5))
     assert arrays.read_facts(tmp_path / "set") == before

@@ -4,27 +4,20 @@ import http.server
 import pickle
 import threading
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
-from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from raw_files import CLASSES, cifar_archive, cifar_pages, image_set, leftovers, md5, mnist_files, tar
 from whyrelu.config.schema import Data
-from whyrelu.data.sources import digits, image_folder, torchvision_set
+from whyrelu.data.sources import image_folder, torchvision_set
 from whyrelu.errors import DataError
 
 NOWHERE = "http://127.0.0.1:1/"
-
-
-def test_digits_are_scikit_learns():
-    raw = digits(Data(name="digits", _target_="whyrelu.data.sources.digits"))
-    assert (raw.train_images.shape, raw.train_images.dtype, raw.train_images.max()) == ((1797, 8, 8, 1), np.uint8, 16)
-    assert np.array_equal(raw.train_images[..., 0], load_digits().images)
-    assert np.array_equal(raw.train_labels, load_digits().target)
 
 
 # folders of images
@@ -90,10 +83,9 @@ def test_without_a_size_images_must_be_equal_squares(photos):
         read_folder(photos, None)
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n broken", "half"])
-def test_a_damaged_image_is_named(photos, content):
-    whole = (photos / "cat" / "0.png").read_bytes()
-    (photos / "dog" / "bad.png").write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+@pytest.mark.parametrize("length", [0, 20, 40])
+def test_a_damaged_image_is_named(photos, length):
+    (photos / "dog" / "bad.png").write_bytes((photos / "cat" / "0.png").read_bytes()[:length])
     with pytest.raises(DataError, match=r"dog/bad\.png cannot be read as an image") as caught:
         read_folder(photos)
     assert "\n" not in str(caught.value)
@@ -103,8 +95,6 @@ def test_directories_that_are_not_class_folders_are_explained(photos):
     for root in (photos / "nowhere", photos / "cat", photos / "cat" / "0.png"):
         with pytest.raises(DataError, match=r"holds 0 folders with \d images .*; it must hold a folder"):
             read_folder(root)
-    with pytest.raises(DataError, match=r"data\.url=x: .* has no use for it"):
-        read_folder(photos, url="x")
     with pytest.raises(DataError, match=r"data\.root is missing"):
         read_folder("")
     for old, new in (("cat", "train"), ("dog", "val")):
@@ -125,31 +115,15 @@ def like(parent, **content):
     return type(parent.__name__, (parent,), content)
 
 
-def mnist(sums, parent=datasets.FashionMNIST):
-    return like(parent, resources=sums, mirrors=[NOWHERE])
+def mnist(sums):
+    return like(datasets.FashionMNIST, resources=sums, mirrors=[NOWHERE])
 
 
 @contextmanager
-def server(answers):
-    """Serve bytes by path."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = answers.get(self.path)
-            if body is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+def server(folder):
+    """Serve the files of a folder."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -175,18 +149,15 @@ def test_cifar_comes_out_as_it_went_in(tmp_path, key):
     assert leftovers(tmp_path / "raw") == []
 
 
-@pytest.mark.parametrize("where", ["kept", "folder", "mirror"])
+@pytest.mark.parametrize("where", ["kept", "folder"])
 def test_mnist_is_read_from_its_four_files(tmp_path, where):
-    kept = tmp_path / "raw" / "FashionMNIST" / "raw"
-    folder = kept if where == "kept" else tmp_path / "copy"
+    folder = tmp_path / "raw" / "FashionMNIST" / "raw" if where == "kept" else tmp_path / "copy"
     sums, train, test = mnist_files(folder)
-    with server({f"/m/{path.name}": path.read_bytes() for path in folder.iterdir()}) as address:
-        url = {"kept": None, "folder": folder.as_uri(), "mirror": f"{address}/m"}[where]
-        raw = read(mnist(sums), tmp_path / "raw", url)
+    raw = read(mnist(sums), tmp_path / "raw", None if where == "kept" else folder.as_uri())
     assert np.array_equal(raw.train_images, train[0]) and np.array_equal(raw.test_images, test[0])
     assert raw.train_labels.tolist() == train[1].tolist() and raw.test_labels.tolist() == test[1].tolist()
     assert (raw.classes[0], raw.md5, raw.official_md5) == ("T-shirt/top", None, None)
-    assert len(leftovers(tmp_path / "raw")) == (0 if where == "folder" else 4)
+    assert len(leftovers(tmp_path / "raw")) == (4 if where == "kept" else 0)
 
 
 def test_svhn_is_read_from_its_two_files(tmp_path):
@@ -206,7 +177,7 @@ def test_svhn_is_read_from_its_two_files(tmp_path):
 def test_a_download_is_checked_kept_and_then_read_without_a_network(tmp_path, ending):
     path = cifar_archive(tmp_path)
     official = like(datasets.CIFAR10, tgz_md5="0" * 32)
-    with server({"/cifar-10-python.tar.gz": path.read_bytes()}) as address:
+    with server(tmp_path) as address:
         first = read(official, tmp_path / "raw", address + ending, md5(path))
         # an archive that is not the official one does not take its place
         assert leftovers(tmp_path / "raw") == [f"{md5(path)}/cifar-10-python.tar.gz"]
@@ -219,7 +190,7 @@ def test_a_download_is_checked_kept_and_then_read_without_a_network(tmp_path, en
 @pytest.mark.parametrize("kept", [None, b"damaged"])
 def test_an_address_that_does_not_answer_is_told_with_what_helps(tmp_path, kept):
     path = tmp_path / "cifar-10-python.tar.gz"
-    if kept is not None:
+    if kept:
         path.write_bytes(kept)
     found = rf"{path.name} is damaged .*data\.md5=.*" if kept else ""
     with pytest.raises(DataError, match=rf"{found}refused.*put an intact copy at {path}") as caught:
@@ -251,7 +222,6 @@ def test_nothing_is_read_of_an_archive_with_another_checksum(tmp_path):
     ("change", "message"),
     [
         (lambda pages: {name: page for name, page in pages.items() if name != "data_batch_4"}, "data_batch_4"),
-        (lambda pages: pages | {"data_batch_4": b"garbage"}, "UnpicklingError"),
         (lambda pages: pages | {"data_batch_4": pickle.dumps({"labels": []})}, "KeyError: 'data'"),
         (lambda pages: pages | {"../../../outside": b"owned"}, "OutsideDestinationError"),
         (None, "EOFError"),
@@ -280,9 +250,8 @@ def test_a_missing_or_wrong_file_of_several_is_named(tmp_path):
 
 
 def test_settings_and_classes_that_cannot_work_are_explained(tmp_path):
-    for changes in ({"checksum": "abc"}, {"test_size": 100}, {"options": {"colour": 3}}):
-        with pytest.raises(DataError, match="has no use for it; leave it out"):
-            read(datasets.MNIST, tmp_path, **changes)
+    with pytest.raises(DataError, match=r"data\.md5=abc: .* has no use for it; leave it out"):
+        read(datasets.MNIST, tmp_path, checksum="abc")
     for dataset in (datasets.Food101, datasets.EMNIST):
         with pytest.raises(DataError, match=r"name a function of your own.*docs/usage\.md"):
             read(dataset, tmp_path)

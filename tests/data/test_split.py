@@ -25,14 +25,13 @@ def test_the_two_sides_share_nothing_and_have_equal_shares_of_every_class(labels
         assert np.array_equal(indices, np.sort(indices))
 
 
-@pytest.mark.parametrize("train_size", [796, 100, 40])
-def test_fewer_training_images_do_not_change_the_validation_images(labels, train_size):
+def test_fewer_training_images_do_not_change_the_validation_images(labels):
     everything, validation = split(labels, 200, None, seed=3)
-    train, same = split(labels, 200, train_size, seed=3)
-    assert np.array_equal(same, validation)
-    assert len(np.unique(train)) == train_size and np.isin(train, everything).all()
-    assert np.abs(shares(labels[train]) - shares(labels)).max() < 0.02
-    assert np.array_equal(split(labels, 200, 800, seed=3)[0], everything)
+    for train_size in (800, 796, 40):
+        train, same = split(labels, 200, train_size, seed=3)
+        assert np.array_equal(same, validation)
+        assert len(np.unique(train)) == train_size and np.isin(train, everything).all()
+        assert np.abs(shares(labels[train]) - shares(labels)).max() < 0.02
 
 
 def test_the_seed_alone_decides(labels):
@@ -56,13 +55,9 @@ def test_splits_are_those_of_the_published_runs(labels):
 @pytest.mark.parametrize(
     ("validation_size", "train_size", "message"),
     [
-        (
-            3,
-            None,
-            r"data\.validation_size=3: .*greater or equal to the number of classes = 4",
-        ),
-        *((size, None, rf"^data\.validation_size={size}: ") for size in (1000, 997, 0, -1)),
-        *((200, size, rf"^data\.train_size={size}: ") for size in (801, 799, 3, 0, -5)),
+        (3, None, r"^data\.validation_size=3: .*greater or equal to the number of classes = 4"),
+        (1000, None, r"^data\.validation_size=1000: "),
+        (200, 801, r"^data\.train_size=801: "),
     ],
 )
 def test_impossible_sizes_are_named(labels, validation_size, train_size, message):
@@ -75,5 +70,3 @@ def test_a_class_that_is_too_rare_is_named():
     rare = np.array([0] * 500 + [1] * 498 + [2] * 2)
     with pytest.raises(DataError, match=r"data\.validation_size=10: too few for an image of the rare class 2"):
         split(rare, 10, None, seed=0)
-    with pytest.raises(DataError, match=r"data\.validation_size=5: The least populated class"):
-        split(np.array([0] * 10 + [1] * 10 + [2]), 5, None, seed=0)

@@ -1,13 +1,12 @@
 """Slopes, kinks and widths of any callable, found numerically."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from torch import Tensor, nn
+from torch import nn
 
 from formulas import FORMULAS
 from whyrelu.config.grid import CONFIG_DIRECTORY
@@ -24,7 +23,7 @@ def module(name: str) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG_DIRECTORY / "activation").glob("*.yaml")))
-def test_values_and_slopes_of_every_activation(name: str) -> None:
+def test_values_and_slopes_of_every_activation(name):
     phi = scalar_function(module(name))
     x, step = np.linspace(-9, 9, 721), 1e-6  # contains every kink
     assert np.allclose(phi.value(torch.from_numpy(x)).numpy(), FORMULAS[name](x), rtol=1e-11, atol=1e-14)
@@ -36,26 +35,19 @@ def test_values_and_slopes_of_every_activation(name: str) -> None:
 @pytest.mark.parametrize(
     ("function", "kinks"),
     [
-        (lambda x: (x - 0.1234567).clamp_min(0), [0.1234567]),
         (lambda x: torch.where(x > 0.1234567, x * x, 0 * x) + (x - 2.71828).clamp_min(0), [0.1234567, 2.71828]),
         (lambda x: (x > math.pi).to(x.dtype), [math.pi]),
         (lambda x: (x - 5.5).abs() * (x + 0.77).abs(), [-0.77, 5.5]),
-        (lambda x: (x - 0.9999).clamp_min(0), [0.9999]),
         (lambda x: torch.where(x > 20.2, x - 20.2, 0 * x), [20.2]),
     ],
 )
-def test_kinks_and_jumps_are_found_wherever_they_are(function: Callable[[Tensor], Tensor], kinks: list[float]) -> None:
+def test_kinks_and_jumps_are_found_wherever_they_are(function, kinks):
     edges = scalar_function(function).edges
     assert np.all(np.diff(edges) > 0) and len(edges) < 60
     assert all(np.abs(edges - kink).min() < 1e-10 for kink in kinks)
 
 
-def test_a_function_that_never_resolves_ends_the_search() -> None:
-    assert len(scalar_function(lambda x: torch.sin(1e6 * x)).edges) < 10_000
-    assert len(scalar_function(lambda x: torch.full_like(x, math.nan)).edges) < 100
-
-
-def test_slopes_of_callables_in_place_and_without_a_derivative() -> None:
+def test_slopes_of_callables_in_place_and_without_a_derivative():
     x = torch.linspace(-2, 2, 9)
     before = x.clone()
     with torch.no_grad():
@@ -68,7 +60,7 @@ def test_slopes_of_callables_in_place_and_without_a_derivative() -> None:
     assert activation.weight.grad is None
 
 
-def test_what_is_no_function_of_single_numbers_is_refused_in_words() -> None:
+def test_what_is_no_function_of_single_numbers_is_refused_in_words():
     for activation in (nn.Softmax2d(), nn.Softmax(dim=-1), nn.Softmax(dim=0)):
         with pytest.raises(UserError, match=r"not a function of single numbers.*diagnostics=off"):
             scalar_function(activation)

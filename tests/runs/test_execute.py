@@ -41,7 +41,7 @@ def stopping(epoch: int) -> Any:
     return stop
 
 
-def test_a_run_is_recorded_once_and_then_skipped(whole: dict[str, Any]) -> None:
+def test_a_run_is_recorded_once_and_then_skipped(whole):
     config = whole["config"]
     store = RunStore.of(config)
     assert store.record(whole["run_id"]) == whole
@@ -53,9 +53,7 @@ def test_a_run_is_recorded_once_and_then_skipped(whole: dict[str, Any]) -> None:
     assert store.record(whole["run_id"]) == whole
 
 
-def test_diagnostics_are_kept_beside_the_record_and_can_be_off(
-    root: Path, tmp_path: Path, whole: dict[str, Any]
-) -> None:
+def test_diagnostics_are_kept_beside_the_record_and_can_be_off(root, tmp_path, whole):
     said, layers = whole["diagnostics"], RunStore.of(whole["config"]).layers(whole)
     assert layers is not None
     assert layers.shape == (len(said["epochs"]), 1, len(said["columns"]))
@@ -69,9 +67,7 @@ def test_diagnostics_are_kept_beside_the_record_and_can_be_off(
 
 
 @pytest.mark.parametrize("found", ["checkpoint", "damaged checkpoint", "diagnostics lost"])
-def test_a_run_that_is_begun_again_ends_with_the_same_record(
-    root: Path, tmp_path: Path, whole: dict[str, Any], found: str
-) -> None:
+def test_a_run_that_is_begun_again_ends_with_the_same_record(root, tmp_path, whole, found):
     config = configured(root, tmp_path, "trainer.checkpoint_seconds=0")
     store, run_id = RunStore.of(config), whole["run_id"]
     if found == "diagnostics lost":
@@ -103,9 +99,7 @@ def test_a_run_that_is_begun_again_ends_with_the_same_record(
     ],
     ids=str,
 )
-def test_a_failure_is_recorded_with_its_reason(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str, has_traceback: bool
-) -> None:
+def test_a_failure_is_recorded_with_its_reason(root, tmp_path, monkeypatch, error, reason, has_traceback):
     def broken(*_: Any) -> None:
         raise error
 
@@ -119,7 +113,7 @@ def test_a_failure_is_recorded_with_its_reason(
     assert not has_traceback or "broken" in path.read_text()
 
 
-def test_divergence_is_a_result_with_null_for_what_is_no_number(root: Path, tmp_path: Path) -> None:
+def test_divergence_is_a_result_with_null_for_what_is_no_number(root, tmp_path):
     config = configured(root, tmp_path, "lr=1e20", "activation=identity", "batch_size=16")
     record, _ = execute(config)
     assert record is not None
@@ -129,9 +123,7 @@ def test_divergence_is_a_result_with_null_for_what_is_no_number(root: Path, tmp_
     assert execute(config)[1] is False
 
 
-def test_a_run_whose_worker_died_twice_fails_and_is_then_tried_again(
-    root: Path, tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_whose_worker_died_twice_fails_and_is_then_tried_again(root, tmp_path, whole, monkeypatch):
     config = configured(root, tmp_path)
     store, run_id = RunStore.of(config), whole["run_id"]
 
@@ -154,7 +146,7 @@ def test_a_run_whose_worker_died_twice_fails_and_is_then_tried_again(
     assert record is not None and record["status"] == "completed"
 
 
-def test_an_epoch_that_was_finished_in_between_counts_anew(root: Path, tmp_path: Path, whole: dict[str, Any]) -> None:
+def test_an_epoch_that_was_finished_in_between_counts_anew(root, tmp_path, whole):
     config = configured(root, tmp_path, "trainer.checkpoint_seconds=0")
     for _ in range(MOST_DEATHS + 1):
         with pytest.raises(Killed):
@@ -164,7 +156,7 @@ def test_an_epoch_that_was_finished_in_between_counts_anew(root: Path, tmp_path:
     assert record is not None and record["status"] == "completed"
 
 
-def test_data_replaced_under_a_run_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_replaced_under_a_run_is_refused(root, tmp_path, monkeypatch):
     config = configured(root, tmp_path)
     facts = prepare(config["data"], root)
     monkeypatch.setattr(subject, "prepare", lambda *_: facts | {"fingerprint": "another"})
@@ -172,9 +164,7 @@ def test_data_replaced_under_a_run_is_refused(root: Path, tmp_path: Path, monkey
     assert record is not None and record["status"] == "failed" and "replaced" in record["error"]
 
 
-def test_a_single_run_prints_its_epochs_and_where_it_is(
-    root: Path, tmp_path: Path, whole: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_single_run_prints_its_epochs_and_where_it_is(root, tmp_path, whole, capsys):
     config = configured(root, tmp_path)
     run_single(config, lambda *_: nullcontext())
     lines = capsys.readouterr().out.splitlines()

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import pytest
-
 from tiny_runs import make_record
 from whyrelu.config.grid import Run
 from whyrelu.runs.provenance import provenance
-from whyrelu.runs.status import print_status, state
-from whyrelu.runs.store import RECORD, RunStore
+from whyrelu.runs.status import print_status
+from whyrelu.runs.store import RunStore
 
 
 def planned(root: Path, activation: str, depth: int, seed: int) -> Run:
@@ -22,39 +20,23 @@ def finish(run: Run, status: str = "completed", error: str | None = None) -> Non
     RunStore.of(run.config).write(make_record(run.run_id, status, error=error, provenance=provenance()))
 
 
-def begin(run: Run) -> None:
-    path = RunStore.of(run.config).checkpoint(run.run_id)
-    path.parent.mkdir(parents=True)
-    path.write_text("weights")
-
-
 def rows(text: str) -> list[list[str]]:
     """The cells of the table that was printed."""
     lines = [line for line in text.splitlines() if "│" in line or "┃" in line]
     return [[cell.strip() for cell in line.replace("┃", "│").strip("│").split("│")] for line in lines]
 
 
-def test_the_state_of_a_run(tmp_path: Path) -> None:
-    runs = [planned(tmp_path, "relu", 2, seed) for seed in range(6)]
+def test_what_is_done_failed_begun_and_missing(tmp_path, capsys):
+    runs = [planned(tmp_path, name, depth, seed) for name in ("tanh", "relu") for depth in (4, 2) for seed in (0, 1)]
+    runs.append(planned(tmp_path, "relu", 16, 0))
     store = RunStore.of(runs[0].config)
     finish(runs[0])
     finish(runs[1], "diverged")
-    begin(runs[2])
-    finish(runs[2], "failed", "broken")
-    begin(runs[3])
-    finish(runs[4])
-    (store.folder(runs[4].run_id) / RECORD).write_text("{")
-    found = [state(store, run.run_id, store.record(run.run_id)) for run in runs]
-    assert found == ["done", "done", "failed", "begun", "missing", "missing"]
-
-
-def test_what_is_done_failed_begun_and_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = [planned(tmp_path, name, depth, seed) for name in ("tanh", "relu") for depth in (4, 2) for seed in (0, 1)]
-    runs.append(planned(tmp_path, "relu", 16, 0))
-    for run in runs[:3]:
-        finish(run)
+    finish(runs[2])
     finish(runs[3], "failed", "ValueError: [not] a number")
-    begin(runs[4])
+    for run in runs[3:5]:
+        store.folder(run.run_id).mkdir(exist_ok=True)
+        store.checkpoint(run.run_id).write_text("weights")
     print_status(runs, ["activation=tanh,relu", "seed=range(0,2)", "study=a b"])
     text = capsys.readouterr().out
     lines = text.splitlines()
@@ -66,16 +48,11 @@ def test_what_is_done_failed_begun_and_missing(tmp_path: Path, capsys: pytest.Ca
     ]
     assert "activation=tanh depth=2 seed=1: ValueError: [not] a number" in lines[-2]
     assert lines[-1].endswith("python src/train.py -m activation=tanh,relu 'seed=range(0,2)' 'study=a b'")
-
-
-def test_a_study_that_is_done_asks_for_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = planned(tmp_path, "relu", 2, 0)
-    finish(run, "diverged")
-    print_status([run], [])
+    print_status(runs[:3], [])
     assert "src/train.py" not in capsys.readouterr().out
 
 
-def test_the_output_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_is_whole(tmp_path, capsys):
     depths = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100]
     runs = [planned(tmp_path, "rescaled_sigmoid", depth, seed) for depth in depths for seed in range(10)]
     finish(runs[0], "failed", "no memory")
