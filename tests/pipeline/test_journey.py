@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from typed import ended, finished, start, typed
 from whyrelu.errors import UserError
 from whyrelu.files import write_json
 from whyrelu.results.files import write_table
 from whyrelu.results.reproduction import published_overrides, reproduce
 from whyrelu.results.study import Study
 from whyrelu.tuning.rates import compose_tuned_grid
-
-SOURCE = Path(__file__).parents[2] / "src"
 
 GRID = ["study=tiny", "lr=tuned", "activation=relu,sigmoid", "depth=1", "seed=0,1", "width=4", "data.train_size=128"]
 GRID += ["trainer.max_epochs=1", "optimizer._target_=mine.Counted", "optimizer.lr_grid=[0.01,0.0316]"]
@@ -39,28 +35,6 @@ class Counted(torch.optim.SGD):
 """
 
 pytestmark = pytest.mark.timeout(600)
-
-
-def begin(folder: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
-    places = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": places},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def end(command: subprocess.Popen[str]) -> str:
-    output, errors = command.communicate()
-    assert command.returncode == 0, errors
-    return output
-
-
-def typed(folder: Path, script: str, *arguments: str) -> str:
-    return end(begin(folder, script, *arguments))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -81,8 +55,8 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     seen["tune"] = typed(folder, "tune.py", *GRID, "hydra/launcher=basic")
     seen["tuning starts"] = starts(folder)
     # two at once, on the default launcher and on Hydra's simplest
-    both = [begin(folder, "train.py", "-m", *GRID, own) for own in ("hydra.launcher.n_jobs=1", "hydra/launcher=basic")]
-    seen["sweeps"] = [end(command) for command in both]
+    both = [start(folder, "train.py", "-m", *GRID, own) for own in ("hydra.launcher.n_jobs=1", "hydra/launcher=basic")]
+    seen["sweeps"] = [finished(command) for command in both]
     seen["starts"] = starts(folder)
     seen["runs"] = contents(folder / "runs")
     seen["again"] = typed(folder, "train.py", "-m", *GRID)
@@ -142,8 +116,8 @@ def test_status_reproduction_and_comparison_say_so(journey: tuple[Path, dict[str
 def test_what_differs_between_two_checkouts_is_an_error(journey: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     shutil.copytree(journey[0] / "results", tmp_path / "results")
     (tmp_path / "results/tiny/curves.csv").write_text("")
-    done = begin(journey[0], "compare.py", "tiny", str(tmp_path))
-    assert (done.communicate()[1], done.returncode) == ("error: curves.csv differs\n", 1)
+    done = ended(start(journey[0], "compare.py", "tiny", str(tmp_path)))
+    assert done == (1, "", "error: curves.csv differs\n")
 
 
 @pytest.fixture

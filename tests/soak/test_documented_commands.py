@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from documented import ROOT, checkout, commands, typed, write_files
-from soak.sweeps import PATIENCE
+from typed import PATIENCE
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 

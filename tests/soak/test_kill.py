@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from soak.sweeps import OWN, TINY, ended, kill_tree, records, start, steps, typed, wait_until
+from soak.sweeps import TINY, records, wait_until
+from typed import ended, kill_tree, start, typed
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
@@ -121,19 +122,3 @@ def test_other_commands_that_are_killed_make_the_same(
         typed(folder, *COMMANDS[later])
     assert written(folder) == written(undisturbed.folder)
     assert records(folder) == records(undisturbed.folder)
-
-
-def test_a_run_in_flight_goes_on_from_its_last_epoch(tmp_path: Path, draw: random.Random) -> None:
-    (tmp_path / "own.py").write_text(OWN)
-    sweep = ["train.py", "-m", *TINY, "activation._target_=own.counted", "seed=0", "trainer.max_epochs=40"]
-    # four steps an epoch, and one activation in a network of depth 1
-    total, at = 160, draw.randint(80, 150)
-    process = start(tmp_path, *sweep)
-    wait_until(lambda: len(steps(tmp_path)) > at, process)
-    kill_tree(process.pid)
-    ended(process)
-    before = len(steps(tmp_path))
-    typed(tmp_path, *sweep)
-    assert before < total
-    # at most the epoch that was in flight, and one whose checkpoint was being written, are done again
-    assert total <= len(steps(tmp_path)) <= total + 8
