@@ -7,7 +7,6 @@ import random
 import shutil
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -35,21 +34,18 @@ MADE = {
 MOST_KILLS, MOST_KILLS_A_ROUND = 100, 6
 
 
-class Undisturbed(NamedTuple):
-    """A study that nobody kills: its folder, and how long its commands live in seconds."""
-
-    folder: Path
-    lives: dict[str, float]
+Undisturbed = tuple[Path, dict[str, float]]
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """A study that nobody kills: its folder, and how long its commands live in seconds."""
     folder, lives = tmp_path_factory.mktemp("undisturbed"), {}
     for name, command in COMMANDS.items():
         begin = time.monotonic()
         typed(folder, *command)
         lives[name] = time.monotonic() - begin
-    return Undisturbed(folder, lives)
+    return folder, lives
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -84,11 +80,12 @@ def test_a_sweep_that_is_killed_again_and_again_finds_the_same(
     undisturbed: Undisturbed, tmp_path: Path, draw: random.Random, budget: float
 ) -> None:
     begin, kills, rounds = time.monotonic(), 0, 0
-    wanted, life = records(undisturbed.folder), undisturbed.lives["train"]
+    whole, lives = undisturbed
+    wanted, life = records(whole), lives["train"]
     wanted = {key: record for key, record in wanted.items() if record["config"]["seed"] < 1000}
     while kills < MOST_KILLS and time.monotonic() - begin < budget:
         folder = tmp_path / str(rounds)
-        shutil.copytree(undisturbed.folder / "results", folder / "results")
+        shutil.copytree(whole / "results", folder / "results")
         finished: dict[Path, int] = {}
         for _ in range(MOST_KILLS_A_ROUND):
             in_training = draw.random() < 0.6
@@ -110,15 +107,15 @@ def test_a_sweep_that_is_killed_again_and_again_finds_the_same(
 def test_other_commands_that_are_killed_make_the_same(
     name: str, undisturbed: Undisturbed, tmp_path: Path, draw: random.Random
 ) -> None:
-    folder = tmp_path / "study"
-    shutil.copytree(undisturbed.folder, folder)
+    (whole, lives), folder = undisturbed, tmp_path / "study"
+    shutil.copytree(whole, folder)
     for path in MADE[name]:
         shutil.rmtree(folder / path) if (folder / path).is_dir() else (folder / path).unlink()
     names = list(COMMANDS)
     for later in names[names.index(name) :]:
         if later in MADE:
             for _ in range(4):
-                is_killed(folder, COMMANDS[later], draw.uniform(0.0, undisturbed.lives[later]), in_training=False)
+                is_killed(folder, COMMANDS[later], draw.uniform(0.0, lives[later]), in_training=False)
         typed(folder, *COMMANDS[later])
-    assert written(folder) == written(undisturbed.folder)
-    assert records(folder) == records(undisturbed.folder)
+    assert written(folder) == written(whole)
+    assert records(folder) == records(whole)
