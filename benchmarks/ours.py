@@ -31,12 +31,12 @@ def overrides(root: Path, images: int, epochs: int, precision: str) -> list[str]
 def network(depth: int, activation: type[nn.Module] = nn.ReLU, seed: int = 0) -> nn.Module:
     """Return the network that whyrelu trains, with the initial weights of a run of this depth and seed."""
     from whyrelu.config.streams import stream_seed
-    from whyrelu.network.initialisation import critical_variances, initialise
+    from whyrelu.network.initialisation import initialise, variance_variances
     from whyrelu.network.model import CNN
 
     net = CNN(common.IMAGE_SHAPE, common.CLASSES, depth, common.WIDTH, activation, lambda channels: nn.Identity())
     draws = torch.Generator().manual_seed(stream_seed(data.NAME, depth, seed, "init"))
-    initialise(net, activation(), critical_variances, draws)
+    initialise(net, activation(), variance_variances, draws)
     return net
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from whyrelu.report.style import TEXT, drawing, new_figure, save_svg  # noqa: E402
+from whyrelu.report.style import INK, drawing, new_figure, save_svg  # noqa: E402
 
 LABELS = {"bare": "bare loop", "template": "stand-in as it comes", "tuned": "stand-in, tuned"}
 PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
@@ -70,18 +70,18 @@ def draw(compared: Sequence[Mapping[str, Any]]) -> Figure:
     trained = [each for each in compared if each["task"] == "training"]
     lines = list(dict.fromkeys((each["way"], each["precision"]) for each in trained))
     depths = sorted({each["depth"] for each in trained})
-    figure = new_figure(0.9 + 0.55 * len(lines))
+    figure = new_figure(1.2 + 0.55 * len(lines), "Training throughput beside each other way of training")
     axes = figure.subplots()
     for place, (depth, colour, marker) in enumerate(zip(depths, COLOURS, "os^", strict=False)):
         same = [each for each in trained if each["depth"] == depth]
         heights = [lines.index((each["way"], each["precision"])) + 0.2 * (place - len(depths) // 2) for each in same]
         axes.plot([each["ratio"][0] for each in same], heights, marker, color=colour, label=f"depth {depth}")
         axes.hlines(heights, *zip(*(each["ratio"][1:] for each in same), strict=True), color=colour)
-    axes.axvline(1, color=TEXT, linewidth=0.8)
+    axes.axvline(1, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(lines)), [f"{LABELS[way]}, {PRECISIONS[precision]}" for way, precision in lines])
     axes.invert_yaxis()
     axes.set_xlabel("images per second of whyrelu, divided by those of the other")
-    figure.legend(loc="outside upper left", ncols=len(depths))
+    figure.legend(loc="outside lower left", ncols=len(depths))
     return figure
 
 

@@ -1,16 +1,13 @@
 import math
-import os
 import random
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-TIME_IS_OVER = "the time of --soak-seconds is over"
 _STARTED = pytest.StashKey[float]()
-# skips that are not of the soak's bound, in words: CI fails with any
-_UNEXPECTED: list[str] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,34 +40,7 @@ def _seconds_left(config: pytest.Config) -> float:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("soak") and _seconds_left(item.config) <= 0:
-        pytest.skip(TIME_IS_OVER)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report = yield
-    if report.failed and item.get_closest_marker("soak"):
-        report.sections.append(("soak", f"--soak-seed {item.config.option.soak_seed!r}"))
-    return report
-
-
-def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    if report.skipped and not hasattr(report, "wasxfail") and TIME_IS_OVER not in str(report.longrepr):
-        _UNEXPECTED.append(f"{report.nodeid}: {report.longrepr}")
-
-
-pytest_runtest_logreport = pytest_collectreport = _note_skip
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _UNEXPECTED and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _UNEXPECTED and os.environ.get("CI"):
-        terminalreporter.section("skips that CI does not expect", red=True)
-        terminalreporter.write("\n".join(_UNEXPECTED) + "\n")
+        pytest.skip("the time of --soak-seconds is over")
 
 
 @pytest.fixture
@@ -86,9 +56,10 @@ def draw(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(autouse=True)
-def _short_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scripts that a test runs in its own process set this for good, and those of later tests would inherit it."""
+def _process_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `reporting_errors` sets for the whole process is put back after each test."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture

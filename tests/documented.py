@@ -10,6 +10,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from typed import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,6 +70,16 @@ def write_files(text: str, folder: Path) -> list[str]:
     return names
 
 
+def write_photos(folder: Path) -> None:
+    """A folder of images, as the README's example of a person's own data wants it."""
+    draws = np.random.default_rng(0)
+    for label, name in enumerate(("dark", "light")):
+        (folder / "photos" / name).mkdir(parents=True, exist_ok=True)
+        for number in range(100):
+            pixels = draws.integers(100 * label, 100 * label + 156, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+
+
 def checkout(folder: Path) -> Path:
     """A copy of the project with small settings, a repository of its own, and this environment as its .venv."""
     listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -90,16 +103,9 @@ def checkout(folder: Path) -> Path:
 
 
 def typed(folder: Path, lines: list[str], further: Mapping[str, str] | None = None, patience: float = PATIENCE) -> str:
-    """Type lines into one shell, which stops at the first that goes wrong.
+    """Type lines into one shell, which stops at the first that goes wrong, within some seconds; what they printed.
 
-    Args:
-        folder: where.
-        lines: as on a page.
-        further: settings that are added behind lines, by what is in them.
-        patience: seconds for all of them.
-
-    Returns:
-        what was printed.
+    `further` are settings that are added behind lines, by what is in them.
     """
     added = [" ".join([line, *(text for part, text in (further or {}).items() if part in line)]) for line in lines]
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])

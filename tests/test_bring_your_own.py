@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from documented import ROOT, checkout, commands, section, typed, write_files
+from documented import ROOT, checkout, commands, section, typed, write_files, write_photos
 from sound_pages import is_whole
 
 pytestmark = pytest.mark.soak
@@ -49,12 +48,7 @@ def test_an_activation_is_trained_compared_and_told_of(folder):
 
 
 def test_a_folder_of_images_is_a_data_set(folder):
-    generator = np.random.default_rng(0)
-    for label, name in enumerate(("dark", "light")):
-        (folder / "photos" / name).mkdir(parents=True)
-        for i in range(100):
-            pixels = generator.integers(100 * label, 100 * label + 156, (20, 24, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / name / f"{i}.png")
+    write_photos(folder)
     runs, claims, page = outcome(folder, "images", "photos")
     assert set(runs["data"]) == {"photos"}
     assert len(runs) == 4

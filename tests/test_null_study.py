@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from typed import python
+from typed import typed
 from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
 from whyrelu.claims.ledger import effects
 from whyrelu.results.study import Study
@@ -25,8 +25,7 @@ GRID = [
 @pytest.mark.timeout(900)
 def test_one_activation_under_two_names_trains_the_same_networks_and_is_not_better(tmp_path: Path) -> None:
     for script, *flags in (("train.py", "-m"), ("theory.py", "-m"), ("timing.py",), ("aggregate.py",)):
-        done = python(tmp_path, script, *flags, *GRID)
-        assert done.returncode == 0, done.stderr
+        typed(tmp_path, script, *flags, *GRID)
     study = Study(tmp_path / "results/digits")
     assert set(study.runs["activation"]) == {"relu", SECOND}
     # they do learn, and not all alike

@@ -2,7 +2,6 @@ import runpy
 import socket
 import sqlite3
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from synthetic import make_record
+from mlflow_lab import Lab, record_of
 from typed import SOURCE
 from whyrelu import tracking
 from whyrelu.errors import UserError
@@ -26,45 +25,8 @@ from whyrelu.tracking import Counts, cell_labels, follow, synchronise
 REFUSING = "http://127.0.0.1:9"
 
 
-def record_of(*arguments: Any, **changed: Any) -> dict[str, Any]:
-    record = make_record(*arguments, **changed)
-    record["config"]["tuning"] = {"first_seed": 1_000_000}
-    record["outcome"] = "chance" if record["factors"]["activation"] == "sigmoid" else "learned"
-    return record
-
-
 def broken(**changed: Any) -> dict[str, Any]:
     return record_of(**changed) | {"status": "failed", "outcome": None, "metrics": {}, "history": {}, "error": "full"}
-
-
-class Lab:
-    """A folder of studies with an MLflow of its own."""
-
-    def __init__(self, root: Path) -> None:
-        self.runs = root / "runs"
-        self.uri = f"sqlite:///{root}/mlflow.db"
-
-    def add(self, *records: dict[str, Any]) -> list[str]:
-        for record in records:
-            RunStore.of(record["config"] | {"run_root": str(self.runs)}).write(record)
-        return [record["run_id"] for record in records]
-
-    def synchronise(self) -> tuple[int, int, int]:
-        counts = synchronise(self.uri, self.runs)
-        return counts.runs, counts.cells, counts.unchanged
-
-    @property
-    def client(self) -> Any:
-        from mlflow import MlflowClient
-
-        return MlflowClient(self.uri)
-
-    def shown(self, study: str = "synthetic") -> dict[str, Any]:
-        """Runs and cells that MLflow shows, by name; fails if a name is there twice."""
-        found = self.client.search_runs([self.client.get_experiment_by_name(f"whyrelu/{study}").experiment_id])
-        named = {run.info.run_name: run for run in found}
-        assert len(named) == len(found)
-        return named
 
 
 @pytest.fixture(scope="module")
@@ -271,12 +233,6 @@ def test_who_interrupts_does_not_wait(tmp_path: Path, sent: Mock, monkeypatch: p
     with pytest.raises(KeyboardInterrupt), follow(REFUSING, RunStore(lab.runs / "synthetic"), lab.add(record_of())):
         raise KeyboardInterrupt
     assert not sent.called
-
-
-def test_mlflow_is_not_imported_before_something_is_sent() -> None:
-    subprocess.run(
-        [sys.executable, "-c", "import sys, whyrelu.tracking; assert 'mlflow' not in sys.modules"], check=True
-    )
 
 
 def test_the_command_says_what_it_did_and_where_to_look(

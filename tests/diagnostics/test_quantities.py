@@ -44,23 +44,12 @@ def test_dead_channels_do_not_vary_over_images():
     outputs[:, 2] = random(1, 3, 3, seed=1)  # varies over the map, not over images
     outputs[:, 3] = 0
     outputs[4, 3, 2, 1] = 1e-20  # a single image, a single pixel
-    dead = quantities.is_constant(outputs)
-    assert dead.tolist() == [False, True, True, False]
+    assert quantities.is_constant(outputs).tolist() == [False, True, True, False]
+    # of a fully connected layer
+    assert quantities.is_constant(outputs[:, :2, 0, 0]).tolist() == [False, True]
 
 
-def test_dead_units_of_fully_connected_layers():
-    outputs = torch.tensor([[1.0, 2.0], [1.0, 3.0]])
-    assert quantities.is_constant(outputs).tolist() == [True, False]
-
-
-def test_collapse_ratio_is_one_without_a_mean_and_zero_without_a_difference():
-    h = random(6, 4, 3, 3)
-    centred = h - h.mean(0)
-    assert quantities.collapse_ratio(centred).item() == pytest.approx(1)
-    assert quantities.collapse_ratio(h[:1].expand(6, 4, 3, 3)).item() < 2**-23
-
-
-@pytest.mark.parametrize("ratio", [0.5, 1e-2, 1e-5])
+@pytest.mark.parametrize("ratio", [1.0, 0.5, 1e-5])
 def test_collapse_ratio_of_a_known_mixture(ratio):
     h = random(50, 20).double()
     h = (h - h.mean(0)) / h.std(0, correction=0)
@@ -74,11 +63,7 @@ def test_collapse_ratio_ends_at_the_round_off_of_float32():
     assert quantities.collapse_ratio(h.float()).item() < 2**-23
 
 
-def test_mean_square_is_the_length_of_the_theory():
-    assert quantities.mean_square(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).item() == pytest.approx(7.5)
-
-
-@pytest.mark.parametrize("dimensions", [1, 2, 5])
+@pytest.mark.parametrize("dimensions", [1, 5])
 def test_effective_rank_of_equal_directions(dimensions):
     # images at +-1 along each of some orthogonal directions
     directions = torch.linalg.qr(random(30, 30))[0][:dimensions]

@@ -1,4 +1,4 @@
-"""Values that no study can be made of: one line that says what would be right. docs/reliability.md says the same."""
+"""Values that no study can be made of: one line that says what would be right; more of them in tests/config."""
 
 import shlex
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from typed import python
+from typed import ended, start
 from whyrelu.commandline import overrides_from_arguments
 from whyrelu.config.grid import compose, compose_grid
 from whyrelu.config.schema import validate
@@ -18,31 +18,19 @@ from whyrelu.errors import UserError
 REFUSED = [
     # names
     ("activation=relo", "unknown activation 'relo': did you mean 'relu'? Valid: celu, "),
-    ("optimizer=sdg", "unknown optimizer 'sdg': did you mean 'sgd'? Valid: adam, sgd"),
-    ("init=hee", "unknown init 'hee': did you mean 'he'?"),
     ("experiment=cifar", "unknown experiment 'cifar': did you mean 'cifar10'?"),
     ("hydra/launcher=jobli", "unknown hydra/launcher 'jobli': did you mean 'joblib'?"),
     ("depht=4", "unknown setting 'depht': did you mean 'depth'? Valid: activation, "),
-    ("activatoin=relu", "unknown setting 'activatoin': did you mean 'activation'?"),
-    ("trainer.max_epoch=3", "unknown setting 'trainer.max_epoch': did you mean 'trainer.max_epochs'?"),
     ("optimizer.momentun=.9", "unknown setting 'optimizer.momentun': did you mean 'optimizer.momentum'?"),
-    ("precision=bf16", "unknown value of precision 'bf16': did you mean 'bf16-mixed'?"),
     # such a setting changes nothing but the identity of the run, which then seems to be about it
     ("+dept=8", "unknown setting 'dept': did you mean 'depth'?"),
-    ("++trainer.epochs=3", "unknown setting 'trainer.epochs': did you mean 'trainer.max_epochs'?"),
     # values
     ("depth=0", "setting depth must be at least 1, not 0"),
     ("depth=deep", "setting depth: Value 'deep' of type 'str' could not be converted to Integer"),
-    ("depth=2.5", "setting depth: Value '2.5' of type 'float' could not be converted to Integer"),
     ("depth=null", "is not Optional"),
     ("lr=fast", "setting lr must be a finite number above 0 or tuned, not 'fast'"),
-    ("lr=0", "setting lr must be a finite number above 0 or tuned, not 0"),
-    ("lr=nan", "setting lr must be a finite number above 0 or tuned, not nan"),
-    ("seed=9223372036854775808", "setting seed must be at most"),
-    ("study=../x", "setting study must be a name of folders"),
     ("study=???", "Missing mandatory value: study"),
     ("data=image_folder", "Missing mandatory value: validation_size"),
-    ("activation._target_=", "setting activation._target_ must be a name"),
     ("activation=null", "a config group takes the name of a file"),
     ("~seed", "setting seed was removed"),
     ("~nope", "'nope' does not exist"),
@@ -54,18 +42,13 @@ REFUSED = [
     ("'depth=[2,'", "cannot read 'depth=[2,'"),
     ("depth=${nowhere}", "Interpolation key 'nowhere' not found"),
     ("seed=${oc.env:WHYRELU_NOT_SET}", "WHYRELU_NOT_SET"),
-    ("study=${study}", "Recursive interpolation"),
     # grids
     ("depth=2,4", "'depth=2,4': add -m to run all of its values"),
     ("'seed=range(0,3)'", "requires --multirun: add -m to run all of its values"),
-    ("-m depth=2,0", "setting depth must be at least 1, not 0"),
     ("-m activation=relu,tahn", "unknown activation 'tahn': did you mean 'tanh'?"),
-    ("-m activaton=relu,tanh", "unknown setting 'activaton': did you mean 'activation'?"),
     ("-m activation=leaky_relu,relu activation.negative_slope=0.1", "unknown setting 'activation.negative_slope'"),
     ("-m seed=0,true", "setting seed must be a whole number, not True"),
-    ("-m seed=0,a", "setting seed must be a whole number"),
     ("-m 'seed=range(0,0)'", "seed=range(0,0) names no value"),
-    ("-m 'depth=range(1,5,0)'", "must not be zero"),
     ("-m 'activation=glob(zzz)'", "names no value"),
     ("-m 'lr=interval(0.1,1)'", "a grid needs a list or range of values"),
     ("-m 'seed=range(0,1000000000000)'", "a grid of more than 100,000 runs"),
@@ -91,101 +74,44 @@ def test_what_is_mistyped_is_one_line_that_says_what_would_be_right(command: str
     ("command", "fragment"),
     [
         ("train.py activation=relo", "did you mean 'relu'"),
-        ("train.py depth=1 -m schedule=cosine,cosin", "did you mean 'cosine'"),
         ("train.py activation._target_=nowhere.f depth=1 mlflow.tracking_uri=null", "'nowhere.f' is not found"),
         ("tune.py -m depth=0", "setting depth must be at least 1, not 0"),
-        ("report.py nowhere", "nowhere"),
     ],
 )
 def test_a_command_ends_in_one_line_and_an_exit_code(tmp_path: Path, command: str, fragment: str) -> None:
-    done = python(tmp_path, *command.split(" "))
-    assert done.returncode == 1, done.stdout
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert fragment in done.stderr
+    code, output, errors = ended(start(tmp_path, *command.split(" ")))
+    assert code == 1, output
+    assert errors.startswith("error: ")
+    assert len(errors.splitlines()) == 1, errors
+    assert fragment in errors
 
 
 # Anything at all
 
-KEYS = st.sampled_from(
-    [
-        *(
-            "activation",
-            "data",
-            "norm",
-            "optimizer",
-            "trainer",
-            "diagnostics",
-            "timing",
-            "experiment",
-            "hydra/launcher",
-        ),
-        *(
-            "activation.name",
-            "activation._target_",
-            "model.nope",
-            "data.train_size",
-            "data.options",
-            "optimizer.lr_grid",
-        ),
-        *("study", "depth", "seed", "lr", "schedule", "precision", "arms", "timing.sizes", "trainer.max_epochs"),
-        *("nope", "depth.nope", "hydra.nope", "a/b", "", "activation@x", "run_root", "mlflow"),
-    ]
+KEYS = shlex.split(
+    """
+    activation data norm optimizer trainer diagnostics timing experiment hydra/launcher
+    activation.name activation._target_ model.nope data.train_size data.options optimizer.lr_grid
+    study depth seed lr schedule precision arms timing.sizes trainer.max_epochs
+    nope depth.nope hydra.nope a/b '' activation@x run_root mlflow
+    """
 )
-VALUES = st.one_of(
-    st.sampled_from(
-        [
-            *(
-                "0",
-                "-1",
-                "1e3",
-                "nan",
-                "inf",
-                "1e300",
-                "10**9",
-                "null",
-                "true",
-                "",
-                "relu",
-                "tanh,relu",
-                "tuned",
-                "adam",
-            ),
-            *("???", "[]", "{}", "[1,2]", "{name:x}", "torch.tanh", "../x", "a b", "'a", '"b', "\\", "${", "${depth}"),
-            *(
-                "${nowhere}",
-                "${hydra:x}",
-                "1,2",
-                "1,relu",
-                "choice()",
-                "range(0,3)",
-                "range(1,2,0)",
-                "glob(*)",
-                "(",
-                "日本",
-            ),
-            *(
-                "interval(0,1)",
-                "shuffle(1,2)",
-                "sort(2,1)",
-                "tag(a,b)",
-                "int(x)",
-                "a=b",
-                "\t",
-                "depth=1",
-                "torch.nowhere",
-            ),
-        ]
-    ),
-    st.integers(-(2**70), 2**70).map(str),
-    st.floats().map(repr),
-    st.text(max_size=6),
+VALUES = shlex.split(
+    r"""
+    0 -1 1e3 nan inf 1e300 10**9 null true '' relu tanh,relu tuned adam
+    ??? [] {} [1,2] {name:x} torch.tanh torch.nowhere ../x 'a b' \'a \"b \\ ${ ${depth} ${nowhere} ${hydra:x}
+    1,2 1,relu choice() range(0,3) range(1,2,0) glob(*) ( 日本
+    interval(0,1) shuffle(1,2) sort(2,1) tag(a,b) int(x) a=b depth=1
+    """
+)
+VALUE = st.one_of(
+    st.sampled_from([*VALUES, "\t"]), st.integers(-(2**70), 2**70).map(str), st.floats().map(repr), st.text(max_size=6)
 )
 SIGNS = st.sampled_from(["", "", "", "+", "++", "~"])
-OVERRIDE = st.builds("{}{}{}{}".format, SIGNS, KEYS, st.sampled_from(["=", "=", "=", ""]), VALUES)
+OVERRIDE = st.builds("{}{}{}{}".format, SIGNS, st.sampled_from(KEYS), st.sampled_from(["=", "=", "=", ""]), VALUE)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(st.lists(OVERRIDE, min_size=1, max_size=3))
 def test_whatever_is_typed_makes_valid_runs_or_one_line(overrides: list[str]) -> None:
     try:

@@ -1,8 +1,10 @@
-"""What others may give a person runs nothing: checkpoints, records, the lock, MLflow's pages; archives: tests/data."""
+"""What others may give a person runs nothing: records, the lock, MLflow's pages.
+
+Checkpoints are in tests/training, archives in tests/data.
+"""
 
 import http.client
 import os
-import pickle
 import re
 import shutil
 import signal
@@ -13,39 +15,12 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from whyrelu.errors import UserError
 from whyrelu.results.aggregation import finished_records
-from whyrelu.training.checkpoint import usable
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Attack:
-    """A pickle that makes a marker file when it is read."""
-
-    def __init__(self, marker):
-        self.marker = str(marker)
-
-    def __reduce__(self):
-        return Path.touch, (Path(self.marker),)
-
-
-def test_a_checkpoint_runs_nothing_and_its_run_begins_anew(tmp_path):
-    marker = tmp_path / "owned"
-    # the attack works where pickles are trusted
-    pickle.loads(pickle.dumps(Attack(marker)))
-    marker.unlink()
-    path = tmp_path / "checkpoint.ckpt"
-    for content in ({"state_dict": Attack(marker)}, Attack(marker)):
-        torch.save(content, path)
-        assert not usable(path)
-        assert not path.exists()
-    path.write_bytes(pickle.dumps(Attack(marker)))
-    assert not usable(path)
-    assert not marker.exists()
 
 
 def test_a_run_of_somebody_else_brings_no_marks_into_pages():
@@ -91,14 +66,9 @@ def test_mlflow_answers_this_machine_by_its_name_alone(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true"}
-    started = subprocess.Popen(
-        ["make", "mlflow", f"MLFLOW_PORT={port}"],
-        cwd=tmp_path,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["make", "mlflow", f"MLFLOW_PORT={port}"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True, **quiet)
     try:
         for _ in range(240):
             try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -96,16 +95,11 @@ def machine() -> dict[str, str]:
 @pytest.mark.parametrize("name", RUNS)
 def test_training_gives_the_numbers_that_its_version_stands_for(root: Path, name: str) -> None:
     golden = json.loads(GOLDEN.read_text())
-    assert golden["training_version"] == TRAINING_VERSION, (
-        "write golden.json anew: the command is at the top of this file"
-    )
+    assert golden["training_version"] == TRAINING_VERSION, "write golden.json anew, as the top of this file says"
     found = json.loads(json.dumps(train(root, RUNS[name])))
     same = (lambda _, first, second: first == second) if golden["machine"] == machine() else nearly
     different = differences(golden["runs"][name], found, same)
-    assert not different, (
-        f"{len(different)} numbers have changed, {different[:3]}: if that is what you want, raise TRAINING_VERSION in "
-        "whyrelu.runs.identity"
-    )
+    assert not different, f"if {len(different)} numbers, {different[:3]}, are meant to change: raise TRAINING_VERSION"
 
 
 def perturbed(network: nn.Module) -> nn.Module:
@@ -115,6 +109,13 @@ def perturbed(network: nn.Module) -> nn.Module:
         for parameter in network.parameters():
             parameter.mul_(1 + 1e-7 * torch.randn(parameter.shape, generator=generator))
     return network
+
+
+def as_text(golden: dict[str, Any]) -> str:
+    """JSON with a run on a line, so that a difference is found at a glance."""
+    lines = [f"{json.dumps(name)}: {json.dumps(run, allow_nan=False)}" for name, run in golden["runs"].items()]
+    head = json.dumps(golden | {"runs": {}}).removesuffix("{}}")
+    return head + "{\n" + ",\n".join(lines) + "\n}}\n"
 
 
 def write() -> None:
@@ -132,10 +133,7 @@ def write() -> None:
             chaotic = differences(runs[name], again, nearly)
             if chaotic:
                 sys.exit(f"error: {name} is too chaotic: {chaotic[:3]}")
-    golden = {"training_version": TRAINING_VERSION, "machine": machine(), "runs": runs}
-    text = json.dumps(golden, indent=1, allow_nan=False)
-    # a list on a line, so that a difference is read at a glance
-    GOLDEN.write_text(re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n")
+    GOLDEN.write_text(as_text({"training_version": TRAINING_VERSION, "machine": machine(), "runs": runs}))
 
 
 if __name__ == "__main__":

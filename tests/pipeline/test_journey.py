@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from typed import ended, finished, start, typed
 from whyrelu.errors import UserError
 from whyrelu.files import write_json
 from whyrelu.results.files import write_table
 from whyrelu.results.reproduction import published_overrides, reproduce
 from whyrelu.results.study import Study
 from whyrelu.tuning.rates import compose_tuned_grid
-
-SOURCE = Path(__file__).parents[2] / "src"
 
 GRID = ["study=tiny", "lr=tuned", "activation=relu,sigmoid", "depth=1", "seed=0,1", "width=4", "data.train_size=128"]
 GRID += ["trainer.max_epochs=1", "optimizer._target_=mine.Counted", "optimizer.lr_grid=[0.01,0.0316]"]
@@ -39,28 +35,7 @@ class Counted(torch.optim.SGD):
 """
 
 pytestmark = pytest.mark.timeout(600)
-
-
-def begin(folder: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
-    places = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": places},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def end(command: subprocess.Popen[str]) -> str:
-    output, errors = command.communicate()
-    assert command.returncode == 0, errors
-    return output
-
-
-def typed(folder: Path, script: str, *arguments: str) -> str:
-    return end(begin(folder, script, *arguments))
+Journey = tuple[Path, dict[str, Any]]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -72,46 +47,41 @@ def starts(folder: Path) -> int:
     return len((folder / "starts").read_text().splitlines())
 
 
+def together(folder: Path, *commands: Sequence[str]) -> list[str]:
+    """Type commands at once; what they printed."""
+    return [finished(process) for process in [start(folder, *command) for command in commands]]
+
+
 @pytest.fixture(scope="module")
-def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """The folder, and what was seen on the way."""
     folder = tmp_path_factory.mktemp("journey")
     (folder / "mine.py").write_text(MINE)
-    seen: dict[str, Any] = {"prepare": typed(folder, "prepare.py", *GRID)}
-    seen["tune"] = typed(folder, "tune.py", *GRID, "hydra/launcher=basic")
-    seen["tuning starts"] = starts(folder)
-    # two at once, on the default launcher and on Hydra's simplest
-    both = [begin(folder, "train.py", "-m", *GRID, own) for own in ("hydra.launcher.n_jobs=1", "hydra/launcher=basic")]
-    seen["sweeps"] = [end(command) for command in both]
-    seen["starts"] = starts(folder)
-    seen["runs"] = contents(folder / "runs")
-    seen["again"] = typed(folder, "train.py", "-m", *GRID)
-    typed(folder, "theory.py", "-m", *GRID)
-    typed(folder, "timing.py", *GRID, "timing=off")
+    typed(folder, "tune.py", *GRID, "hydra/launcher=basic")
+    seen: dict[str, Any] = {"tuning starts": starts(folder)}
+    sweep = ["train.py", "-m", *GRID]
+    # on the default launcher and on Hydra's simplest
+    seen["sweeps"] = together(folder, [*sweep, "hydra.launcher.n_jobs=1"], [*sweep, "hydra/launcher=basic"])
+    seen["starts"], seen["runs"] = starts(folder), contents(folder / "runs")
+    seen["again"], *_ = together(folder, sweep, ["theory.py", "-m", *GRID], ["timing.py", *GRID, "timing=off"])
     typed(folder, "aggregate.py", *GRID)
     typed(folder, "report.py", "tiny")
     seen["effects"] = (folder / "results/tiny/effects.csv").read_bytes()
-    typed(folder, "decide.py")
-    seen["status"] = typed(folder, "status.py", *GRID)
-    seen["reproduce"] = typed(folder, "reproduce.py", "tiny", "--runs", "1")
-    seen["compare"] = typed(folder, "compare.py", "tiny", str(folder))
+    last = ["decide.py"], ["status.py", *GRID], ["reproduce.py", "tiny", "--runs", "1"]
+    _, seen["status"], seen["reproduce"] = together(folder, *last)
     return folder, seen
 
 
-def test_every_cell_is_tuned_and_the_study_uses_its_rates_and_not_its_seeds(
-    journey: tuple[Path, dict[str, Any]],
-) -> None:
+def test_every_cell_is_tuned_and_the_study_uses_its_rates_and_not_its_seeds(journey: Journey) -> None:
     folder, seen = journey
-    rates = pd.read_csv(folder / "results/tiny/lr.csv")
+    rates = pd.read_csv(folder / "results/tiny/lr.csv").set_index("activation")["lr"].to_dict()
     tuning, runs = (pd.read_parquet(folder / f"results/tiny/{name}.parquet") for name in ("tuning", "runs"))
     assert (len(tuning), seen["tuning starts"], len(runs)) == (4, 4, 4)
-    assert dict(zip(runs["activation"], runs["lr"], strict=True)) == dict(
-        zip(rates["activation"], rates["lr"], strict=True)
-    )
+    assert runs.groupby("activation")["lr"].unique().map(list).to_dict() == {name: [lr] for name, lr in rates.items()}
     assert set(runs["seed"]) == {0, 1} and not set(tuning["seed"]) & {0, 1}
 
 
-def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: tuple[Path, dict[str, Any]]) -> None:
+def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: Journey) -> None:
     folder, seen = journey
     assert seen["starts"] == seen["tuning starts"] + 4
     assert len(list((folder / "runs/tiny").glob("*/run.json"))) == 4
@@ -122,7 +92,7 @@ def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: tuple
     assert not [name for name in seen["runs"] if not name.endswith(("run.json", "layers.npy", "lock"))]
 
 
-def test_tables_claims_and_pages_are_made(journey: tuple[Path, dict[str, Any]]) -> None:
+def test_tables_claims_and_pages_are_made(journey: Journey) -> None:
     folder, seen = journey
     runs = Study(folder / "results/tiny").runs
     assert set(runs["outcome"]) <= {"learned", "slow", "chance"} and len(runs) == 4
@@ -132,22 +102,20 @@ def test_tables_claims_and_pages_are_made(journey: tuple[Path, dict[str, Any]]) 
     assert (folder / "results/tiny/effects.csv").read_bytes() == seen["effects"], "decided anew it is the same"
 
 
-def test_status_reproduction_and_comparison_say_so(journey: tuple[Path, dict[str, Any]]) -> None:
+def test_status_and_reproduction_say_so(journey: Journey) -> None:
     _, seen = journey
     assert seen["status"].startswith("4 runs: 4 done, 0 failed, 0 begun, 0 missing")
     assert seen["reproduce"].splitlines()[-1] == "identical"
-    assert seen["compare"] == "the same, times aside\n"
 
 
-def test_what_differs_between_two_checkouts_is_an_error(journey: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_what_differs_between_two_checkouts_is_an_error(journey: Journey, tmp_path: Path) -> None:
     shutil.copytree(journey[0] / "results", tmp_path / "results")
     (tmp_path / "results/tiny/curves.csv").write_text("")
-    done = begin(journey[0], "compare.py", "tiny", str(tmp_path))
-    assert (done.communicate()[1], done.returncode) == ("error: curves.csv differs\n", 1)
+    assert ended(start(journey[0], "compare.py", "tiny", str(tmp_path))) == (1, "", "error: curves.csv differs\n")
 
 
 @pytest.fixture
-def clone(journey: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+def clone(journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """The tables alone, as somebody else has them who clones the project; the folder is the working directory."""
     folder = tmp_path / "clone"
     shutil.copytree(journey[0] / "results", folder / "results")

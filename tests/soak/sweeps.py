@@ -1,12 +1,9 @@
-"""Commands of src/ as processes that can be killed with all they started, and what is left of their runs."""
+"""What sweeps leave behind, whoever kills them."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,9 +12,8 @@ from typing import Any
 
 import psutil
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
-# Seconds after which a command is taken to hang: many times what any takes, since others may share the cores.
-PATIENCE = 600
+from typed import PATIENCE, ended
+
 TINY = [
     *("depth=1", "width=2", "batch_size=16", "init=he", "data.train_size=64", "diagnostics=summary"),
     *("trainer.checkpoint_seconds=0", "mlflow.tracking_uri=null"),
@@ -43,38 +39,6 @@ def deadly(x):
 """
 
 
-def start(folder: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
-    """Type a command in a folder, in a session of its own."""
-    return subprocess.Popen(
-        [sys.executable, str(SOURCE / script), *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(SOURCE), "LOKY_MAX_CPU_COUNT": "2"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # what a script has in the background ignores Ctrl-C, and so does what it starts
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for the end of a command: exit code, output, errors."""
-    try:
-        output, errors = process.communicate(timeout=PATIENCE)
-    finally:
-        kill_tree(process.pid)
-    return process.returncode, output, errors
-
-
-def typed(folder: Path, script: str, *arguments: str) -> str:
-    """Type a command that must go well; what it printed."""
-    code, output, errors = ended(start(folder, script, *arguments))
-    assert code == 0, (output, errors)
-    assert "Traceback" not in errors
-    return output
-
-
 def refusal(process: subprocess.Popen[str]) -> str:
     """The one line with which a command ends that must not go well; Ray's own notices aside."""
     code, output, errors = ended(process)
@@ -83,18 +47,6 @@ def refusal(process: subprocess.Popen[str]) -> str:
     lines = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, errors
     return lines[0]
-
-
-def kill_tree(pid: int) -> None:
-    """Kill -9 a command, its process group and all they started."""
-    family = []
-    with suppress(psutil.NoSuchProcess):
-        family = psutil.Process(pid).children(recursive=True)
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def wait_until(happened: Callable[[], object], process: subprocess.Popen[str]) -> None:

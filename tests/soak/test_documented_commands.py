@@ -5,12 +5,10 @@ What cannot be typed in a test is excused, with a reason.
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from documented import ROOT, checkout, commands, typed, write_files
-from soak.sweeps import PATIENCE
+from documented import ROOT, checkout, commands, typed, write_files, write_photos
+from typed import PATIENCE
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
@@ -39,16 +37,6 @@ SHORTER = {"'activation=glob(*)'": "seed=0 init=variance norm=none"}
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout(tmp_path_factory.mktemp("documented") / "checkout")
-
-
-def write_photos(folder: Path) -> None:
-    """A folder of images, as the README's example of a person's own data wants it."""
-    draws = np.random.default_rng(0)
-    for label, name in enumerate(("dark", "light")):
-        (folder / "photos" / name).mkdir(parents=True, exist_ok=True)
-        for number in range(100):
-            pixels = draws.integers(100 * label, 100 * label + 156, (20, 24, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
 
 
 def test_pages_are_read() -> None:

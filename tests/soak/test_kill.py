@@ -7,11 +7,11 @@ import random
 import shutil
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from soak.sweeps import OWN, TINY, ended, kill_tree, records, start, steps, typed, wait_until
+from soak.sweeps import TINY, records, wait_until
+from typed import ended, kill_tree, start, typed
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
@@ -34,21 +34,18 @@ MADE = {
 MOST_KILLS, MOST_KILLS_A_ROUND = 100, 6
 
 
-class Undisturbed(NamedTuple):
-    """A study that nobody kills: its folder, and how long its commands live in seconds."""
-
-    folder: Path
-    lives: dict[str, float]
+Undisturbed = tuple[Path, dict[str, float]]
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """A study that nobody kills: its folder, and how long its commands live in seconds."""
     folder, lives = tmp_path_factory.mktemp("undisturbed"), {}
     for name, command in COMMANDS.items():
         begin = time.monotonic()
         typed(folder, *command)
         lives[name] = time.monotonic() - begin
-    return Undisturbed(folder, lives)
+    return folder, lives
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -83,11 +80,12 @@ def test_a_sweep_that_is_killed_again_and_again_finds_the_same(
     undisturbed: Undisturbed, tmp_path: Path, draw: random.Random, budget: float
 ) -> None:
     begin, kills, rounds = time.monotonic(), 0, 0
-    wanted, life = records(undisturbed.folder), undisturbed.lives["train"]
+    whole, lives = undisturbed
+    wanted, life = records(whole), lives["train"]
     wanted = {key: record for key, record in wanted.items() if record["config"]["seed"] < 1000}
     while kills < MOST_KILLS and time.monotonic() - begin < budget:
         folder = tmp_path / str(rounds)
-        shutil.copytree(undisturbed.folder / "results", folder / "results")
+        shutil.copytree(whole / "results", folder / "results")
         finished: dict[Path, int] = {}
         for _ in range(MOST_KILLS_A_ROUND):
             in_training = draw.random() < 0.6
@@ -109,31 +107,15 @@ def test_a_sweep_that_is_killed_again_and_again_finds_the_same(
 def test_other_commands_that_are_killed_make_the_same(
     name: str, undisturbed: Undisturbed, tmp_path: Path, draw: random.Random
 ) -> None:
-    folder = tmp_path / "study"
-    shutil.copytree(undisturbed.folder, folder)
+    (whole, lives), folder = undisturbed, tmp_path / "study"
+    shutil.copytree(whole, folder)
     for path in MADE[name]:
         shutil.rmtree(folder / path) if (folder / path).is_dir() else (folder / path).unlink()
     names = list(COMMANDS)
     for later in names[names.index(name) :]:
         if later in MADE:
             for _ in range(4):
-                is_killed(folder, COMMANDS[later], draw.uniform(0.0, undisturbed.lives[later]), in_training=False)
+                is_killed(folder, COMMANDS[later], draw.uniform(0.0, lives[later]), in_training=False)
         typed(folder, *COMMANDS[later])
-    assert written(folder) == written(undisturbed.folder)
-    assert records(folder) == records(undisturbed.folder)
-
-
-def test_a_run_in_flight_goes_on_from_its_last_epoch(tmp_path: Path, draw: random.Random) -> None:
-    (tmp_path / "own.py").write_text(OWN)
-    sweep = ["train.py", "-m", *TINY, "activation._target_=own.counted", "seed=0", "trainer.max_epochs=40"]
-    # four steps an epoch, and one activation in a network of depth 1
-    total, at = 160, draw.randint(80, 150)
-    process = start(tmp_path, *sweep)
-    wait_until(lambda: len(steps(tmp_path)) > at, process)
-    kill_tree(process.pid)
-    ended(process)
-    before = len(steps(tmp_path))
-    typed(tmp_path, *sweep)
-    assert before < total
-    # at most the epoch that was in flight, and one whose checkpoint was being written, are done again
-    assert total <= len(steps(tmp_path)) <= total + 8
+    assert written(folder) == written(whole)
+    assert records(folder) == records(whole)

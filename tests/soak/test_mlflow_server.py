@@ -1,4 +1,4 @@
-"""MLflow's own server: killed in the middle of a sweep, and lost at any request."""
+"""MLflow's own server: killed in the middle of a sweep; and any request to it lost."""
 
 import http.client
 import os
@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from synthetic import make_record
+from mlflow_lab import Lab, record_of
 from whyrelu import tracking
 from whyrelu.errors import UserError
 from whyrelu.runs.store import RunStore
-from whyrelu.tracking import follow, synchronise
+from whyrelu.tracking import SETTINGS, follow
 
 pytestmark = pytest.mark.soak
 
@@ -35,10 +35,7 @@ class Server:
     def start(self) -> None:
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(self._port)]
         command += ["--backend-store-uri", f"sqlite:///{self._root}/server.db"]
-        environment = os.environ | {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        }
+        environment = os.environ | SETTINGS | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with open(self._root / "log", "ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self._root, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -60,77 +57,50 @@ class Server:
                 return False
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
     server.start()
     yield server
     server.kill()
-
-
-def record_of(*arguments: Any, **changed: Any) -> dict[str, Any]:
-    record = make_record(*arguments, **changed)
-    record["config"]["tuning"] = {"first_seed": 1_000_000}
-    return record
-
-
-def shown(uri: str, study: str) -> dict[str, tuple[str | None, dict[str, float], dict[str, str], int]]:
-    """Parent, metrics, params and length of history of what MLflow shows, by name; nothing is there twice."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(uri)
-    found = client.search_runs([client.get_experiment_by_name(f"whyrelu/{study}").experiment_id])
-    names = {run.info.run_id: run.info.run_name for run in found}
-    assert len(set(names.values())) == len(found)
-    return {
-        run.info.run_name: (
-            names.get(run.data.tags.get("mlflow.parentRunId")),
-            run.data.metrics,
-            run.data.params,
-            len(client.get_metric_history(run.info.run_id, "val_loss")),
-        )
-        for run in found
-    }
 
 
 def test_a_server_that_is_killed_in_the_middle_of_a_sweep(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tracking, "PAUSE", 0.1)
-    store = RunStore(tmp_path / "runs" / "killed")
-    records = [record_of(activation, study="killed", seed=seed) for activation in ("relu", "tanh") for seed in (0, 1)]
-    with follow(server.uri, store, [record["run_id"] for record in records]):
+    lab, local = Lab(tmp_path, server.uri), Lab(tmp_path)
+    records = [record_of(activation, seed=seed) for activation in ("relu", "tanh") for seed in (0, 1)]
+    with follow(server.uri, RunStore(lab.runs / "synthetic"), [record["run_id"] for record in records]):
         for record in records[:3]:
-            store.write(record)
+            lab.add(record)
             time.sleep(2)
         server.kill()
-        store.write(records[3])
+        lab.add(records[3])
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "Connection refused" in error and "track.py" in error
     server.start()
-    synchronise(server.uri, tmp_path / "runs")
-    assert synchronise(server.uri, tmp_path / "runs").unchanged == 4
-    synchronise(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "runs")
-    assert shown(server.uri, "killed") == shown(f"sqlite:///{tmp_path}/mlflow.db", "killed")
+    lab.synchronise()
+    assert lab.synchronise() == (0, 0, 4)
+    local.synchronise()
+    on_server, on_disk = (
+        {name: (run.data.metrics, run.data.params) for name, run in each.shown().items()} for each in (lab, local)
+    )
+    assert on_server == on_disk
 
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
-def test_a_server_that_is_lost_at_any_request(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_done: bool
-) -> None:
+def test_any_request_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_done: bool) -> None:
     from mlflow import MlflowClient
 
-    changes = ["create_experiment", "set_experiment_tag", "create_run", "log_batch", "set_terminated", "delete_run"]
-    originals = {name: getattr(MlflowClient, name) for name in changes}
+    changes = ["create_experiment", "create_run", "log_batch", "set_terminated"]
     left = 0
 
-    def losing(name: str) -> Any:
+    def losing(original: Any) -> Any:
         def lose(*arguments: Any, **keywords: Any) -> Any:
             nonlocal left
             left -= 1
-            if left == 0 and not is_done:
-                raise ConnectionResetError("Connection reset by peer")
-            answer = originals[name](*arguments, **keywords)
+            answer = original(*arguments, **keywords) if left or is_done else None
             if left == 0:
                 raise ConnectionResetError("Connection reset by peer")
             return answer
@@ -138,20 +108,19 @@ def test_a_server_that_is_lost_at_any_request(
         return lose
 
     for name in changes:
-        monkeypatch.setattr(MlflowClient, name, losing(name))
+        monkeypatch.setattr(MlflowClient, name, losing(getattr(MlflowClient, name)))
     for request in range(1, 100):
-        study = f"lost{request}{is_done}"
-        store = RunStore(tmp_path / "runs" / study)
-        store.write(record_of(study=study))
+        lab, study = Lab(tmp_path / str(request), f"sqlite:///{tmp_path}/mlflow.db"), f"lost{request}"
+        lab.add(record_of(study=study))
         left = request
         try:
-            synchronise(server.uri, tmp_path / "runs", [study])
+            lab.synchronise()
             break
         except UserError as error:
-            assert str(error) == f"{server.uri}: ConnectionResetError: Connection reset by peer"
-        synchronise(server.uri, tmp_path / "runs", [study])
-        parents = {name: run[0] for name, run in shown(server.uri, study).items()}
-        assert parents == {"relu depth=02": None, "seed=00 relu depth=02": "relu depth=02"}
-        assert synchronise(server.uri, tmp_path / "runs", [study]).unchanged == 1
+            assert str(error) == f"{lab.uri}: ConnectionResetError: Connection reset by peer"
+        lab.synchronise()
+        run, cell = (lab.shown(study)[name] for name in ("seed=00 relu depth=02", "relu depth=02"))
+        assert run.data.tags["mlflow.parentRunId"] == cell.info.run_id
+        assert len(lab.shown(study)) == 2 and lab.synchronise() == (0, 0, 1)
     # every request of a synchronisation was lost once
-    assert request > 10
+    assert request > 8

@@ -1,6 +1,7 @@
 """Checkpoints: what is damaged is never continued from."""
 
 import errno
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,25 @@ def test_what_is_no_checkpoint_is_named_and_removed(path: Path, capsys: pytest.C
         assert capsys.readouterr().err.startswith(f"{path} is damaged")
 
 
-def test_code_in_a_checkpoint_is_never_executed(path: Path, tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> Any:
-            return (tmp_path / "executed").touch, ()
+class Evil:
+    """A pickle that makes a file when it is read."""
 
-    torch.save({"weights": Evil()}, path)
-    assert not usable(path)
-    assert not (tmp_path / "executed").exists()
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> Any:
+        return self._marker.touch, ()
+
+
+def test_code_in_a_checkpoint_is_never_executed(path: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    # it works where pickles are trusted
+    pickle.loads(pickle.dumps(Evil(marker)))
+    marker.unlink()
+    for content in ({"state_dict": Evil(marker)}, Evil(marker)):
+        torch.save(content, path)
+        assert not usable(path)
+        assert not path.exists() and not marker.exists()
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_the_old_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

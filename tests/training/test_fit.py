@@ -78,8 +78,7 @@ def test_history_has_every_epoch_and_metrics_are_its_last(trained: Callable[...,
         (),
         STATEFUL,
         ("precision=bf16-mixed", "schedule=constant", "data.augmentation.flip=true"),
-        ("precision=64-true", "activation=prelu", "init=he", "batch_size=50"),
-        ("activation=sigmoid", "init=pytorch", "depth=1"),
+        ("precision=64-true", "activation=prelu", "init=pytorch", "batch_size=50", "depth=1"),
     ],
     ids=" ".join,
 )
@@ -94,15 +93,8 @@ def test_same_configuration_gives_the_same_bits(
 
 def test_every_factor_reaches_the_result(trained: Callable[..., Result]) -> None:
     changes = ["seed=1", "study=b", "activation=tanh", "lr=0.1", "norm=batch", "init=pytorch", "schedule=constant"]
-    changes += [
-        "clip=0.1",
-        "model=shortcut",
-        "optimizer=adam",
-        "precision=bf16-mixed",
-        "data.augmentation.flip=true",
-        "batch_size=64",
-        "width=5",
-    ]
+    changes += ["clip=0.1", "model=shortcut", "optimizer=adam", "precision=bf16-mixed", "batch_size=64", "width=5"]
+    changes += ["data.augmentation.flip=true"]
     results = [comparable(trained("diagnostics=off")), *(comparable(trained("diagnostics=off", c)) for c in changes)]
     assert len({repr(result) for result in results}) == len(changes) + 1
 
@@ -135,7 +127,7 @@ def test_resuming_gives_the_bits_of_a_run_never_interrupted(
     assert comparable(resumed) == comparable(trained(*setting))
 
 
-@pytest.mark.parametrize("setting", [(), STATEFUL, ("precision=bf16-mixed",)], ids=" ".join)
+@pytest.mark.parametrize("setting", [(), STATEFUL], ids=" ".join)
 def test_what_is_learned_does_not_depend_on_the_diagnostics(
     trained: Callable[..., Result], setting: tuple[str, ...]
 ) -> None:

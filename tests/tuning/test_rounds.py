@@ -90,7 +90,6 @@ def test_given_rates_replace_the_grid() -> None:
 @pytest.mark.parametrize(
     ("best", "rates", "expected"),
     [
-        (0.1, None, [0.01, 0.0316, 0.1]),
         (1e-5, None, [1e-6, 3.16e-6, 1e-5]),
         (0.3, [0.5, 0.3, 0.1, 0.3, 0.02, 0.01], [0.02, 0.1, 0.3]),
         (0.01, [0.01, 0.1], [0.01]),
