@@ -28,6 +28,7 @@ DRAWN = {
     "times": (times_figure, "digits"),
     "map": (map_figure, "trainability"),
     "remedies": (remedies_figure, "remedies"),
+    "steps": (depth_figure, "time_law"),
 }
 CLAIM = {"id": "C17", "claim": "ReLU gives better models.", "verdict": "partly", "parts": {"a": {"says": "So."}}}
 

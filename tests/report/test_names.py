@@ -38,6 +38,7 @@ def test_numbers():
         "3.2",
         "3.14",
     )
+    assert (number(1234.5), number(-0.0012)) == ("1,234", "-0.0012")
     assert (number(None), number(math.nan), number(math.inf, "ratio")) == ("-", "-", "no limit")
     assert (span([1.014, 0.98]), span([1.001, 1.002]), span([2.5, 31.2])) == ("0.98 to 1.01", "1.00", "2.50 to 31")
     assert (listing([2]), listing([2, 4]), listing([2, 4, 8])) == ("2", "2 and 4", "2, 4 and 8")

@@ -12,6 +12,7 @@ from whyrelu.errors import UserError
 from whyrelu.report.facts import Facts, all_studies
 from whyrelu.report.index import write_index
 from whyrelu.report.page import answer, write_report
+from whyrelu.results.study import Study
 
 STUDIES = ("digits", "trainability", "remedies", "today", "time_law", "article", "cifar10", "cifar10_remedies")
 # Records of studies that are not like those of conf/experiment.
@@ -74,6 +75,15 @@ def test_answers_hold_whatever_comes_out(tmp_path, name, outcome):
     is_whole(f"{headline} {rest}\n")
     assert headline.endswith(".") and "38 steps" in headline.replace("152", "38")
     assert "none of 2" in rest.lower() or "0 of 2" in rest or outcome == "learned"
+
+
+def test_runs_that_end_at_an_accuracy_arrive_or_do_not(results):
+    facts = Facts(Study(results / "time_law"))
+    assert facts.verb == "arrived" and Facts(Study(results / "digits")).verb == "learned"
+    groups = [facts.group(activation="sigmoid", init=init, depth=16) for init in ("xavier", "edge")]
+    assert [(group.learned, group.n) for group in groups] == [(0, 4), (4, 4)]
+    assert groups[1].median_steps == groups[1].steps == groups[0].steps / 2
+    assert facts.group(activation="swell") is None and facts.group(gain=2) is None
 
 
 def test_a_study_that_lacks_what_its_answer_is_about_gets_that_of_any_study(tmp_path):
