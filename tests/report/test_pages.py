@@ -31,24 +31,30 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_a_page_of_the_protocol_is_whole(undrawn, results, tmp_path, name):
-    page = write_report(results / name, tmp_path / name)
-    (tmp_path / "README.md").touch()
+def sound_page(study, folder):
+    """The page of a study, looked at, with no figure left of an earlier one."""
+    old = folder / study.name / "figures/old.svg"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    page = write_report(study, folder / study.name)
+    (folder / "README.md").touch()
     is_sound(page)
     details = page.with_name("details.md")
     is_whole(details.read_text())
     links_lead_somewhere(details)
+    return page
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_page_of_the_protocol_is_whole(undrawn, results, tmp_path, name):
+    page = sound_page(results / name, tmp_path)
     assert len(list((page.parent / "figures").iterdir())) >= (1 if name != "digits" else 4)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_page_of_very_little_is_whole(undrawn, tmp_path, name):
     write_effects(write_records(tmp_path / "results/small", SMALL[name], timed=False), [])
-    page = write_report(tmp_path / "results/small", tmp_path / "reports/small")
-    (tmp_path / "reports/README.md").touch()
-    is_sound(page)
-    is_whole(page.with_name("details.md").read_text())
+    sound_page(tmp_path / "results/small", tmp_path)
 
 
 def test_a_page_of_networks_without_theory_and_measurement_is_whole(undrawn, tmp_path):
@@ -60,10 +66,7 @@ def test_a_page_of_networks_without_theory_and_measurement_is_whole(undrawn, tmp
         ]
         table.assign(**dict.fromkeys(gone, float("nan"))).to_parquet(study.folder / f"{name}.parquet")
     write_effects(study, [])
-    page = write_report(study.folder, tmp_path / "reports/own")
-    (tmp_path / "reports/README.md").touch()
-    is_sound(page)
-    is_whole(page.with_name("details.md").read_text())
+    sound_page(study.folder, tmp_path)
 
 
 @pytest.mark.parametrize("outcome", ["learned", "slow", "chance", "diverged"])
@@ -109,14 +112,6 @@ def test_the_index_has_every_claim_and_every_study(undrawn, results, tmp_path):
     assert text.count("](") and all(f"]({name}/README.md)" in text for name in STUDIES)
     assert [facts.name for facts in all_studies(results)] == list(STUDIES)
     assert prose(text).count("<details>") == 0
-
-
-def test_figures_of_an_earlier_page_go(undrawn, results, tmp_path):
-    old = tmp_path / "figures/old.svg"
-    old.parent.mkdir()
-    old.touch()
-    write_report(results / "remedies", tmp_path)
-    assert sorted(path.name for path in old.parent.iterdir()) == ["gradients-at-init.svg", "remedies.svg"]
 
 
 def test_a_missing_table_is_one_line_and_writes_nothing(results, tmp_path):

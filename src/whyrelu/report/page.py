@@ -39,17 +39,9 @@ _MOST_ROWS = 16
 
 
 def write_report(results: Path, target: Path) -> Path:
-    """Write the page of a study, its details and its figures; figures of an earlier report that are no more go.
+    """Write the page, details and figures of results/<study> to reports/<study>, and return the path of the page.
 
-    Args:
-        results: results/<study>.
-        target: reports/<study>.
-
-    Returns:
-        path of the page.
-
-    Raises:
-        UserError: a table is missing or damaged.
+    Figures of an earlier page that are no more go. A table that is missing or damaged is a UserError.
     """
     facts = Facts(Study(results))
     with drawing():
