@@ -52,7 +52,7 @@ def test_a_run_of_somebody_else_brings_no_marks_into_pages():
     for name, value in {"activation": "x](javascript:alert(1))", "data.options.of": ["<b>"]}.items():
         record = {"run_id": "0", "status": "completed", "factors": {"depth": 4, name: value}}
         with pytest.raises(UserError, match=f"^run 0: {name} must not hold"):
-            list(finished_records([record], ""))
+            finished_records([record], "")
 
 
 def test_every_line_of_the_lock_has_its_hashes_and_is_audited():

@@ -116,7 +116,7 @@ def test_two_sweeps_at_once_share_the_work_and_a_third_finds_none(journey: tuple
     assert seen["starts"] == seen["tuning starts"] + 4
     assert len(list((folder / "runs/tiny").glob("*/run.json"))) == 4
     for output in (*seen["sweeps"], seen["again"]):
-        assert [line.split()[:2] for line in output.splitlines()[-2:]] == [["relu", "depth=1"], ["sigmoid", "depth=1"]]
+        assert [line.split()[:2] for line in output.splitlines()[-2:]] == [["relu", "2"], ["sigmoid", "2"]]
     assert "4 runs, 4 of them done already" in seen["again"]
     assert contents(folder / "runs") == seen["runs"]
     assert not [name for name in seen["runs"] if not name.endswith(("run.json", "layers.npy", "lock"))]

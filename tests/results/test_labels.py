@@ -35,7 +35,7 @@ def test_what_tells_cells_apart(records, columns):
         ({"activation": "sigmoid", "init": "edge", "depth": 8, "epochs": 60}, "sigmoid, edge, depth 8, 60 epochs"),
         ({"activation": "relu", "norm": "none", "model": "cnn", "clip": None}, "relu"),
         ({"norm": "batch", "model": "shortcut", "clip": 1.0}, "batch, shortcut, clip 1"),
-        ({"activation": "shifted_sigmoid", "activation.shift": 0.25}, "shifted_sigmoid, shift 0.25"),
+        ({"activation": "elu", "depth": 8, "activation.alpha": 0.25}, "elu, alpha 0.25, depth 8"),
         ({"init": "gain", "init.gain": 512.0, "lr_given": "tuned"}, "gain, gain 512, lr tuned"),
         ({"precision": "bf16-mixed", "lr": 1e-12, "own.flag": True}, "bf16-mixed, lr 1e-12, flag true"),
         ({}, ""),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthetic import make_layers, make_record, make_records, make_tuning
+from synthetic import make_layers, make_record, make_records
 from whyrelu.errors import UserError
 from whyrelu.results.columns import HISTORY_COLUMNS, LAYER_COLUMNS, RUN_COLUMNS
 from whyrelu.results.labels import LR_GIVEN, cell_factors, varying
@@ -68,11 +68,6 @@ def test_a_further_setting_that_varies_is_a_column_before_what_was_measured(axes
         cells.drop(columns="run"), runs[cell_factors(runs)].drop_duplicates(ignore_index=True)
     )
     assert (records[cells["run"].iloc[-1]]["factors"]["activation"], len(cells)) == ("leaky_relu", len(runs) // 3)
-
-
-def test_tuning_runs_have_the_factors_of_the_study():
-    records = make_records(axes={"init": ["gain"], "init.gain": [0.5, 2]})
-    assert cell_factors(make_tuning(records)) == cell_factors(runs_table(records))
 
 
 def test_a_diverged_run_has_a_short_history_and_missing_losses():

@@ -87,7 +87,7 @@ def test_ratios_are_taken_on_the_logarithms():
         lambda: mean_interval([]),
         lambda: mean_interval([1, math.nan]),
         lambda: median_interval([[1.0]]),
-        lambda: paired_difference([1, 2], [1]),
+        lambda: paired_difference([1, 2, 3], [1, 2]),
         lambda: ratio_interval([1, 0], [1, 1]),
     ],
 )

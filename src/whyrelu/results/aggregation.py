@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from whyrelu.results.study import Study
 from whyrelu.results.tables import (
     LoadLayers,
     Record,
-    common_factors,
     history_table,
     layers_table,
     runs_table,
@@ -44,7 +43,7 @@ def aggregate(runs: Sequence[Run], overrides: Sequence[str]) -> Study:
     runs = identify(runs)
     study, store = Study(Path("results") / one_study(run.config for run in runs)), RunStore.of(runs[0].config)
     command = shlex.join(["python", "src/train.py", "-m", *overrides])
-    records = list(finished_records((store.record(run.run_id) for run in runs), command))
+    records = finished_records((store.record(run.run_id) for run in runs), command)
     if told := other_code_notice(records):
         notice(told)
     notes = {run.config["data"]["name"]: run.config["data"]["note"] for run in runs}
@@ -59,28 +58,24 @@ def aggregate(runs: Sequence[Run], overrides: Sequence[str]) -> Study:
     return study
 
 
-def finished_records(records: Iterable[Record | None], command: str) -> Iterator[Record]:
-    """Pass on the records of a plan if every one of its runs is finished; `command` would train the missing ones.
+def finished_records(records: Iterable[Record | None], command: str) -> list[Record]:
+    """The records of a plan, if every one of its runs is finished; `command` would train the missing ones.
 
-    A UserError follows the last record if any are missing or failed, and one with texts that no setting can have.
+    A UserError if any are missing or failed, and where one has texts that no setting can have.
     """
-    total = missing = failed = 0
-    for record in records:
-        total += 1
-        if record is None:
-            missing += 1
-        elif record["status"] == "failed":
-            failed += 1
-        else:
-            # it may come from somebody else, and its names go into pages that a browser shows
-            for name, value in record["factors"].items():
-                for text in value if isinstance(value, list) else [value]:
-                    check_text(f"run {record['run_id']}: {name}", str(text))
-            # the configuration is the largest part, and its factors are there
-            yield {name: value for name, value in record.items() if name != "config"}
-    if missing or failed:
-        counts = [f"{missing} missing"] * bool(missing) + [f"{failed} failed"] * bool(failed)
-        raise UserError(f"of {total} planned runs {' and '.join(counts)}; this trains what is left: {command}")
+    found = list(records)
+    finished = [record for record in found if record is not None and record["status"] != "failed"]
+    if len(finished) < len(found):
+        missing, failed = found.count(None), len(found) - found.count(None) - len(finished)
+        raise UserError(
+            f"of {len(found)} planned runs {missing} missing and {failed} failed; this trains what is left: {command}"
+        )
+    for record in finished:
+        # it may come from somebody else, and its names go into pages that a browser shows
+        for name, value in record["factors"].items():
+            for text in value if isinstance(value, list) else [value]:
+                check_text(f"run {record['run_id']}: {name}", str(text))
+    return finished
 
 
 def write_tables(records: Sequence[Record], load: LoadLayers, facts: Mapping[str, Any], study: Study) -> None:
@@ -126,12 +121,19 @@ def provenance(records: Sequence[Record], notes: Mapping[str, str | None]) -> di
         entry = {**record["data"], "classes": len(record["data"]["classes"]), "note": notes.get(record["data"]["name"])}
         if entry not in data:
             data.append(entry)
+    settings = [record["factors"] for record in records]
+    shared = set.intersection(*({*factors} for factors in settings)) - {"study", "seed"}
+    common = {
+        name: value
+        for name, value in settings[0].items()
+        if name in shared and all(own[name] == value for own in settings)
+    }
     said = [record["provenance"] for record in records]
     libraries = {name: sorted({own["libraries"][name] for own in said}) for name in sorted(said[0]["libraries"])}
     return {
         "runs": len(records),
-        "seeds": sorted({int(record["factors"]["seed"]) for record in records}),
-        "common": common_factors(records),
+        "seeds": sorted({int(factors["seed"]) for factors in settings}),
+        "common": common,
         "data": data,
         **{name: list(dict.fromkeys(own.get(name) for own in said)) for name in MACHINE_FACTS},
         "libraries": libraries,

@@ -63,7 +63,7 @@ def curves_table(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     wide = history.pivot(index="run_id", columns="epoch", values="val_accuracy")
     wide = wide.reindex(index=runs["run_id"], columns=range(int(runs["epochs"].max()) + 1)).reset_index(drop=True)
     # for a run without any history
-    wide[0] = runs["val_accuracy"]
+    wide[0] = runs["val_accuracy"].fillna(0)
     wide = wide.ffill(axis=1).drop(columns=0)
     keys = pd.DataFrame({"cell": cell_names(runs), **runs[["activation", "depth", "epochs"]]})
     table = keys.join(wide).melt([*keys.columns], var_name="epoch")

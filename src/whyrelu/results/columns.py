@@ -9,18 +9,11 @@ from __future__ import annotations
 # What is set before a run. A further setting that varies in a study follows these, as a column under its dotted name
 # (activation.shift, init.gain), and `lr_given` where tuned learning rates are compared with given ones.
 FACTORS = {
-    "data": "str",
-    "activation": "str",
-    "depth": "int64",
-    "width": "int64",
-    "seed": "int64",
-    "model": "str",
-    "init": "str",
-    "norm": "str",
-    "optimizer": "str",
-    # missing without clipping
-    "clip": "float64",
-    "lr": "float64",
+    **dict.fromkeys(("data", "activation"), "str"),
+    **dict.fromkeys(("depth", "width", "seed"), "int64"),
+    **dict.fromkeys(("model", "init", "norm", "optimizer"), "str"),
+    # clip is missing without clipping
+    **dict.fromkeys(("clip", "lr"), "float64"),
     "epochs": "int64",
     "precision": "str",
 }
@@ -53,22 +46,15 @@ RUN_COLUMNS = {
     "status": "str",
     # "learned", "slow", "chance" or "diverged"
     "outcome": "str",
-    "steps": "int64",
-    "parameters": "int64",
-    "train_loss": "float64",
-    "val_accuracy": "float64",
-    "test_accuracy": "float64",
-    **dict.fromkeys(SUMMARY_COLUMNS, "float64"),
+    **dict.fromkeys(("steps", "parameters"), "int64"),
+    **dict.fromkeys(("train_loss", "val_accuracy", "test_accuracy", *SUMMARY_COLUMNS), "float64"),
 }
 
 # history.parquet: one row per run and epoch, from 1; every epoch of a run has as many steps.
 HISTORY_COLUMNS = {
     "run_id": "str",
     "epoch": "int64",
-    "train_loss": "float64",
-    "train_accuracy": "float64",
-    "val_loss": "float64",
-    "val_accuracy": "float64",
+    **dict.fromkeys(("train_loss", "train_accuracy", "val_loss", "val_accuracy"), "float64"),
 }
 
 # layers.parquet: one row per run, epoch and layer; definitions in whyrelu.diagnostics.
@@ -113,39 +99,22 @@ PROFILE_COLUMNS = {
     "n": "int64",
     **dict.fromkeys((*GEOMETRIC, *ARITHMETIC), "float64"),
     # gradient of this layer divided by that of the last: geometric mean and extremes over the runs
-    "gradient_relative": "float64",
-    "gradient_relative_low": "float64",
-    "gradient_relative_high": "float64",
+    **dict.fromkeys(("gradient_relative", "gradient_relative_low", "gradient_relative_high"), "float64"),
     "exact": "bool",
-    "predicted_q": "float64",
-    "predicted_gradient_relative": "float64",
-    "predicted_collapse": "float64",
+    **dict.fromkeys(("predicted_q", "predicted_gradient_relative", "predicted_collapse"), "float64"),
 }
 
 # cells.parquet: the factors of the cell, and these of its runs, failures included.
 CELL_COLUMNS = {
     # what tells it from the other cells of the study, in words
     "name": "str",
-    "n": "int64",
-    # runs by outcome
-    "learned": "int64",
-    "slow": "int64",
-    "chance": "int64",
-    "diverged": "int64",
+    # runs, and runs by outcome
+    **dict.fromkeys(("n", "learned", "slow", "chance", "diverged"), "int64"),
     # of runs that learned, with Wilson's interval
-    "share": "float64",
-    "share_low": "float64",
-    "share_high": "float64",
-    # of test accuracy: mean and its interval, standard deviation, median and its interval
-    "mean": "float64",
-    "low": "float64",
-    "high": "float64",
-    "sd": "float64",
-    "median": "float64",
-    "median_low": "float64",
-    "median_high": "float64",
-    # median of the runs that learned
-    "learners_median": "float64",
+    **dict.fromkeys(("share", "share_low", "share_high"), "float64"),
+    # of test accuracy: mean and median with their intervals, standard deviation, and median of the runs that learned
+    **dict.fromkeys(("mean", "low", "high", "sd"), "float64"),
+    **dict.fromkeys(("median", "median_low", "median_high", "learners_median"), "float64"),
     # of theory.parquet
     "decades": "float64",
     # mean of `saturated_init` of runs.parquet
@@ -202,3 +171,8 @@ LR_COLUMNS = {
     # "", "edge" (the chosen rate is the lowest or highest tried) or "none learned" (no run at the chosen rate did)
     "flag": "str",
 }
+
+# All columns that are no factors: what is measured or summarised, and the seed.
+MEASURED = {"seed"}.union(
+    *(RUN_COLUMNS, PROFILE_COLUMNS, CELL_COLUMNS, CURVE_COLUMNS, THEORY_COLUMNS, TUNING_COLUMNS, LR_COLUMNS)
+) - (FACTORS.keys() - {"seed"})

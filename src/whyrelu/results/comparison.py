@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from whyrelu.errors import UserError
 from whyrelu.results.cells import cell_names
 from whyrelu.results.columns import THEORY_COLUMNS
 from whyrelu.results.study import Study
@@ -54,43 +53,39 @@ def _unlike_files(first: Path, second: Path) -> list[str]:
     return sorted(found)
 
 
-def _untimed(path: Path) -> bytes:
-    """The rows of effects.csv that do not depend on times."""
-    try:
-        table = pd.read_csv(path, dtype="str")
-        return table[table["timed"] != "True"].to_csv().encode()
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
+def _untimed(path: Path) -> list[str]:
+    """The rows of effects.csv that do not depend on times, as its last column says."""
+    return [row for row in path.read_text().splitlines() if not row.endswith(",True")]
 
 
 def _unlike_predictions(first: Study, second: Study) -> list[str]:
-    found = []
-    for name in THEORY_COLUMNS:
-        one, other = (study.theory[name].to_numpy("float64") for study in (first, second))
-        if len(one) != len(other) or not np.allclose(one, other, rtol=_TOLERANCE, atol=0, equal_nan=True):
-            found.append(f"{name} of theory.parquet")
-    return found
+    # xi is infinite where decades are next to none
+    names = [name for name in THEORY_COLUMNS if name != "xi"]
+    one, other = (study.theory[names].to_numpy("float64") for study in (first, second))
+    if one.shape != other.shape:
+        return ["number of rows of theory.parquet"]
+    nearest = np.where(np.array(names) == "decades", _TOLERANCE, 0)
+    is_close = np.isclose(one, other, rtol=_TOLERANCE, atol=nearest, equal_nan=True).all(axis=0)
+    return [f"{name} of theory.parquet" for name, close in zip(names, is_close, strict=True) if not close]
 
 
 def _agreement(first: Study, second: Study) -> list[str]:
     """Cell by cell, and in all, whether means and shares that learn agree within 95% intervals."""
-    both = (study.runs.assign(name=cell_names(study.runs)) for study in (first, second))
-    pairs = dict(iter(pd.merge(*both, on=["name", "seed"]).groupby("name")))
-    lines, means, shares = [], 0, 0
-    for cell in first.cells.merge(second.cells, on="name").to_dict("records"):
-        runs = pairs[cell["name"]]
-        difference = paired_difference(100 * runs["test_accuracy_x"], 100 * runs["test_accuracy_y"])
-        is_same_mean = not (difference.low > 0 or difference.high < 0)
-        is_same_share = cell["share_low_x"] <= cell["share_high_y"] and cell["share_low_y"] <= cell["share_high_x"]
-        means, shares = means + is_same_mean, shares + is_same_share
-        lines.append(
-            f"{cell['name']}: {cell['mean_x']:.3f} and {cell['mean_y']:.3f}, difference {difference.estimate:+.1f} "
-            f"points [{difference.low:+.1f}, {difference.high:+.1f}]; {cell['learned_x']} and {cell['learned_y']} of "
-            f"{cell['n_x']} learned; lr {cell['lr_x']:g} and {cell['lr_y']:g}"
-            + ("" if is_same_mean and is_same_share else "; differs")
+    left, right = (study.runs.assign(name=cell_names(study.runs)) for study in (first, second))
+    pairs = left.merge(right, on=["name", "seed"]).groupby("name")
+    cells = first.cells.merge(second.cells, on="name").set_index("name")
+    cells = cells.join(
+        pairs[["test_accuracy_x", "test_accuracy_y"]].apply(
+            lambda runs: pd.Series(paired_difference(*runs.to_numpy().T), index=["difference", "from", "to"])
         )
+    )
+    cells["same mean"] = ~((cells["from"] > 0) | (cells["to"] < 0))
+    cells["same share"] = (cells["share_low_x"] <= cells["share_high_y"]) & (
+        cells["share_low_y"] <= cells["share_high_x"]
+    )
+    shown = ["n_x", "learned_x", "learned_y", "lr_x", "lr_y", "mean_x", "mean_y", "difference", "from", "to"]
     return [
-        *lines,
-        f"another kind of processor: of {len(lines)} cells, means agree in {means} and shares that learn in {shares} "
-        "(95% intervals: one cell in twenty differs by chance)",
+        cells[[*shown, "same mean", "same share"]].to_string(float_format="%.4g"),
+        f"another kind of processor: of {len(cells)} cells, means agree in {cells['same mean'].sum()} and shares that "
+        f"learn in {cells['same share'].sum()} (95% intervals: one cell in twenty differs by chance)",
     ]

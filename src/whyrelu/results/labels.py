@@ -8,22 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whyrelu.results.columns import (
-    CELL_COLUMNS,
-    CURVE_COLUMNS,
-    FACTORS,
-    LR_COLUMNS,
-    PROFILE_COLUMNS,
-    RUN_COLUMNS,
-    THEORY_COLUMNS,
-    TUNING_COLUMNS,
-)
+from whyrelu.results.columns import MEASURED
 
 # How the learning rate was given, "tuned" or the number, in a study that compares the two.
 LR_GIVEN = "lr_given"
 
-_TABLES = (RUN_COLUMNS, PROFILE_COLUMNS, CELL_COLUMNS, CURVE_COLUMNS, THEORY_COLUMNS, TUNING_COLUMNS, LR_COLUMNS)
-_MEASURED = {"seed"}.union(*_TABLES) - (FACTORS.keys() - {"seed"})
 # Settings whose value says what is set.
 _NAMES = ("data", "activation", "model", "init", "norm", "optimizer", "precision", "schedule")
 # What goes without saying.
@@ -32,7 +21,7 @@ _PLAIN = {"norm": "none", "model": "cnn"}
 
 def cell_factors(table: pd.DataFrame) -> list[str]:
     """The columns of a table that are factors, seed aside, in their order."""
-    return [name for name in table.columns if name not in _MEASURED]
+    return [name for name in table.columns if name not in MEASURED]
 
 
 def varying(table: pd.DataFrame) -> list[str]:
@@ -48,8 +37,12 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 def label(row: Mapping[Hashable, Any] | pd.Series, columns: Iterable[str]) -> str:
     """The values of some factors in words, such as "sigmoid, edge, depth 8, 60 epochs"; what is plain is left out."""
-    words = [_words(name, row[name]) for name in columns if name in row and _PLAIN.get(name) != row[name]]
-    return ", ".join(filter(None, words))
+    names = [name for name in columns if name in row]
+    groups = [name.partition(".")[0] for name in names]
+    # what an activation is given stands behind it
+    places = [names.index(group if group in names else name) for name, group in zip(names, groups, strict=True)]
+    ordered = [name for _, name in sorted(zip(places, names, strict=True), key=lambda pair: pair[0])]
+    return ", ".join(filter(None, (_words(name, row[name]) for name in ordered if _PLAIN.get(name) != row[name])))
 
 
 def value_text(value: Any) -> str:

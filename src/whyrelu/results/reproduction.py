@@ -10,7 +10,7 @@ import pandas as pd
 
 from whyrelu.config.grid import Run
 from whyrelu.errors import UserError
-from whyrelu.results.columns import HISTORY_COLUMNS, LAYER_COLUMNS, RUN_COLUMNS
+from whyrelu.results.columns import RUN_COLUMNS
 from whyrelu.results.study import Study
 from whyrelu.results.tables import history_table, layers_table, runs_table, trained_id
 from whyrelu.runs.execute import execute
@@ -33,9 +33,8 @@ def published_overrides(study: Study) -> list[str]:
 def reproduce(study: Study, runs: Sequence[Run], names: Sequence[str], count: int) -> list[str]:
     """Train runs of a study again, print how each compares with its tables, and return what differs.
 
-    `runs` is the grid of the study as it is here. `names` are ids or their beginnings; where there are none, `count`
-    runs evenly spread over the study are trained. A name of no run or of several is a UserError, and so is a study of
-    other data or learning rates.
+    `runs` is the grid of the study as it is here. `names` are ids or their beginnings; without any, `count` runs evenly
+    spread over the study are trained. A study of other data or learning rates is a UserError.
     """
     if count < 1:
         raise UserError(f"runs must be at least 1, not {count}")
@@ -73,27 +72,18 @@ def _differences(study: Study, run: Run) -> list[str]:
             return [f"it fails here: {record['error']}"]
         runs = runs_table([record])
         layers = layers_table([record], runs, RunStore.of(config).layers)
-    tables = {
-        "runs": (study.runs, runs[list(RUN_COLUMNS)]),
-        "history": (study.history, history_table([record], runs)[list(HISTORY_COLUMNS)]),
-        "layers": (study.layers, layers[list(LAYER_COLUMNS)]),
-    }
-    return [
-        f"{name}.parquet: {text}"
-        for name, (published, again) in tables.items()
-        for text in _unlike(published[published["run_id"] == run.run_id], again)
-    ]
+    again = {"runs": runs[list(RUN_COLUMNS)], "history": history_table([record], runs), "layers": layers}
+    found = []
+    for name, table in again.items():
+        published = getattr(study, name)
+        found += [f"{name}.parquet: {text}" for text in _unlike(published[published["run_id"] == run.run_id], table)]
+    return found
 
 
 def _unlike(published: pd.DataFrame, again: pd.DataFrame) -> list[str]:
-    """Columns that are not equal bit for bit, with the first value that is not."""
+    """Columns that are not equal to the last bit, with the first value that is not."""
     if len(published) != len(again):
         return [f"{len(published)} rows published, {len(again)} here"]
-    found = []
-    for name in again.columns:
-        # texts of floats are exact, and tell -0.0 from 0.0
-        pairs = zip(map(repr, published[name].astype(object)), map(repr, again[name].astype(object)), strict=True)
-        different = [(left, right) for left, right in pairs if left != right]
-        if different:
-            found.append(f"{name} differs, first {different[0][0]} published, {different[0][1]} here")
-    return found
+    different = published[again.columns].reset_index(drop=True).compare(again, result_names=("published", "here"))
+    firsts = {name: different[name].dropna(how="all").iloc[0] for name in different.columns.unique(0)}
+    return [f"{name} differs, first {row['published']} published, {row['here']} here" for name, row in firsts.items()]

@@ -11,16 +11,7 @@ import pandas as pd
 
 from whyrelu.errors import UserError
 from whyrelu.files import read_json
-from whyrelu.results.columns import (
-    CELL_COLUMNS,
-    HISTORY_COLUMNS,
-    LAYER_COLUMNS,
-    LR_COLUMNS,
-    PROFILE_COLUMNS,
-    RUN_COLUMNS,
-    THEORY_COLUMNS,
-    TUNING_COLUMNS,
-)
+from whyrelu.results import columns
 from whyrelu.results.files import read_table
 
 
@@ -34,81 +25,55 @@ class Study:
         self.folder = folder
         self.name = folder.name
 
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """One row per run."""
-        return self._read("runs", RUN_COLUMNS)
-
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """One row per run and epoch."""
-        return self._read("history", HISTORY_COLUMNS)
-
-    @cached_property
-    def layers(self) -> pd.DataFrame:
-        """One row per run, epoch looked at, and layer."""
-        return self._read("layers", LAYER_COLUMNS)
-
-    @cached_property
-    def profiles(self) -> pd.DataFrame:
-        """One row per cell, epoch looked at, and layer, measured and predicted."""
-        return self._read("profiles", PROFILE_COLUMNS)
-
-    @cached_property
-    def cells(self) -> pd.DataFrame:
-        """One row per cell."""
-        return self._read("cells", CELL_COLUMNS)
-
-    @cached_property
-    def theory(self) -> pd.DataFrame:
-        """One row per cell and layer."""
-        return self._read("theory", THEORY_COLUMNS, "theory.py -m")
+    # one row per run; per run and epoch; per run, epoch looked at, and layer
+    runs = cached_property(lambda self: self._read("runs", columns.RUN_COLUMNS))
+    history = cached_property(lambda self: self._read("history", columns.HISTORY_COLUMNS))
+    layers = cached_property(lambda self: self._read("layers", columns.LAYER_COLUMNS))
+    # one row per cell; per cell, epoch and layer, measured and predicted; per cell and layer, predicted
+    cells = cached_property(lambda self: self._read("cells", columns.CELL_COLUMNS))
+    profiles = cached_property(lambda self: self._read("profiles", columns.PROFILE_COLUMNS))
+    theory = cached_property(lambda self: self._read("theory", columns.THEORY_COLUMNS, "theory.py -m"))
 
     @cached_property
     def tuning(self) -> pd.DataFrame:
         """One row per tuning run."""
-        columns = RUN_COLUMNS | TUNING_COLUMNS
-        if not (self.folder / "tuning.parquet").is_file():
-            return pd.DataFrame(columns=list(columns)).astype(columns)
-        return self._read("tuning", columns, "tune.py -m")
+        wanted = columns.RUN_COLUMNS | columns.TUNING_COLUMNS
+        is_there = (self.folder / "tuning.parquet").is_file()
+        return self._read("tuning", wanted, "tune.py -m") if is_there else _nothing(wanted)
 
     @cached_property
     def rates(self) -> pd.DataFrame:
         """lr.csv: one row per cell that was tuned."""
-        path = self.folder / "lr.csv"
-        columns = {"cell": "str", **LR_COLUMNS}
+        path, wanted = self.folder / "lr.csv", {"cell": "str", **columns.LR_COLUMNS}
         if not path.is_file():
-            return pd.DataFrame(columns=list(columns)).astype(columns)
+            return _nothing(wanted)
         try:
-            table = pd.read_csv(path, dtype={"cell": "str", "flag": "str"}, keep_default_na=False, na_values=[""])
-            return table.astype(columns).fillna({"flag": ""})
+            return pd.read_csv(path, dtype={"cell": "str"}).fillna({"flag": ""}).astype(wanted)
         except (ValueError, KeyError) as error:
-            raise UserError(f"{path} is damaged ({error}): python src/tune.py -m writes it again") from None
+            raise UserError(f"{path} is damaged ({error}): {self._command('tune.py -m')} writes it again") from None
 
     @cached_property
-    def timing(self) -> Mapping[str, Any]:
-        """timing.json."""
+    def timing(self) -> Any:
+        """timing.json, an object."""
         path = self.folder / "timing.json"
-        return self._object(path, "timing.py") if path.is_file() else {}
+        return read_json(path, self._command("timing.py")) if path.is_file() else {}
 
     @cached_property
-    def provenance(self) -> Mapping[str, Any]:
-        """provenance.json: what all runs have in common, and the machine."""
-        return self._object(self.folder / "provenance.json", "aggregate.py")
+    def provenance(self) -> Any:
+        """provenance.json, an object: what all runs have in common, and the machine."""
+        return read_json(self.folder / "provenance.json", self._command("aggregate.py"))
 
     def sibling(self, name: str) -> Study | None:
         """Another study of the same results/, if it is there."""
         folder = self.folder.parent / name
         return Study(folder) if (folder / "runs.parquet").is_file() else None
 
-    def _read(self, table: str, columns: Mapping[str, str], script: str = "aggregate.py") -> pd.DataFrame:
-        return read_table(self.folder / f"{table}.parquet", columns, self._command(script))
-
-    def _object(self, path: Path, script: str) -> dict[str, Any]:
-        found = read_json(path, self._command(script))
-        if not isinstance(found, dict):
-            raise UserError(f"{path} is damaged (no object): {self._command(script)} writes it again")
-        return found
+    def _read(self, table: str, wanted: Mapping[str, str], script: str = "aggregate.py") -> pd.DataFrame:
+        return read_table(self.folder / f"{table}.parquet", wanted, self._command(script))
 
     def _command(self, script: str) -> str:
         return f"python src/{script} with the settings of study {self.name}"
+
+
+def _nothing(wanted: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(wanted)).astype(wanted)

@@ -103,9 +103,7 @@ def layers_table(records: Sequence[Record], runs: pd.DataFrame, load: LoadLayers
         measured = dict(zip(said["columns"], values.reshape(-1, columns).T, strict=True))
         parts.append(pd.DataFrame(places | measured))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    table = table.reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS)
-    numbers = table.select_dtypes("floating")
-    return table.assign(**numbers.where(np.isfinite(numbers)))
+    return table.reindex(columns=list(LAYER_COLUMNS)).astype(LAYER_COLUMNS).replace([np.inf, -np.inf], np.nan)
 
 
 def planned_cells(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -120,16 +118,6 @@ def planned_cells(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table.drop_duplicates(names)[[*names, "run"]].reset_index(drop=True)
 
 
-def common_factors(records: Iterable[Record]) -> dict[str, Any]:
-    """The settings that all runs share, seed and study aside."""
-    common: dict[str, Any] | None = None
-    for record in records:
-        factors = record["factors"]
-        kept = factors if common is None else common
-        common = {name: value for name, value in kept.items() if name in factors and factors[name] == value}
-    return {name: value for name, value in (common or {}).items() if name not in ("study", "seed")}
-
-
 def _factors_table(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """`FACTORS` and the further settings that are axes of the study, a row per run."""
     plain = [
@@ -137,7 +125,7 @@ def _factors_table(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         for run in factors
     ]
     table = pd.DataFrame(plain)
-    axes = [name for name in table if name not in FACTORS and name != "study" and _is_axis(table, str(name))]
+    axes = [name for name in map(str, table) if name not in {*FACTORS, "study"} and _is_axis(table, name)]
     return table.reindex(columns=[*FACTORS, *axes]).assign(**{name: _axis(table[name]) for name in axes})
 
 

@@ -31,24 +31,19 @@ def mean_interval(
     bound; what either holds covers 94% to 97%. Ends are cut to `bounds`; without spread all three are the mean.
     """
     array = _sample(values)
-    mean = float(np.mean(array))
-    if len(array) == 1:
-        return Estimate(mean, math.nan, math.nan)
-    if array.min() == array.max():
-        return Estimate(*[float(array[0])] * 3)
-    low, high = stats.t.interval(level, len(array) - 1, mean, stats.sem(array))
-    if len(array) >= BOOTSTRAP_FROM:
+    mean, low, high = _student(array, level)
+    if len(array) >= BOOTSTRAP_FROM and array.min() < array.max():
         resampled = stats.bootstrap(
             (array,), np.mean, n_resamples=RESAMPLES, confidence_level=level, rng=np.random.default_rng(0)
         ).confidence_interval
         # a bootstrap without spread is nan
         low, high = np.fmin(low, resampled.low), np.fmax(high, resampled.high)
-    return _holding(mean, max(low, bounds[0]), min(high, bounds[1]))
+    return _holding(mean, np.maximum(low, bounds[0]), np.minimum(high, bounds[1]))
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Estimate:
     """The mean of a - b as `mean_interval` has it; both of shape (pairs,)."""
-    return mean_interval(np.subtract(*_pairs(a, b)), level)
+    return mean_interval(np.subtract(a, b), level)
 
 
 def share_interval(successes: int, n: int, level: float = 0.95) -> Estimate:
@@ -69,16 +64,18 @@ def median_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
 
 def ratio_interval(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Estimate:
     """The geometric mean of a / b, shape (pairs,) above 0, with Student's interval on the logarithms."""
-    first, second = _pairs(a, b)
-    if not (np.all(first > 0) and np.all(second > 0)):
-        raise ValueError("ratios are of numbers above 0")
-    logarithms = np.log(first / second)
-    mean = float(np.mean(logarithms))
-    if len(logarithms) == 1:
-        return Estimate(math.exp(mean), math.nan, math.nan)
-    error = stats.sem(logarithms)
-    low, high = stats.t.interval(level, len(logarithms) - 1, mean, error) if error else (mean, mean)
-    return Estimate(*np.exp(_holding(mean, low, high)).tolist())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithms = _sample(np.log(a) - np.log(b))
+    return Estimate(*np.exp(_student(logarithms, level)).tolist())
+
+
+def _student(array: NDArray[np.float64], level: float) -> Estimate:
+    """The mean with Student's interval: nan for a single value, and no width where all are equal."""
+    if array.min() == array.max():
+        ends = [math.nan if len(array) == 1 else float(array[0])] * 2
+        return Estimate(float(array[0]), *ends)
+    mean = float(np.mean(array))
+    return _holding(mean, *stats.t.interval(level, len(array) - 1, mean, stats.sem(array)))
 
 
 def _sample(values: ArrayLike) -> NDArray[np.float64]:
@@ -88,13 +85,6 @@ def _sample(values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    first, second = _sample(a), _sample(b)
-    if len(first) != len(second):
-        raise ValueError(f"{len(first)} and {len(second)} numbers are no pairs")
-    return first, second
-
-
 def _holding(estimate: float, low: float, high: float) -> Estimate:
-    """An interval whose ends rounding has not moved past its own estimate."""
-    return Estimate(estimate, min(float(low), estimate), max(float(high), estimate))
+    """An interval whose ends rounding has not moved past its own estimate; nan stays nan."""
+    return Estimate(estimate, float(np.minimum(low, estimate)), float(np.maximum(high, estimate)))
