@@ -1,6 +1,6 @@
-"""Time the activations and nets of a study on this machine: results/<study>/timing.json.
+"""Time the activations and networks of a study on this machine: results/<study>/timing.json.
 
-Nothing else should run meanwhile. Takes the same settings as the sweep, and spends timing.seconds:
+Nothing else should run meanwhile. Takes the same settings as the sweep, and about timing.seconds:
   python src/timing.py experiment=digits
   python src/timing.py study=mine depth=4 activation=relu,gelu,sigmoid timing=quick
 """

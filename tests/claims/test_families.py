@@ -82,22 +82,12 @@ def test_a_function_without_data_has_no_rows() -> None:
 
 
 def test_shares_are_of_each_depth_and_budget() -> None:
-    found = trainability.share_learned(
-        study(
-            *[
-                cell(8, learned, depth=depth, epochs=epochs, saturated_init=0.02, **SIGMOID)
-                for depth, epochs, learned in [(4, 15, 8), (8, 15, 1), (8, 60, 3), (16, 15, 0)]
-            ],
-            cell(8, 8, depth=8),
-        ),
-        SIGMOID,
-        min_depth=8,
-    )
-    assert told(found, "depth", "setting", "estimate") == [
-        (8, "15 epochs", 1 / 8),
-        (8, "60 epochs", 3 / 8),
-        (16, "15 epochs", 0),
-    ]
+    sigmoid = SIGMOID | {"saturated_init": 0.02}
+    arms = [(4, 15, 8), (8, 15, 1), (8, 60, 3), (16, 15, 0)]
+    cells = [cell(8, k, depth=depth, epochs=epochs, **sigmoid) for depth, epochs, k in arms]
+    found = trainability.share_learned(study(*cells, cell(8, 8)), SIGMOID, min_depth=8)
+    shares = [(8, "15 epochs", 1 / 8), (8, "60 epochs", 3 / 8), (16, "15 epochs", 0)]
+    assert told(found, "depth", "setting", "estimate") == shares
     assert interval(found[0]) == list(share_interval(1, 8))
     assert [row["estimate"] for row in found if row.get("beside")] == [pytest.approx(0.02)] * 3
 
@@ -157,13 +147,6 @@ def test_one_curve_is_fitted_on_one_study_and_classifies_another() -> None:
     assert trainability.classified_right(made, "unknown") == []
 
 
-def test_the_threshold_of_a_logistic_curve_is_found_where_runs_are_separated_and_where_not() -> None:
-    x = np.repeat([0.0, 1, 2, 3, 4, 5], 4)
-    assert trainability._threshold(x, (x < 2.5).astype(float)) == pytest.approx(2.5, abs=0.05)
-    mixed = np.where(np.isin(x, [2, 3]), np.tile([1, 1, 0, 0], 6), x < 2.5)
-    assert trainability._threshold(x, mixed.astype(float)) == pytest.approx(2.5, abs=0.05)
-
-
 def test_what_learns_follows_the_shift() -> None:
     shifted = {"activation": "shifted_sigmoid"}
     arms = [cell(4, 0, activation="sigmoid"), cell(4, 4, activation="sigmoid", init="edge")]
@@ -184,19 +167,11 @@ def test_what_learns_follows_the_shift() -> None:
 # gradients
 
 
-def layers(runs: pd.DataFrame, factor: float, wobble: float = 0.0) -> pd.DataFrame:
-    rows = []
-    for run in runs.to_dict("records"):
-        for layer in range(1, run["depth"] + 1):
-            gradient = factor ** (run["depth"] - layer) * math.exp(wobble * (-1) ** layer)
-            rows.append({"run_id": run["run_id"], "epoch": 0, "layer": layer, "gradient": gradient})
-    return pd.DataFrame(rows)
-
-
 def test_the_factor_is_that_by_which_a_layer_passes_the_gradient_back() -> None:
     ln = -math.log(0.25)
     made = study(cell(3, depth=4, gradient_slope_init=[ln, ln + 0.1, ln - 0.1], gradient_decades_init=-1.8, **SIGMOID))
-    made.layers = layers(made.runs, 0.25)
+    layer = pd.DataFrame({"epoch": 0, "layer": [1, 2, 3, 4], "gradient": [0.25**3, 0.25**2, 0.25, 1.0]})
+    made.layers = made.runs[["run_id"]].merge(layer, how="cross")
     cells = made.runs.iloc[[0]].drop(columns=["run_id", "seed", "status", "outcome"])
     made.theory = pd.concat([cells.assign(layer=i, gradient_relative=0.26 ** (4 - i)) for i in range(1, 5)])
     row, fit = gradients.factor_per_layer(made, SIGMOID)
@@ -208,23 +183,17 @@ def test_the_factor_is_that_by_which_a_layer_passes_the_gradient_back() -> None:
 
 def test_a_gradient_that_is_exactly_zero_counts() -> None:
     made = study(cell(3, depth=28, gradient_slope_init=math.nan, gradient_decades_init=-324.0, **SIGMOID))
-    made.layers = layers(made.runs.iloc[:0], 1).reindex(columns=["run_id", "epoch", "layer", "gradient"])
+    made.layers = pd.DataFrame(columns=["run_id", "epoch", "layer", "gradient"])
     made.theory = pd.DataFrame(columns=["activation", "init", "depth", "layer", "gradient_relative"])
     (row,) = gradients.factor_per_layer(made, SIGMOID)
     assert row["estimate"] == pytest.approx(1e-12)
 
 
 def test_updates_are_per_rate_and_per_layer() -> None:
-    arms = [
-        cell(
-            3,
-            depth=depth,
-            lr=depth / 10,
-            update_first=[k * depth / 10 * 10.0 ** (-depth / 2) for k in (1, 2, 3)],
-            **SIGMOID,
-        )
-        for depth in (2, 4, 8)
-    ]
+    arms = []
+    for depth in (2, 4, 8):
+        updates = [k * depth / 10 * 10.0 ** (-depth / 2) for k in (1, 2, 3)]
+        arms.append(cell(3, depth=depth, lr=depth / 10, update_first=updates, **SIGMOID))
     (row,) = gradients.update_with_depth(study(*arms), SIGMOID)
     assert (row["estimate"], row["n"]) == (pytest.approx(-0.5), 3)
 

@@ -1,61 +1,69 @@
-"""The whole measurement; nothing here depends on what anything takes."""
+"""A study that is timed, in processes of their own."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import time
 
 import pytest
 
-from claims.studies import entry, study
 from whyrelu.config.grid import compose_grid
-from whyrelu.timing.plan import shipped_activations
-from whyrelu.timing.stage import time_study
-from whyrelu.timing.steps import BASELINE
+from whyrelu.errors import UserError
+from whyrelu.timing.machine import Use, others_between, use_now
+from whyrelu.timing.stage import named_activations, time_runs, time_study, write_timing
 
-TINY = [
-    *("experiment=digits", "width=2", "batch_size=16", "timing=quick", "timing.seconds=0", "timing.blocks=2"),
-    *("timing.sample=0", "timing.sizes=[16,64]", "timing.widths=[2,4]", "timing.vanishing_depths=[3]", "timing.wait=0"),
-]
+TINY = ["width=2", "batch_size=16", "timing=quick", "timing.seconds=0.1", "timing.sizes=[16]", "timing.widths=[2]"]
 
 
-def timed(root: Path, *overrides: str) -> dict:
-    runs = compose_grid([f"prepared_root={root}", *TINY, *overrides])
-    return time_study([run.config for run in runs], lambda line: None)
+def configs(root, *overrides: str) -> list[dict]:
+    return [run.config for run in compose_grid([f"prepared_root={root}", "init=he", *TINY, *overrides])]
 
 
-@pytest.fixture(scope="module")
-def timing(root: Path) -> dict:
-    """A tiny study that was timed; neither its learning rates nor its runs have to be there."""
-    return timed(root, "activation=relu,sigmoid", "depth=1,2", "seed=0,1")
-
-
-def test_everything_that_was_asked_for_is_there(timing: dict) -> None:
-    operations = {(e["activation"], e["size"], e["pass"]) for e in timing["op"]}
-    assert operations == {
-        (name, size, way) for name in ("relu", "sigmoid") for size in (16, 64) for way in ("forward", "backward")
-    }
-    steps = {(e["activation"], e["depth"], e["width"], e["kind"]) for e in timing["step"]}
-    names = ("relu", "sigmoid", "identity")
-    # without a second left, further widths are left out, and said to be
-    assert steps == {(name, depth, 2, kind) for name in names for depth in (1, 2) for kind in ("train", "inference")}
-    assert timing["left_out"] == ["width 4 at depth 1"]
-    assert {e["threads"] for e in [*timing["op"], *timing["step"]]} == {1}
-    for own in [*timing["op"], *timing["step"], *timing["subnormal"]]:
-        assert len(own["seconds"]) == 2
-        assert all(seconds > 0 for seconds in own["seconds"])
+def test_each_process_gives_a_number_for_everything(root, tmp_path) -> None:
+    timing = time_study(configs(root, "activation=relu,sigmoid", "depth=1,2", "seed=0,1", "norm=batch,none"))
+    write_timing(timing, tmp_path / "timing.json")
+    assert json.loads((tmp_path / "timing.json").read_text()).keys() == timing.keys()
+    assert len(timing["op"]) == 2 * 2
+    assert len(timing["step"]) == 2 * 2 * 2
+    for entry in [*timing["op"], *timing["step"]]:
+        assert len(entry["seconds"]) == 2
+    # the first cell stands for all
+    assert (timing["settings"]["norm"], timing["settings"]["shape"]) == ("batch", [8, 8, 1])
     assert (timing["machine"]["device"], timing["machine"]["threads"]) == ("cpu", 1)
-    assert timing["settings"]["shape"] == [8, 8, 1]
+    assert all(timing["machine"][name] for name in ("cpu", "instructions", "cores", "python", "libraries"))
 
 
-def test_claims_are_decided_from_it(timing: dict) -> None:
-    tables = study(depths=(1, 2), level="off", axes=[{"width": 2}])
-    for claim in ("C3", "C5", "C6"):
-        assert entry(claim, tables | {"timing": timing})["verdict"] != "not tested"
-    assert entry("C4", tables | {"timing": timing})["verdict"] == "not tested"
+def test_without_seconds_the_file_is_there_and_empty(root, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("subprocess.run", None)
+    time_runs(compose_grid([f"prepared_root={root}", "activation=relu,sigmoid", "timing=off"]))
+    timing = json.loads((tmp_path / "results/digits/timing.json").read_text())
+    assert (timing["op"], timing["step"], timing["load"]["is_busy"]) == ([], [], False)
+    assert timing["settings"]["timing"]["name"] == "off"
 
 
-def test_all_activations_in_double_precision(root: Path) -> None:
-    found = timed(root, "activation=relu", "depth=1", "precision=64-true", "timing.every_activation=true")
-    assert {own["activation"] for own in found["op"]} == set(shipped_activations()) - {BASELINE}
-    assert found["settings"]["precision"] == "64-true"
-    assert {own["activation"] for own in found["step"]} == {"relu", BASELINE}
+def test_what_fails_in_a_process_is_one_line(root) -> None:
+    with pytest.raises(UserError, match=r"^timing failed: .*no_such_function"):
+        time_study(configs(root, "activation._target_=torch.no_such_function"))
+
+
+def test_activations_of_one_name_are_told_apart_by_their_arguments(root) -> None:
+    found = named_activations(configs(root, "activation=relu,leaky_relu", "depth=1,2"))
+    assert list(found) == ["relu", "leaky_relu"]
+    slopes = configs(root, "activation=leaky_relu", "activation.negative_slope=0.1,0.2")
+    assert list(named_activations(slopes)) == ["leaky_relu(negative_slope=0.1)", "leaky_relu(negative_slope=0.2)"]
+
+
+def test_others_are_all_but_this_process() -> None:
+    first = Use(moment=10.0, everyone=100.0, own=5.0)
+    # in 4 s the processors worked 7 s, 3 s of them for this process
+    assert others_between(first, Use(14.0, 107.0, 8.0)) == pytest.approx(1.0)
+    # clocks of different precision
+    assert others_between(first, Use(14.0, 102.99, 8.0)) == 0
+    before, end = use_now(), time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+    after = use_now()
+    assert after.own - before.own >= 0.02
+    assert after.moment > before.moment
+    assert after.everyone >= before.everyone

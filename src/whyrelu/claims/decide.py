@@ -27,7 +27,7 @@ def _write(table: pd.DataFrame, study: Study) -> None:
 
 
 def read_effects(folder: Path) -> pd.DataFrame:
-    """effects.csv of a study by its folder; a missing or damaged one is a UserError."""
+    """effects.csv of a study by its folder; a UserError says where it is missing or damaged."""
     path = folder / "effects.csv"
     texts = {name: "str" for name, kind in COLUMNS.items() if kind == "str"}
     try:
@@ -52,6 +52,8 @@ def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[st
     tables = [effects(declared, study) for study in studies]
     for study, table in zip(studies, tables, strict=True):
         _write(table, study)
-    entries = verdicts(declared, pd.concat([read_effects(study.folder).assign(study=study.name) for study in studies]))
+    # as they are written: rounded
+    effects_of_all = pd.concat([read_effects(study.folder).assign(study=study.name) for study in studies])
+    entries = verdicts(declared, effects_of_all)
     write_json(entries, results / "claims.json")
     return entries

@@ -67,7 +67,7 @@ def _arms(
             first, second = (seconds[name] for name in (activation, against))
             common = first.columns.intersection(second.columns)
             row: Row = {"init": "", "comparison": f"{activation} / {against}"}
-            row["setting"] = f"{named['threads']} thread{'s' * (named['threads'] > 1)}"
+            row["setting"] = "1 thread" if named["threads"] == 1 else f"{named['threads']} threads"
             yield row | {name: value for name, value in named.items() if name == "depth"}, first[common], second[common]
 
 

@@ -22,10 +22,7 @@ _RIDGE = 1e-3
 def share_learned(study: Study, where: Where, min_depth: int = 1, max_depth: int | None = None) -> list[Row]:
     """Share of runs that learn in each cell, at every budget, and beside it the units saturated at initialisation."""
     runs = within(plain(study.runs, where, "all"), min_depth, max_depth)
-    shares = [
-        effect(place, "share that learns", "share", share_interval(learned(rows).sum(), len(rows)), len(rows))
-        for place, rows in settings(runs)
-    ]
+    shares = [effect(place, "share that learns", "share", _share(rows), len(rows)) for place, rows in settings(runs)]
     beside = saturated_at_init(study, where, min_depth, max_depth)
     return shares + [row | {"beside": True} for row in beside]
 
@@ -43,8 +40,8 @@ def change_of_depth(study: Study, where: Where, change: Where) -> list[Row]:
     comparison = " - ".join(", ".join(map(value_text, values.values())) for values in (change, before))
     rows = []
     for place, runs in settings(base, by_depth=False):
-        other = others.get((place["init"], place["setting"]))
-        depths = set() if other is None else set(runs["depth"]) & set(other["depth"])
+        other = others.get((place["init"], place["setting"]), changed.iloc[:0])
+        depths = set(runs["depth"]) & set(other["depth"])
         if depths:
             second, first = (_deepest(arm[arm["depth"].isin(depths)]) for arm in (runs, other))
             estimate = Estimate(first.estimate - second.estimate, first.low - second.high, first.high - second.low)
@@ -53,9 +50,13 @@ def change_of_depth(study: Study, where: Where, change: Where) -> list[Row]:
     return rows
 
 
+def _share(runs: pd.DataFrame) -> Estimate:
+    return share_interval(int(learned(runs).sum()), len(runs))
+
+
 def _deepest(runs: pd.DataFrame) -> Estimate:
     """The largest depth with a share above one half, and with Wilson's lower end above it or upper end at least it."""
-    shares = {int(depth): share_interval(learned(rows).sum(), len(rows)) for depth, rows in runs.groupby("depth")}
+    shares = {int(str(depth)): _share(rows) for depth, rows in runs.groupby("depth")}
     return Estimate(
         max((depth for depth, share in shares.items() if share.estimate > 0.5), default=0),
         max((depth for depth, share in shares.items() if share.low > 0.5), default=0),

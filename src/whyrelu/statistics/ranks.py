@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,10 +62,11 @@ def somers_d(x: Sequence[float], positive: Sequence[ArrayLike]) -> Estimate:
         positive: of each group the (runs,) booleans.
     """
     values = np.asarray(x, dtype=np.float64)
-    sizes = np.array([len(np.asarray(group)) for group in positive])
+    groups = [np.asarray(group, dtype=np.float64) for group in positive]
+    sizes = np.array([len(group) for group in groups])
     # of groups i, j: their pairs of runs, negative where i has the larger x
     pairs = np.triu(np.outer(sizes, sizes) * np.sign(values - values[:, None]))
-    shares = np.array([np.mean(group) for group in positive])
+    shares = np.array([group.mean() for group in groups])
     drawn = np.random.default_rng(0).binomial(sizes, shares, (RESAMPLES, len(sizes))) / sizes
     # the first is that of the runs themselves
     found = np.vstack([shares, drawn])
@@ -80,7 +82,7 @@ def spearman(x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Est
     The interval is Fisher's with the variance of Bonett and Wright (2000), and nan below four degrees of freedom. A
     perfect order has the interval of the one that is nearest to it. All three are nan where x or y does not vary.
     """
-    labels = np.zeros(len(np.asarray(x))) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    labels = np.zeros(np.shape(x)) if groups is None else np.asarray(groups)
     first, second = (_centred_ranks(np.asarray(values, dtype=np.float64), labels) for values in (x, y))
     scale = math.sqrt(float(first @ first) * float(second @ second))
     if scale == 0:
@@ -96,7 +98,7 @@ def spearman(x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Est
     return Estimate(estimate, min(low, estimate), max(high, estimate))
 
 
-def _centred_ranks(values: NDArray[np.float64], groups: NDArray[np.float64]) -> NDArray[np.float64]:
+def _centred_ranks(values: NDArray[np.float64], groups: NDArray[Any]) -> NDArray[np.float64]:
     ranks = np.empty(len(values))
     for group in np.unique(groups):
         own = groups == group

@@ -8,6 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from whyrelu.config.targets import bind
 from whyrelu.data.arrays import Arrays, load
 from whyrelu.errors import UserError, one_line
@@ -17,29 +19,24 @@ from whyrelu.network.scalar import scalar_function
 from whyrelu.theory.inputs import input_statistics
 from whyrelu.theory.moments import Moments
 from whyrelu.theory.plan import read_plan
-from whyrelu.theory.prediction import InputStatistics, PlannedLayer, Prediction, no_prediction, predict
+from whyrelu.theory.prediction import InputStatistics, PlannedLayer, Prediction, predict
 
 
 class Theory:
-    """Predictions for configurations, each computed once, and so is what they have in common."""
+    """Predictions for configurations; what these have in common is computed once."""
 
     def __init__(self) -> None:
-        self._predictions: dict[str, Prediction] = {}
         self._moments: dict[str, Moments] = {}
         self._variances: dict[str, Callable[[Layer], Variances]] = {}
         self._inputs: dict[Path, tuple[InputStatistics, Arrays]] = {}
 
     def of(self, config: Mapping[str, Any]) -> Prediction:
         """Return the prediction for one configuration; nan for a model or a norm that the theory does not know."""
-        key = _key(config, "activation", "init", "depth", "width", "model", "norm", "data", "prepared_root")
-        if key not in self._predictions:
-            planned = self.planned(config)
-            self._predictions[key] = (
-                no_prediction(config["depth"])
-                if planned is None
-                else predict(self.moments(config), planned[0], self._input(config)[0], batch_norm=planned[1])
-            )
-        return self._predictions[key]
+        planned = self.planned(config)
+        if planned is None:
+            return Prediction(*[np.full(config["depth"], np.nan)] * 5, decades=np.nan, xi=np.nan)
+        layers, batch_norm = planned
+        return predict(self.moments(config), layers, self._input(config)[0], batch_norm)
 
     def moments(self, config: Mapping[str, Any]) -> Moments:
         """Return the moments of the activation of a configuration."""

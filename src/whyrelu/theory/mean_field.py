@@ -74,12 +74,8 @@ def chi_batch_norm(phi: ScalarFunction) -> float:
 
 
 def depth_scale(chi: Array) -> float:
-    """-1 / (mean ln chi_1 over layers), in layers (Schoenholz et al. 2017).
-
-    inf at the edge of chaos, negative where gradients explode, nan without any layer.
-    """
+    """-1 / mean ln chi_1 over layers (Schoenholz et al. 2017): negative where gradients explode, nan without a layer."""
     if len(chi) == 0:
         return float("nan")
-    with np.errstate(divide="ignore"):
-        rate = float(np.log(chi).mean())
+    rate = float(np.log(chi).mean())
     return -1 / rate if rate else float("inf")

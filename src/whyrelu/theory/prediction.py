@@ -93,12 +93,6 @@ class _Layer(NamedTuple):
     shortcut_winner: float
 
 
-def no_prediction(depth: int) -> Prediction:
-    """All numbers missing."""
-    nothing = np.full(depth, np.nan)
-    return Prediction(nothing, nothing, nothing, nothing, nothing, np.nan, np.nan)
-
-
 def predict(
     moments: Moments, plan: Sequence[PlannedLayer], inputs: InputStatistics, batch_norm: bool = False
 ) -> Prediction:
@@ -241,9 +235,7 @@ def _activated(moments: Moments, h: _Field, windows: Array | None, batch_norm: b
         square = square * (outputs**2).mean() / moments.second(q)
         slope = slope * (slopes**2).mean() / moments.slope(q)
         difference = difference * (np.diff(outputs, axis=1) ** 2).mean() / 2 / moments.difference(q, apart)
-    spatial = h.spatial
-    if len(spatial) > 1:
-        spatial = moments.correlation(float(h.square.mean()), spatial, centred=batch_norm)
+    spatial = moments.correlation(float(h.square.mean()), h.spatial, centred=batch_norm)
     return _Field(square, difference, spatial), slope
 
 

@@ -36,10 +36,7 @@ def predicted_cells(
 ) -> pd.DataFrame:
     """The factors of every cell of a study and `columns.THEORY_COLUMNS`, one row per layer.
 
-    Args:
-        configs: resolved configurations of the runs, with prepared data; those that differ in the seed are one cell.
-        theory: what is known already.
-        given_lr: what lr was given as for each of them, if that is an axis of the study.
+    Configurations that differ in the seed are one cell; `given_lr` is what lr was given as, if that is an axis.
     """
     runs = [factors(config) for config in configs]
     if given_lr is not None:

@@ -1,1 +1,1 @@
-"""What activations cost in time on this machine: elementwise, per step, against width, and with subnormal numbers."""
+"""What activations cost in time on this machine: elementwise, and in steps of networks."""
