@@ -32,12 +32,8 @@ def test_parts(ratio, words):
 
 
 def test_numbers():
-    assert (percent(0.97349), number(0.5, "share"), number(0.0321, "points"), number(3.14159)) == (
-        "97.3%",
-        "50%",
-        "3.2",
-        "3.14",
-    )
+    assert (percent(0.97349), number(0.5, "share"), number(0.0321, "points")) == ("97.3%", "50%", "3.2")
+    assert (number(1234.5), number(-0.0012)) == ("1,234", "-0.0012")
     assert (number(None), number(math.nan), number(math.inf, "ratio")) == ("-", "-", "no limit")
     assert (span([1.014, 0.98]), span([1.001, 1.002]), span([2.5, 31.2])) == ("0.98 to 1.01", "1.00", "2.50 to 31")
     assert (listing([2]), listing([2, 4]), listing([2, 4, 8])) == ("2", "2 and 4", "2, 4 and 8")
@@ -48,17 +44,7 @@ def test_names_of_activations_and_settings():
     assert activation_name({"activation": "shifted_sigmoid", "activation.shift": 0.45}) == "sigmoid - 0.45"
     assert activation_name({"activation": "mine", "activation.slope": 2}) == "mine (slope 2)"
     assert in_words("relu - leaky_relu, 60 epochs") == "ReLU - leaky ReLU, 60 epochs"
-    cell = {
-        "activation": "relu",
-        "depth": 8,
-        "init": "xavier",
-        "norm": "none",
-        "model": "shortcut",
-        "clip": 1.0,
-        "epochs": 60,
-        "lr_given": "0.001",
-        "init.gain": math.nan,
-        "schedule": "cosine",
-    }
+    cell = {"activation": "relu", "depth": 8, "init": "xavier", "norm": "none", "model": "shortcut", "clip": 1.0}
+    cell |= {"epochs": 60, "lr_given": "0.001", "init.gain": math.nan, "schedule": "cosine"}
     words = "Xavier's initialisation, shortcuts, gradient clipped at 1, 60 epochs, learning rate 0.001, cosine"
     assert setting_name(cell, [name for name in cell if name != "activation"]) == words

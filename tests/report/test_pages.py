@@ -12,6 +12,7 @@ from whyrelu.errors import UserError
 from whyrelu.report.facts import Facts, all_studies
 from whyrelu.report.index import write_index
 from whyrelu.report.page import answer, write_report
+from whyrelu.results.study import Study
 
 STUDIES = ("digits", "trainability", "remedies", "today", "time_law", "article", "cifar10", "cifar10_remedies")
 # Records of studies that are not like those of conf/experiment.
@@ -30,24 +31,30 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_a_page_of_the_protocol_is_whole(undrawn, results, tmp_path, name):
-    page = write_report(results / name, tmp_path / name)
-    (tmp_path / "README.md").touch()
+def sound_page(study, folder):
+    """The page of a study, looked at, with no figure left of an earlier one."""
+    old = folder / study.name / "figures/old.svg"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    page = write_report(study, folder / study.name)
+    (folder / "README.md").touch()
     is_sound(page)
     details = page.with_name("details.md")
     is_whole(details.read_text())
     links_lead_somewhere(details)
+    return page
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_page_of_the_protocol_is_whole(undrawn, results, tmp_path, name):
+    page = sound_page(results / name, tmp_path)
     assert len(list((page.parent / "figures").iterdir())) >= (1 if name != "digits" else 4)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_page_of_very_little_is_whole(undrawn, tmp_path, name):
     write_effects(write_records(tmp_path / "results/small", SMALL[name], timed=False), [])
-    page = write_report(tmp_path / "results/small", tmp_path / "reports/small")
-    (tmp_path / "reports/README.md").touch()
-    is_sound(page)
-    is_whole(page.with_name("details.md").read_text())
+    sound_page(tmp_path / "results/small", tmp_path)
 
 
 def test_a_page_of_networks_without_theory_and_measurement_is_whole(undrawn, tmp_path):
@@ -59,10 +66,7 @@ def test_a_page_of_networks_without_theory_and_measurement_is_whole(undrawn, tmp
         ]
         table.assign(**dict.fromkeys(gone, float("nan"))).to_parquet(study.folder / f"{name}.parquet")
     write_effects(study, [])
-    page = write_report(study.folder, tmp_path / "reports/own")
-    (tmp_path / "reports/README.md").touch()
-    is_sound(page)
-    is_whole(page.with_name("details.md").read_text())
+    sound_page(study.folder, tmp_path)
 
 
 @pytest.mark.parametrize("outcome", ["learned", "slow", "chance", "diverged"])
@@ -74,6 +78,15 @@ def test_answers_hold_whatever_comes_out(tmp_path, name, outcome):
     is_whole(f"{headline} {rest}\n")
     assert headline.endswith(".") and "38 steps" in headline.replace("152", "38")
     assert "none of 2" in rest.lower() or "0 of 2" in rest or outcome == "learned"
+
+
+def test_runs_that_end_at_an_accuracy_arrive_or_do_not(results):
+    facts = Facts(Study(results / "time_law"))
+    assert facts.verb == "arrived" and Facts(Study(results / "digits")).verb == "learned"
+    groups = [facts.group(activation="sigmoid", init=init, depth=16) for init in ("xavier", "edge")]
+    assert [(group.learned, group.n) for group in groups] == [(0, 4), (4, 4)]
+    assert groups[1].median_steps == groups[1].steps == groups[0].steps / 2
+    assert facts.group(activation="swell") is None and facts.group(gain=2) is None
 
 
 def test_a_study_that_lacks_what_its_answer_is_about_gets_that_of_any_study(tmp_path):
@@ -99,14 +112,6 @@ def test_the_index_has_every_claim_and_every_study(undrawn, results, tmp_path):
     assert text.count("](") and all(f"]({name}/README.md)" in text for name in STUDIES)
     assert [facts.name for facts in all_studies(results)] == list(STUDIES)
     assert prose(text).count("<details>") == 0
-
-
-def test_figures_of_an_earlier_page_go(undrawn, results, tmp_path):
-    old = tmp_path / "figures/old.svg"
-    old.parent.mkdir()
-    old.touch()
-    write_report(results / "remedies", tmp_path)
-    assert sorted(path.name for path in old.parent.iterdir()) == ["gradients-at-init.svg", "remedies.svg"]
 
 
 def test_a_missing_table_is_one_line_and_writes_nothing(results, tmp_path):

@@ -49,9 +49,9 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
     ends, strip = [], []
     places = np.log2(facts.depths)
     width = 0.22 * np.diff(places).min()
-    for (activation, _, name), line in _lines(runs).items():
-        style = style_of(activation)
-        values = line["steps"].where(line["outcome"] == "learned") if facts.stops_early else line["test_accuracy"]
+    for name, line in _lines(runs).items():
+        style = style_of(line["activation"].iloc[0])
+        values = line["steps"].where(line["succeeded"]) if facts.stops_early else line["test_accuracy"]
         for _, cell in line.assign(value=values).groupby("depth"):
             x = np.log2(cell["depth"]) + width * jitter(len(cell))
             upper.plot(x, cell["value"], style.marker, color=style.colour, alpha=0.5, markersize=3.5, markeredgewidth=0)
@@ -64,7 +64,7 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
         )
         if means.notna().any():
             ends.append((float(means.dropna().iloc[-1]), name, style.colour))
-        strip.append((name, style.colour, line.groupby("depth")["outcome"].agg([_learned, "size"])))
+        strip.append((name, style.colour, line.groupby("depth")["succeeded"].agg(["sum", "size"])))
     margin = _half(places) + 0.02
     upper.set_xlim(places[0] - margin, places[-1] + margin)
     upper.set_xticks(places, [str(depth) for depth in facts.depths])
@@ -81,14 +81,14 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
     upper.set_xlabel("layers")
     if lower is not None:
         upper.tick_params(labelbottom=True)
-        _draw_strip(lower, places, strip)
+        _draw_strip(lower, places, strip, facts.verb)
 
 
-def _draw_strip(axes: Axes, places: np.ndarray, strip: list[tuple[str, str, pd.DataFrame]]) -> None:
+def _draw_strip(axes: Axes, places: np.ndarray, strip: list[tuple[str, str, pd.DataFrame]], verb: str) -> None:
     """How many runs learned: a row per line, a column per depth, darker the more."""
     half = _half(places)
     for row, (name, colour, counts) in enumerate(strip):
-        for depth, (learned, size) in counts.iterrows():
+        for depth, learned, size in counts.itertuples():
             x = np.log2(depth)
             axes.fill_between([x - half, x + half], row - 0.45, row + 0.45, color=colour, alpha=0.6 * learned / size)
             axes.text(x, row, f"{learned}/{size}", ha="center", va="center", fontsize=7.5, color=INK)
@@ -97,7 +97,7 @@ def _draw_strip(axes: Axes, places: np.ndarray, strip: list[tuple[str, str, pd.D
     axes.set_yticks([])
     axes.tick_params(bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
-    axes.set_ylabel("learned", rotation=0, ha="right", va="center", color=FAINT)
+    axes.set_ylabel(verb, rotation=0, ha="right", va="center", color=FAINT)
 
 
 def _half(places: np.ndarray) -> float:
@@ -113,14 +113,11 @@ def _panels(facts: Facts) -> list[tuple[str, pd.DataFrame]]:
     return [(str(name) or ("plain" if len(groups) > 1 else ""), runs) for name, runs in groups]
 
 
-def _lines(runs: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
-    """The runs of each activation and initialisation, with the name of the line."""
-    several = runs.groupby("act")["init"].nunique() > 1
-    groups = runs.groupby(["activation", "act", "init"], sort=False)
-    return {
-        (activation, init, f"{act} ({short_init(init)})" if several[act] else act): group
-        for (activation, act, init), group in groups
-    }
+def _lines(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The runs of each activation and initialisation, by the name of the line."""
+    several = runs.groupby("act")["init"].transform("nunique") > 1
+    inits = runs["init"].map(lambda init: f" ({short_init(init)})").where(several, "")
+    return {str(name): group for name, group in runs.groupby(runs["act"] + inits, sort=False)}
 
 
 def _dash(line: pd.DataFrame, runs: pd.DataFrame) -> Any:
@@ -135,11 +132,8 @@ def _means(facts: Facts, runs: pd.DataFrame, values: pd.Series) -> pd.Series:
     if not facts.stops_early:
         return values.groupby(runs["depth"]).mean()
     arrived = values.notna().groupby(runs["depth"]).mean() > 0.5
-    return np.exp(np.log(values.astype(float)).groupby(runs["depth"]).mean()).where(arrived)
-
-
-def _learned(outcomes: pd.Series) -> int:
-    return int((outcomes == "learned").sum())
+    logarithms = values.astype(float).map(np.log)
+    return logarithms.groupby(runs["depth"]).mean().map(np.exp).where(arrived)
 
 
 def _numbers(facts: Facts, panels: list[tuple[str, pd.DataFrame]]) -> dict[str, Any]:
@@ -147,7 +141,7 @@ def _numbers(facts: Facts, panels: list[tuple[str, pd.DataFrame]]) -> dict[str, 
     deepest = facts.depths[-1]
     learn: dict[bool, list[str]] = {True: [], False: []}
     for panel, runs in panels:
-        for (_, _, name), line in _lines(runs[runs["depth"] == deepest]).items():
-            learns = bool((line["outcome"] == "learned").mean() > 0.5)
+        for name, line in _lines(runs[runs["depth"] == deepest]).items():
+            learns = bool(line["succeeded"].mean() > 0.5)
             learn[learns].append(name if len(panels) == 1 else f"{name}, {panel}")
     return {"depth": deepest, "learn": learn[True], "fail": learn[False]}

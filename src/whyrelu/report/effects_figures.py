@@ -34,9 +34,10 @@ _ROW = 0.21
 def times_figure(facts: Facts) -> Picture | None:
     """`times`: how many times as long the sigmoid takes; None where nothing was timed."""
     timed = facts.effects[facts.effects["timed"] & (facts.effects["unit"] == "ratio")]
-    keys = list(zip(timed["claim"], timed["part"], strict=True))
-    rows = timed.assign(what=[_TIMES.get(key) for key in keys], place=[_place(key) for key in keys])
-    rows = rows[rows["what"].notna() & rows["estimate"].notna()].sort_values(["place", "depth"], kind="stable")
+    timed = timed.assign(what=[_TIMES.get(key, "") for key in zip(timed["claim"], timed["part"], strict=True)])
+    rows = timed[(timed["what"] != "") & timed["estimate"].notna()].sort_values(
+        ["claim", "part", "depth"], kind="stable"
+    )
     if rows.empty:
         return None
     step, arrival = (
@@ -86,6 +87,7 @@ def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]]) -> None:
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
     else:
+        finite = np.append(finite, _NO_EFFECT.get(unit, finite[0]))
         margin = 0.05 * max(np.ptp(finite), 1e-3)
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, unit)))
@@ -112,10 +114,6 @@ def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_ylim(len(lines) - 0.4, -0.6)
-
-
-def _place(key: tuple[str, str]) -> int:
-    return list(_TIMES).index(key) if key in _TIMES else len(_TIMES)
 
 
 def _lines(rows: pd.DataFrame, first: pd.Series) -> list[tuple[str, pd.DataFrame]]:

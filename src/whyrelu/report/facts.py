@@ -20,12 +20,13 @@ _ALIASES = {"shift": "activation.shift", "gain": "init.gain"}
 
 
 class Group(NamedTuple):
-    """Some runs: how many learned, their mean test accuracy, and the most steps any of them had."""
+    """Some runs: how many learned or arrived, their mean accuracy, the most steps, and the median of the successful."""
 
     learned: int
     n: int
     accuracy: float
     steps: int
+    median_steps: float
 
     @property
     def share(self) -> float:
@@ -47,8 +48,10 @@ class Facts:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """Runs, with names."""
-        return self.named(self.study.runs)
+        """Runs, with names, and whether they `succeeded`: learned, or arrived where runs end at an accuracy."""
+        runs = self.study.runs
+        learned = self._ended_early if self.stops_early else runs["outcome"] == "learned"
+        return self.named(runs.assign(succeeded=learned))
 
     @cached_property
     def cells(self) -> pd.DataFrame:
@@ -89,7 +92,7 @@ class Facts:
 
     def group(self, min_depth: int = 0, max_depth: int = 10**9, **where: Any) -> Group | None:
         """The runs with some values of factors; None if there are none."""
-        runs = self.study.runs
+        runs = self.runs
         chosen = runs["depth"].between(min_depth, max_depth)
         for key, value in where.items():
             name = _ALIASES.get(key, key)
@@ -100,10 +103,8 @@ class Facts:
 
     def arms(self, activation: str) -> list[dict[str, Any]]:
         """The settings of an activation by name, in the order of `changes`, with the numbers of a group."""
-        arms = [(name, rows[activation]) for name, rows in self.changes.items() if activation in rows]
-        return [
-            {"name": name, "share": group.share, **group._asdict()} for name, runs in arms for group in [group_of(runs)]
-        ]
+        arms = ((name, group_of(rows[activation])) for name, rows in self.changes.items() if activation in rows)
+        return [{"name": name, "share": group.share, **group._asdict()} for name, group in arms if group is not None]
 
     @property
     def varied(self) -> list[tuple[str, list[str]]]:
@@ -144,16 +145,33 @@ class Facts:
     @cached_property
     def stops_early(self) -> bool:
         """Whether runs end where they reach an accuracy."""
-        last = self.study.runs["run_id"].map(self.study.history.groupby("run_id")["epoch"].max())
-        return bool(((last < self.study.runs["epochs"]) & (self.study.runs["outcome"] == "learned")).any())
+        return bool(self._ended_early.any())
+
+    @property
+    def verb(self) -> str:
+        """What runs did that succeeded."""
+        return "arrived" if self.stops_early else "learned"
+
+    @cached_property
+    def _ended_early(self) -> pd.Series:
+        """Whether runs were over before their last epoch, although they did not diverge."""
+        runs = self.study.runs
+        last = runs["run_id"].map(self.study.history.groupby("run_id")["epoch"].max())
+        return (last < runs["epochs"]) & (runs["status"] == "completed")
 
 
 def group_of(runs: pd.DataFrame) -> Group | None:
     """The numbers of some runs; None if there are none."""
     if runs.empty:
         return None
-    learned = int((runs["outcome"] == "learned").sum())
-    return Group(learned, len(runs), float(runs["test_accuracy"].mean()), int(runs["steps"].max()))
+    succeeded = runs["succeeded"]
+    return Group(
+        int(succeeded.sum()),
+        len(runs),
+        float(runs["test_accuracy"].mean()),
+        int(runs["steps"].max()),
+        float(runs.loc[succeeded, "steps"].median()),
+    )
 
 
 def all_studies(results: Path) -> list[Facts]:

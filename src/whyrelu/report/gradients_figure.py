@@ -36,14 +36,15 @@ def gradients_figure(facts: Facts) -> Picture | None:
         axes.set_xlim(panel["layer"].max() + 0.2, 0.8)
         axes.axhline(1, color=INK, linewidth=0.6)
         ends = []
-        for (activation, name), line in panel.groupby(["activation", "act"], sort=False):
-            colour = style_of(activation).colour
+        for name, line in panel.groupby("act", sort=False):
+            line = line.sort_values("layer")
+            colour = style_of(line["activation"].iloc[0]).colour
             low, high = line["gradient_relative_low"], line["gradient_relative_high"]
             axes.fill_between(line["layer"], low, high, color=colour, alpha=0.2, linewidth=0)
             axes.plot(line["layer"], line["gradient_relative"], color=colour, linewidth=2.4, alpha=0.75)
             predicted = line["predicted_gradient_relative"]
             axes.plot(line["layer"], predicted, color=INK, linewidth=1, linestyle=(0, (3, 2)))
-            ends.append((float(line.loc[line["layer"].idxmin(), "gradient_relative"]), name, colour))
+            ends.append((float(line["gradient_relative"].iloc[0]), str(name), colour))
         label_ends(axes, ends, 0.08)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(setting)

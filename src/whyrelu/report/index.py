@@ -24,11 +24,7 @@ _SCOPES = ("digits", "cifar10")
 
 
 def write_index(results: Path, reports: Path) -> Path:
-    """Write reports/README.md and reports/figures/ from claims.json and the tables of all studies; returns the page.
-
-    Raises:
-        UserError: a table is missing or damaged.
-    """
+    """Write reports/README.md and reports/figures/ from claims.json and the tables of all studies; returns the page."""
     studies = all_studies(results)
     claims = read_json(results / "claims.json", "python src/decide.py")
     with drawing():

@@ -130,7 +130,9 @@ def number(value: float | None, unit: str = "") -> str:
         return "no limit"
     if unit == "share":
         return f"{100 * value:.0f}%"
-    return f"{100 * value:.1f}" if unit == "points" else f"{value:.3g}"
+    if unit == "points":
+        return f"{100 * value:.1f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def span(values: Iterable[float]) -> str:

@@ -29,10 +29,8 @@ _TABLES = ("runs", "history", "cells", "profiles", "theory")
 def run_study(overrides: Sequence[str], folder: Path) -> Facts:
     """Train every run of a grid that is not done yet, one after the other, and read their tables as a report does.
 
-    No claims are decided: a handful of seeds says little. Data, runs and results are kept in `folder`.
-
-    Raises:
-        UserError: the grid cannot be composed, belongs to several studies or a run of it fails.
+    No claims are decided: a handful of seeds says little. Data, runs and results are kept in `folder`. A run that fails
+    is a UserError.
     """
     overrides = [*overrides, "mlflow.tracking_uri=null"]
     folder.mkdir(parents=True, exist_ok=True)

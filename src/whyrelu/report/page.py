@@ -39,17 +39,9 @@ _MOST_ROWS = 16
 
 
 def write_report(results: Path, target: Path) -> Path:
-    """Write the page of a study, its details and its figures; figures of an earlier report that are no more go.
+    """Write the page, details and figures of results/<study> to reports/<study>, and return the path of the page.
 
-    Args:
-        results: results/<study>.
-        target: reports/<study>.
-
-    Returns:
-        path of the page.
-
-    Raises:
-        UserError: a table is missing or damaged.
+    Figures of an earlier page that are no more go. A table that is missing or damaged is a UserError.
     """
     facts = Facts(Study(results))
     with drawing():
@@ -94,8 +86,8 @@ def answer(facts: Facts, macro: str) -> str:
 
 def _budgets(facts: Facts) -> list[tuple[int, int]]:
     """Epochs and the most steps that a run of so many epochs had, ascending."""
-    runs = facts.study.runs
-    return [(int(epochs), int(steps)) for epochs, steps in runs.groupby("epochs")["steps"].max().items()]
+    steps = facts.study.runs.groupby("epochs")["steps"].max()
+    return list(zip(steps.index.tolist(), steps.tolist(), strict=True))
 
 
 def _learned(facts: Facts) -> dict[str, Any] | None:
@@ -119,9 +111,10 @@ def _learned(facts: Facts) -> dict[str, Any] | None:
 
 
 def _rates(facts: Facts) -> list[dict[str, Any]]:
-    """A row per tuned cell: its rate, and mean validation accuracy one rate below, there, and one above."""
+    """A row per tuned cell: its rate, and mean validation accuracy (or steps) one rate below, there, and one above."""
     tuning, rates = facts.study.tuning, facts.named(facts.study.rates)
-    means = tuning.groupby(["cell", "lr"])["val_accuracy"].mean()
+    decisive = -tuning["score"] if facts.stops_early else tuning["val_accuracy"]
+    means = decisive.groupby([tuning["cell"], tuning["lr"]]).mean()
     rows = []
     for cell in rates.to_dict("records"):
         tried = means[cell["cell"]] if cell["cell"] in means.index.get_level_values(0) else pd.Series(dtype=float)

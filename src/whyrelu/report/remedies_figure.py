@@ -37,9 +37,11 @@ def draw_remedies(axes: Axes, facts: Facts) -> None:
                 continue
             runs, style = groups[base], style_of(base)
             height = y + (0.24 if base == light else 0) + 0.3 * jitter(len(runs)) / (2 if light else 1)
-            strength = {"alpha": 0.35, "markersize": 3} if base == light else {"alpha": 0.8, "markersize": 4}
-            axes.plot(runs["test_accuracy"], height, style.marker, color=style.colour, markeredgewidth=0, **strength)
-            learned = int((runs["outcome"] == "learned").sum())
+            alpha, size = (0.35, 9) if base == light else (0.8, 16)
+            axes.scatter(
+                runs["test_accuracy"], height, size, style.colour, marker=style.marker, alpha=alpha, linewidths=0
+            )
+            learned = int(runs["succeeded"].sum())
             _beside(axes, y, i, f"{learned}/{len(runs)}", base, "normal" if base == light else "bold")
     for i, base in enumerate(series):
         name = facts.cells.loc[facts.cells["activation"] == base, "act"].iloc[0]
@@ -63,7 +65,7 @@ def _beside(axes: Axes, y: float, column: int, text: str, activation: str, weigh
 def _numbers(facts: Facts, rows: dict[str, dict[str, pd.DataFrame]]) -> dict[str, Any]:
     """The rows in which most runs of the first activation learn, and in which not."""
     first = str(facts.cells["activation"].iloc[0])
-    shares = {row: (groups[first]["outcome"] == "learned").mean() for row, groups in rows.items() if first in groups}
+    shares = {row: groups[first]["succeeded"].mean() for row, groups in rows.items() if first in groups}
     return {
         "name": facts.cells["act"].iloc[0],
         "depth": facts.depths[-1],
