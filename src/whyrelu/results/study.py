@@ -48,7 +48,7 @@ class Study:
         if not path.is_file():
             return _nothing(wanted)
         try:
-            return pd.read_csv(path, dtype={"cell": "str"}).fillna({"flag": ""}).astype(wanted)
+            return pd.read_csv(path, dtype={"cell": "str", "flag": "str"}).fillna({"flag": ""}).astype(wanted)
         except (ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged ({error}): {self._command('tune.py -m')} writes it again") from None
 
