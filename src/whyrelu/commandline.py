@@ -74,10 +74,8 @@ def named_studies(description: str | None) -> list[str]:
     group.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
     group.add_argument("--all", action="store_true", help="every study that has tables")
     given = parser.parse_args()
-    studies = (
-        sorted(path.parent.name for path in Path("results").glob("*/runs.parquet")) if given.all else [given.study]
-    )
-    return studies or fail("no folder in results/ has a runs.parquet: python src/aggregate.py writes it")
+    studies = sorted(path.parent.name for path in Path("results").glob("*/claims.json")) if given.all else [given.study]
+    return studies or fail("no folder in results/ has a claims.json: python src/aggregate.py writes it")
 
 
 def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:

@@ -74,7 +74,7 @@ def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]]) -> None:
     """Lines of one effect: its interval, an arrow where it has no end, and the number; lines of many: points."""
     rows = pd.concat([line for _, line in lines])
     unit = rows["unit"].iloc[0]
-    finite = rows[["estimate", "low", "high"]].to_numpy(float)
+    finite = rows[["estimate", "low", "high"]].to_numpy(float).ravel()
     finite = finite[np.isfinite(finite)]
     if unit == "ratio":
         finite = finite[finite > 0]

@@ -157,7 +157,8 @@ class Facts:
         """Whether runs were over before their last epoch, although they did not diverge."""
         runs = self.study.runs
         last = runs["run_id"].map(self.study.history.groupby("run_id")["epoch"].max())
-        return (last < runs["epochs"]) & (runs["status"] == "completed")
+        early: pd.Series = (last < runs["epochs"]) & (runs["status"] == "completed")
+        return early
 
 
 def group_of(runs: pd.DataFrame) -> Group | None:
