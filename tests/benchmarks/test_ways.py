@@ -1,15 +1,10 @@
 """All ways of training do the same: the same network, images, steps and schedule give the same loss."""
 
-import collections
-
-import numpy as np
 import pytest
 import torch
-from scipy.stats import chisquare
-from torch.nn import functional
 
-from benchmarks import bare, commands, data, template
-from benchmarks.setting import PADDING, VALIDATION_IMAGES, Setting
+from benchmarks import commands, data, template
+from benchmarks.setting import VALIDATION_IMAGES, Setting
 from benchmarks.throughput import train
 
 pytestmark = [
@@ -49,15 +44,3 @@ def test_the_stand_in_has_the_memory_format_of_pytorch_until_it_is_tuned():
         model = template.LitModel(template.ours.network(2), channels_last=tuned)
         weights = model.net.get_parameter("blocks.1.convolution.weight")
         assert weights.is_contiguous(memory_format=torch.channels_last) is tuned
-
-
-def test_the_bare_loop_crops_and_mirrors_every_image_equally_often():
-    image = torch.from_numpy(np.random.default_rng(0).integers(1, 256, (32, 32, 3), dtype=np.uint8))
-    padded = functional.pad(image, (0, 0, PADDING, PADDING, PADDING, PADDING))
-    crops = [padded[top : top + 32, left : left + 32] for top in range(9) for left in range(9)]
-    expected = {each.numpy().tobytes() for crop in crops for each in (crop, crop.flip(1))}
-    torch.manual_seed(0)
-    batches = bare.Batches(image[None], torch.zeros(1, dtype=torch.int64), 1, augment=True)
-    counts = collections.Counter(crop.numpy().tobytes() for crop in batches.crops(torch.zeros(162 * 60).long()))
-    assert set(counts) == expected
-    assert chisquare(list(counts.values())).pvalue > 0.001

@@ -99,7 +99,7 @@ def test_dead_channels_are_those_that_no_image_wakes():
     images[:29] = images[:1]  # only the last differs
     first = outputs_of(net, images[:10])
     assert all(dead.all() for dead in dead_channels(net, layers_of(net), first, images[10:20]))
-    found = dead_channels(net, layers_of(net), first, images[10:])
+    found = dead_channels(net, layers_of(net), first, images[29:])
     for dead, outputs in zip(found, outputs_of(net, images), strict=True):
         assert torch.equal(dead, is_constant(outputs)) and not dead.all()
     assert found[1][2]

@@ -53,7 +53,7 @@ def test_dead_channels_do_not_vary_over_images():
 def test_collapse_ratio_of_a_known_mixture(ratio):
     h = random(50, 20).double()
     h = (h - h.mean(0)) / h.std(0, correction=0)
-    common = math.sqrt(1 - ratio**2) * torch.ones(20, dtype=torch.float64)
+    common = math.sqrt(1 - ratio**2) * random(20, seed=1).double().sign()
     assert quantities.collapse_ratio(common + ratio * h).item() == pytest.approx(ratio, rel=1e-9)
 
 

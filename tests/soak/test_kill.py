@@ -28,7 +28,7 @@ COMMANDS = {
 # What each command makes, and what must not be there when it is killed.
 MADE = {
     "tune": ["results", "reports", f"runs/{STUDY}-tuning", f"runs/{STUDY}"],
-    "aggregate": ["results/digits/runs.parquet", "results/digits/claims.json", "reports"],
+    "aggregate": ["results/digits/runs.parquet", "results/digits/effects.csv", "reports"],
     "report": ["reports"],
 }
 MOST_KILLS, MOST_KILLS_A_ROUND = 100, 6

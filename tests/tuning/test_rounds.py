@@ -14,7 +14,7 @@ from whyrelu.config.grid import Run, compose, compose_grid
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.tuning.rates import chosen_rates, with_tuned_rate
-from whyrelu.tuning.rounds import _group, candidates, grid_of, run_rounds, seeds_of, tune
+from whyrelu.tuning.rounds import _group, grid_of, run_rounds, seeds_of, tune
 from whyrelu.tuning.selection import choose
 
 GRID = ["study=mine", "lr=tuned", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
@@ -82,23 +82,10 @@ def test_extensions_end_and_say_so() -> None:
 
 def test_given_rates_replace_the_grid() -> None:
     done, chosen = rounds({**ALL_AT_A_TENTH, ("relu", 2): 1e9}, "tuning.rates=[0.316,0.01,0.0562]")
+    # the best and its two lower neighbours again, or as many as there are
     assert [len(runs) for runs in done] == [4 * 3 * 2, 4 * 3 * 2 + (3 + 3 * 2) * 4]
     assert chosen.loc[("relu", 2), ["lr", "rates", "flag"]].tolist() == [0.316, 3, "edge"]
     assert chosen.loc[("relu", 4), ["lr", "rates", "flag"]].tolist() == [0.0562, 3, ""]
-
-
-@pytest.mark.parametrize(
-    ("best", "rates", "expected"),
-    [
-        (1e-5, None, [1e-6, 3.16e-6, 1e-5]),
-        (0.3, [0.5, 0.3, 0.1, 0.3, 0.02, 0.01], [0.02, 0.1, 0.3]),
-        (0.01, [0.01, 0.1], [0.01]),
-    ],
-)
-def test_candidates_are_the_best_and_its_two_lower_neighbours(
-    best: float, rates: list[float] | None, expected: list[float]
-) -> None:
-    assert candidates(best, rates) == expected
 
 
 def test_what_is_compared_differs_in_the_activation_only() -> None:

@@ -95,14 +95,6 @@ def test_a_choice_that_may_not_be_one_is_flagged(grid: Values, flag: str) -> Non
     assert choose(tuning(grid))["flag"].tolist() == [flag]
 
 
-def test_with_stop_at_the_fewest_steps_win() -> None:
-    table = tuning(FLAT, {0.01: (0.9, 0.9, 0.9, 0.9), 0.0316: (0.9, 0.9, 0.9, 0.9)})
-    confirmed = table["stage"] == "confirm"
-    for steps, rate in (((90, 90, 90, 90, 40, 40, 40, 900), 0.01), ((90, 90, 90, 90, 40, 40, 40, 200), 0.0316)):
-        table.loc[confirmed, "score"] = [-float(n) for n in steps]
-        assert choose(table)["lr"].item() == rate
-
-
 @pytest.mark.parametrize(
     ("stop_at", "outcome", "val_accuracy", "expected"),
     [
