@@ -25,7 +25,7 @@ from whyrelu.theory.tables import predicted_cells
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def measured(config, seeds: int = 4):
+def measured(config, seeds: int = 8):
     """Lengths, gradient norms and collapse ratios of the network itself, in float64; each (seeds, layers)."""
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
     images = torch.from_numpy(arrays.train_images[:48]).permute(0, 3, 1, 2).double()
@@ -58,13 +58,13 @@ def test_the_network_does_what_is_predicted(root, activation, init):
     (config,) = configured(root, f"activation={activation}", f"init={init}", "depth=6", "width=96")
     q, gradient, collapse = measured(config)
     theory = Theory().of(config)
-    assert np.abs(np.log(q).mean(0) - np.log(theory.q)).max() < 0.15
+    assert np.abs(np.log(q).mean(0) - np.log(theory.q)).max() < 0.2
     ratio = ratios(gradient) / theory.gradient_ratio[:-1]
-    assert np.abs(ratio - 1).max() < 0.06
-    assert np.abs(np.log(ratio).mean()) < 0.03
+    assert np.abs(ratio - 1).max() < 0.08
+    assert np.abs(np.log(ratio).mean()) < 0.04
     # spatial structure of the difference between images is not followed through the pooling
-    assert np.abs(np.log(collapse.mean(0) / theory.collapse)).max() < 0.25
-    assert np.abs(np.log(collapse.mean(0) / theory.collapse))[:3].max() < 0.06
+    assert np.abs(np.log(collapse.mean(0) / theory.collapse)).max() < 0.3
+    assert np.abs(np.log(collapse.mean(0) / theory.collapse))[:3].max() < 0.08
 
 
 def test_without_border_and_pooling_it_would_not_agree(root, monkeypatch):

@@ -26,7 +26,13 @@ def collapse_figure(facts: Facts) -> Picture | None:
     if len(cells) < _LEAST_CELLS or cells["learned"].sum() in (0, cells["n"].sum()):
         return None
     decades, saturated = cells["decades"].abs(), cells["saturated_init"]
-    areas = [_area(score, cells) for score in (decades, saturated)]
+    runs = facts.study.runs.dropna(subset="saturated_init")
+    areas = [
+        _area(*(np.repeat(decades, counts) for counts in (cells["learned"], cells["n"] - cells["learned"]))),
+        _area(
+            *(runs.loc[own, "saturated_init"] for own in (runs["outcome"] == "learned", runs["outcome"] != "learned"))
+        ),
+    ]
     drawn = picture("collapse", 3.1, {"decades": areas[0], "saturated": areas[1]})
     left, right = drawn.figure.subplots(1, 2, sharey=True)
     _draw_cells(left, decades, cells)
@@ -72,7 +78,6 @@ def _logistic(decades: np.ndarray, cells: pd.DataFrame) -> tuple[float, float]:
     return float(slope), float(middle)
 
 
-def _area(scores: pd.Series, cells: pd.DataFrame) -> float:
+def _area(learned: pd.Series, others: pd.Series) -> float:
     """The area under the ROC curve of low scores for runs that learned."""
-    learned, others = (np.repeat(scores, counts) for counts in (cells["learned"], cells["n"] - cells["learned"]))
     return float(mannwhitneyu(others, learned).statistic / (len(learned) * len(others)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ _FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
 MOST_FIGURES = 5
 # Rows of the table of what learns on the page; longer ones are in details.md.
 _MOST_ROWS = 16
+# Details show of more cells what fits one line.
+_MOST_CELLS = 100
 
 
 def write_report(results: Path, target: Path) -> Path:
@@ -72,8 +74,16 @@ def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
         rates=_rates(facts),
         tuned="lr_given" not in facts.factors,
         commands=_commands(facts),
+        most_cells=_MOST_CELLS,
+        effects=_deciding(facts.effects),
     )
     return without_gaps(text)
+
+
+def _deciding(effects: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """The rows that decide, and all of claims that are decided by definition."""
+    has_outcome = effects["outcome"] != ""
+    return effects[has_outcome | ~has_outcome.groupby(effects["claim"]).transform("any")].to_dict("records")
 
 
 def answer(facts: Facts, macro: str) -> str:

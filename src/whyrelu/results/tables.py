@@ -1,7 +1,8 @@
 """From records of runs to the tables of runs, epochs and layers.
 
-Rows come in the order activation, depth, the remaining factors, further axes, seed: numbers ascend, and names keep the
-order in which they were first seen. No table holds a time or a fact about git, so the same runs give the same bytes.
+Rows come in the order activation, depth, the remaining factors, further axes, learning rate, seed: numbers ascend, and
+names keep the order in which they were first seen. No table holds a time or a fact about git, so the same runs give the
+same bytes.
 """
 
 from __future__ import annotations
@@ -151,7 +152,9 @@ def _axis(column: pd.Series) -> pd.Series:
 
 
 def _ordered(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    keys = ["activation", "depth", *(name for name in factors if name not in ("activation", "depth", "seed")), "seed"]
+    # rates that were tuned differ from cell to cell, and would tear apart what belongs together
+    others = [name for name in factors if name not in ("activation", "depth", "lr", "seed")]
+    keys = ["activation", "depth", *others, "lr", "seed"]
     return table.sort_values(keys, key=_ranks, na_position="first", kind="stable", ignore_index=True)
 
 
