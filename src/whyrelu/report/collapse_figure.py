@@ -27,11 +27,10 @@ def collapse_figure(facts: Facts) -> Picture | None:
         return None
     decades, saturated = cells["decades"].abs(), cells["saturated_init"]
     runs = facts.study.runs.dropna(subset="saturated_init")
+    has_learned = runs["outcome"] == "learned"
     areas = [
-        _area(*(np.repeat(decades, counts) for counts in (cells["learned"], cells["n"] - cells["learned"]))),
-        _area(
-            *(runs.loc[own, "saturated_init"] for own in (runs["outcome"] == "learned", runs["outcome"] != "learned"))
-        ),
+        _area(decades.repeat(list(cells["learned"])), decades.repeat(list(cells["n"] - cells["learned"]))),
+        _area(runs.loc[has_learned, "saturated_init"], runs.loc[~has_learned, "saturated_init"]),
     ]
     drawn = picture("collapse", 3.1, {"decades": areas[0], "saturated": areas[1]})
     left, right = drawn.figure.subplots(1, 2, sharey=True)
