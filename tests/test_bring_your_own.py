@@ -1,4 +1,4 @@
-"""The examples of the README for what a person may bring, typed as they stand there into a copy of the project."""
+"""The examples of docs/usage.md for what a person may bring, typed as they stand there into a copy of the project."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,10 @@ from sound_pages import is_whole
 
 pytestmark = pytest.mark.soak
 
-PAGE = section((ROOT / "README.md").read_text(), "Bring your own")
+PAGE = section((ROOT / "docs/usage.md").read_text(), "Bring your own")
 # The examples begin with what they are of, in bold.
-EXAMPLES = {
-    name: "**" + part for name, part in zip(("activation", "images", "level"), PAGE.split("\n**")[1:], strict=True)
-}
+NAMES = ("activation", "images", "data set", "level", "claim")
+EXAMPLES = {name: "**" + part for name, part in zip(NAMES, PAGE.split("\n**")[1:], strict=True)}
 
 
 @pytest.fixture

@@ -39,11 +39,9 @@ def sentence(claim: Claim, outcomes: dict[str, tuple[str, ...]]) -> str:
             **counts,
         }
         estimate = 0.321 if key == "a" else 0.654
-        for name, quantity in itertools.product(own, BESIDE):
-            shown = name if part.rule else ""
-            rows.append(
-                {"part": key, "quantity": quantity, "outcome": shown, "estimate": estimate, "high": float("inf")}
-            )
+        for name, quantity, init in itertools.product(own, BESIDE, ("xavier", "edge")):
+            row = {"part": key, "init": init, "quantity": quantity, "outcome": name if part.rule else ""}
+            rows.append(row | {"estimate": estimate, "high": float("inf")})
     found = BY_DEFINITION if claim.definition else verdict(part["verdict"] for part in parts.values())
     entry = {"id": claim.id, "claim": claim.claim, "verdict": found, "definition": claim.definition, "parts": parts}
     return str(TEMPLATE.sentence(entry, rows))
