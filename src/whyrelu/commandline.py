@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import signal
@@ -65,17 +64,6 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """Print `error: message` and leave with an exit code."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
     raise SystemExit(code)
-
-
-def named_studies(description: str | None) -> list[str]:
-    """The study that the command line names, or all that have tables in results/."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("study", nargs="?", help="its tables are read from results/<study>/")
-    group.add_argument("--all", action="store_true", help="every study that has tables")
-    given = parser.parse_args()
-    studies = sorted(path.parent.name for path in Path("results").glob("*/claims.json")) if given.all else [given.study]
-    return studies or fail("no folder in results/ has a claims.json: python src/aggregate.py writes it")
 
 
 def overrides_from_arguments(description: str | None, arguments: Sequence[str] | None = None) -> list[str]:
