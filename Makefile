@@ -1,4 +1,4 @@
-# `make reproduce` and `make test` work on a fresh machine with Python 3.11 or newer: they make .venv from the lock first.
+# `make reproduce` and `make test` work on a fresh machine with Python 3.11.4 or newer: they make .venv from the lock first.
 VENV := .venv
 PYTHON ?= python3
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
