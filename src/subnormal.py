@@ -3,11 +3,12 @@
 Numbers below 2^-126 are stored in float32 with fewer digits, and many processors compute on them several times slower.
 A gradient that shrinks layer by layer gets there if the network is deep enough. Writes results/subnormal.json and
 reports/figures/subnormal.svg; nothing else should run meanwhile:
-  python benchmarks/subnormal.py
+  python src/subnormal.py
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import itertools
 import json
@@ -24,20 +25,18 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.benchmark import Timer
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "src")]
-
-from whyrelu.config.grid import compose  # noqa: E402
-from whyrelu.files import write_bytes, write_json  # noqa: E402
-from whyrelu.timing.machine import facts  # noqa: E402
-from whyrelu.timing.measurement import Task, TimedNetwork  # noqa: E402
+from whyrelu.commandline import reporting_errors
+from whyrelu.config.grid import compose
+from whyrelu.files import write_bytes, write_json
+from whyrelu.timing.machine import facts
+from whyrelu.timing.measurement import Task, TimedNetwork
 
 ACTIVATIONS = {"relu": "#0072B2", "sigmoid": "#D55E00"}
 DEPTHS = (4, 16, 32, 64)
 PROCESSES = 5
 # Of the digits.
 SHAPE, CLASSES = (8, 8, 1), 10
-# The child's only argument.
+# What a child is given.
 ONE = "--one"
 
 
@@ -100,12 +99,15 @@ def main() -> None:
     ]
     rows = [own[0] | {"seconds": [row["seconds"] for row in own]} for own in zip(*processes, strict=True)]
     machine, seconds = facts(torch.device("cpu"), threads=1), round(time.monotonic() - begun)
-    write_json({"machine": machine, "seconds": seconds, "steps": rows}, ROOT / "results" / "subnormal.json")
-    write_bytes(drawn(rows, machine["cpu"]), ROOT / "reports" / "figures" / "subnormal.svg")
+    write_json({"machine": machine, "seconds": seconds, "steps": rows}, Path("results/subnormal.json"))
+    write_bytes(drawn(rows, machine["cpu"]), Path("reports/figures/subnormal.svg"))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == [ONE]:
-        print(json.dumps(measured()))
-    else:
-        main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(ONE, action="store_true", help="measure once in this process, and print it")
+    with reporting_errors():
+        if parser.parse_args().one:
+            print(json.dumps(measured()))
+        else:
+            main()
