@@ -149,3 +149,24 @@ def test_params_that_say_something_else_are_one_line(tmp_path: Path, content: st
     with pytest.raises(UserError) as caught:
         overrides_of_params(path)
     assert str(caught.value).startswith(f"{path} {fragment}")
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interruption_that_is_lost_in_a_callback_is_repeated(number: str) -> None:
+    code = (
+        "import os, signal, time, weakref\n"
+        "from whyrelu.commandline import reporting_errors\n"
+        "class Thing: pass\n"
+        "@reporting_errors()\n"
+        "def main():\n"
+        "    thing = Thing()\n"
+        f"    seen = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.{number}))\n"
+        "    del thing\n"
+        "    print('lost', flush=True)\n"
+        "    time.sleep(60)\n"
+        "main()\n"
+    )
+    with python(code) as process:
+        output, errors = process.communicate()
+    assert (output, process.returncode) == ("lost\n", 130)
+    assert errors.endswith("error: interrupted; the same command goes on where this one stopped\n")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -30,9 +34,12 @@ def reporting_errors() -> Iterator[None]:
         # what a script has in the background ignores Ctrl-C
         if signal.getsignal(name) is not signal.SIG_IGN:
             signal.signal(name, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    _listen()
     try:
         yield
     except KeyboardInterrupt:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         fail("interrupted; the same command goes on where this one stopped", code=130)
     except BrokenPipeError:
         # who reads the output has seen enough; what is left of it must not be flushed at exit
@@ -58,6 +65,28 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+@cache
+def _listen() -> tuple[socket.socket, socket.socket]:
+    """Interrupt again every second after a signal, until that is heard and SIGALRM ignored.
+
+    What a handler raises is lost where the interpreter is in a callback (at a fork, of a weak reference), and Ray puts
+    its own in place of the handler of SIGTERM.
+    """
+    numbers, told = socket.socketpair()
+    told.setblocking(False)
+    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+
+    def insist() -> None:
+        while numbers.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass
+        while True:
+            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGALRM)
+
+    threading.Thread(target=insist, daemon=True).start()
+    return numbers, told
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -106,17 +106,19 @@ def _done_by_workers(jobs: list[list[str]], launcher: Launcher) -> list[str | No
     # which hears it in its other threads.
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
-    except Exception as error:
-        # the launcher's: jobs return their own errors
-        _end_children()
-        raise UserError(
-            f"a worker died or could not be started ({one_line(error)[:300]}); what is finished is kept, and the same "
-            "command goes on"
-        ) from error
+        try:
+            return [done.return_value for done in launcher.launch(jobs, initial_job_idx=0)]
+        except Exception as error:
+            # the launcher's: jobs return their own errors
+            _end_children()
+            raise UserError(
+                f"a worker died or could not be started ({one_line(error)[:300]}); what is finished is kept, and the "
+                "same command goes on"
+            ) from error
     except (KeyboardInterrupt, SystemExit):
-        # SystemExit is Ray's answer to SIGTERM; with it Ray sets an alarm, to abort three seconds later
-        signal.alarm(0)
+        # SystemExit is Ray's answer to SIGTERM, and comes late, out of the lines above, if it ended Ray's own start;
+        # with it Ray sets an alarm, to abort three seconds later
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         _end_children()
         raise KeyboardInterrupt from None
     finally:
