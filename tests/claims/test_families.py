@@ -124,12 +124,15 @@ def graded(learns: dict[float, int], name: str = "graded") -> Any:
 def test_areas_are_of_decades_without_sign_and_over_cells() -> None:
     gains = [10.0**k for k in range(-4, 5)]
     made = graded({gain: 5 if abs(math.log10(gain)) < 2.5 else 0 for gain in gains})
-    (area,) = trainability.area_of_decades(made)
-    assert interval(area) == [1, 1, 1]
-    (difference,) = trainability.decades_against_saturation(made)
+    area, alone, depth = trainability.area_of_decades(made)
+    assert interval(area) == interval(alone) == [1, 1, 1]
+    # all are equally deep, which tells nothing
+    assert (depth["comparison"], interval(depth)) == ("depth", [0.5, 0.5, 0.5])
+    assert [bool(row["beside"]) for row in (area, alone, depth)] == [False, True, True]
+    difference, _ = trainability.decades_against_saturation(made)
     assert interval(difference) == [0.5, 0.5, 0.5]
     assert (difference["first"], difference["second"]) == (1, 0.5)
-    (reverse,) = trainability.saturation_against_decades(made)
+    reverse, _ = trainability.saturation_against_decades(made)
     assert interval(reverse) == [-0.5, -0.5, -0.5]
     # all cells learn, or are too few
     assert trainability.area_of_decades(graded(dict.fromkeys(gains, 5))) == []

@@ -28,7 +28,7 @@ def factor_per_layer(study: Study, where: Where) -> list[Row]:
         rows.append(effect(place, "gradient passed back per layer", "ratio", factor, len(own), **expected))
         fit = _determination(study.layers[study.layers["run_id"].isin(own["run_id"])])
         if len(fit):
-            r_squared = mean_interval(fit, bounds=(-np.inf, 1))
+            r_squared = mean_interval(fit, bounds=(0, 1))
             rows.append(effect(place, "R^2 of the line", "", r_squared, len(fit), beside=True))
     return rows
 

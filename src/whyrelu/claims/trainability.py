@@ -15,6 +15,7 @@ from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import BOOTSTRAP_FROM, Estimate, mean_interval, share_interval
 from whyrelu.statistics.ranks import area_under_curve, somers_d
 
+_SCORES = {"saturated_init": "saturation"}
 # Of the square of the slope of a logistic curve: keeps it finite where a threshold tells all runs apart.
 _RIDGE = 1e-3
 
@@ -46,6 +47,8 @@ def change_of_depth(study: Study, where: Where, change: Where) -> list[Row]:
             second, first = (_deepest(arm[arm["depth"].isin(depths)]) for arm in (runs, other))
             estimate = Estimate(first.estimate - second.estimate, first.low - second.high, first.high - second.low)
             place |= {"comparison": comparison, "first": first.estimate, "second": second.estimate}
+            tried = f"{min(depths)} to {max(depths)}" if len(depths) > 1 else f"{max(depths)}"
+            place["setting"] = ", ".join(filter(None, [place["setting"], f"depth {tried}"]))
             rows.append(effect(place, "largest depth at which most runs learn", "layers", estimate, len(runs)))
     return rows
 
@@ -65,8 +68,11 @@ def _deepest(runs: pd.DataFrame) -> Estimate:
 
 
 def area_of_decades(study: Study) -> list[Row]:
-    """Area under the ROC curve of the predicted |decades|: few of them shall tell the runs that learn."""
-    return _areas(study, "decades")
+    """Area under the ROC curve of the predicted |decades|: few of them shall tell the runs that learn.
+
+    Beside it stands that of the number of layers, which knows neither activation nor weights.
+    """
+    return _areas(study, "decades") + [row | {"beside": True} for row in _areas(study, "depth")[:1]]
 
 
 def decades_against_saturation(study: Study) -> list[Row]:
@@ -80,20 +86,21 @@ def saturation_against_decades(study: Study) -> list[Row]:
 
 
 def _areas(study: Study, first: str, second: str | None = None) -> list[Row]:
+    """How well small scores tell the runs that learn: of all activations, and beside it of each alone."""
     runs = _with_decades(study.runs, study).dropna(subset="saturated_init")
-    positive = learned(runs)
-    if runs["cell"].nunique() < BOOTSTRAP_FROM or positive.nunique() < 2:
-        return []
-    scores = {"decades": -runs["decades"].abs(), "saturated_init": -runs["saturated_init"]}
-    names = {"decades": "decades", "saturated_init": "saturation"}
-    place: Row = {"init": "", "setting": "", "comparison": names[first]}
-    if second is None:
-        area = area_under_curve(scores[first], positive, runs["cell"])
-        return [effect(place, "area under the ROC curve", "", area, len(runs))]
-    place["comparison"] += f" - {names[second]}"
-    areas = [area_under_curve(scores[name], positive, runs["cell"]).estimate for name in (first, second)]
-    difference = area_under_curve(scores[first], positive, runs["cell"], scores[second])
-    return [effect(place, "area under the ROC curve", "", difference, len(runs), first=areas[0], second=areas[1])]
+    named = " - ".join(_SCORES.get(score, score) for score in (first, second) if score is not None)
+    rows = []
+    for activation, own in [("", runs), *runs.groupby("activation")]:
+        positive = learned(own)
+        if own["cell"].nunique() < BOOTSTRAP_FROM or positive.nunique() < 2:
+            continue
+        scores = [-own[name].abs() for name in (first, second) if name is not None]
+        areas = [area_under_curve(score, positive, own["cell"]).estimate for score in scores]
+        found = area_under_curve(scores[0], positive, own["cell"], *scores[1:])
+        place: Row = {"init": "", "setting": activation, "comparison": named}
+        told = {} if second is None else dict(zip(("first", "second"), areas, strict=True))
+        rows.append(effect(place, "area under the ROC curve", "", found, len(own), beside=bool(activation), **told))
+    return rows
 
 
 def _with_decades(table: pd.DataFrame, study: Study) -> pd.DataFrame:

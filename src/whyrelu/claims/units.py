@@ -64,7 +64,7 @@ def gradient_of_saturated_units(study: Study, where: Where) -> list[Row]:
 
 def runs_with_dead_channels(study: Study, where: Where) -> list[Row]:
     """Share of the runs that learned, those of tuning included, that end with dead channels they did not begin with."""
-    runs = plain(pd.concat([study.runs, study.tuning]), where, "all")
+    runs = plain(pd.concat([study.runs, study.tuning]), where)
     runs = runs[learned(runs)].dropna(subset=["dead_init", "dead_end"])
     if runs.empty:
         return []

@@ -40,10 +40,10 @@ def times_figure(facts: Facts) -> Picture | None:
     )
     if rows.empty:
         return None
-    step, arrival = (
-        rows.loc[rows["what"] == what, "estimate"] for what in ("training step", "training to an accuracy")
-    )
-    numbers = {"step": list(step), "arrival": list(arrival)}
+    step, arrival = (rows[rows["what"] == what] for what in ("training step", "training to an accuracy"))
+    # elsewhere a ratio is a bound
+    arrives = (arrival[["share_first", "share_second"]] >= 0.5).all(axis=1)
+    numbers = {"step": list(step["estimate"]), "arrival": list(arrival.loc[arrives, "estimate"])}
     drawn = picture("times", 0.9 + _ROW * len(rows), numbers)
     axes = drawn.figure.subplots()
     draw_effects(axes, _lines(rows.assign(colour=style_of("sigmoid").colour), rows["what"]))

@@ -41,14 +41,19 @@ def map_figure(facts: Facts) -> Picture | None:
 
 
 def gains_that_learn(facts: Facts, activations: Sequence[str]) -> dict[str, Any]:
-    """The gains at which most runs of the largest depth learn, by the name of the activation."""
-    cells = facts.study.cells
-    deepest = cells[(cells["depth"] == facts.depths[-1]) & (cells["share"] > 0.5)]
+    """The gains at which most runs learn, by the name of the activation.
+
+    Of the largest depth at which every activation has a gain with which all runs learn, or of the smallest.
+    """
+    cells = facts.study.cells[facts.study.cells["activation"].isin(activations)]
+    best = cells.groupby(["depth", "activation"])["share"].max().groupby("depth").min()
+    depth = int(max(best.index[best == 1], default=facts.depths[0]))
+    learns = cells[(cells["depth"] == depth) & (cells["share"] > 0.5)]
     gains = {
-        activation_name({"activation": name}): sorted(deepest.loc[deepest["activation"] == name, "init.gain"])
+        activation_name({"activation": name}): sorted(learns.loc[learns["activation"] == name, "init.gain"])
         for name in activations
     }
-    return {"depth": facts.depths[-1], "gains": gains}
+    return {"depth": depth, "gains": gains}
 
 
 def draw_map(axes: Axes, cells: pd.DataFrame, labelled: bool = True) -> None:
