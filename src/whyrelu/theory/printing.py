@@ -16,8 +16,8 @@ def print_prediction(config: Mapping[str, Any]) -> None:
     """Print what is predicted for each layer of a network, and the fixed points of its last one."""
     prepare_data([config])
     theory = Theory()
-    print(", ".join(f"{key} {config[key]['name']}" for key in ("activation", "model", "init", "norm")))
     planned = theory.planned(config)
+    print(", ".join(f"{key} {config[key]['name']}" for key in ("activation", "model", "init", "norm")))
     if planned is None:
         print("theory does not know this model or norm")
         return
