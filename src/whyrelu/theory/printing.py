@@ -24,7 +24,8 @@ def print_prediction(config: Mapping[str, Any]) -> None:
     (*_, (weight_variance, bias_variance, *_)), batch_norm = planned
     phi, columns = theory.moments(config).phi, theory.of(config)._asdict()
     print(f"decades of gradient, first layer over last: {columns.pop('decades'):.4g}")
-    print(f"depth scale xi in layers: {columns.pop('xi'):.4g}")
+    # a mean of chi, which leaves padding and pooling out: its sign may be another than that of decades
+    del columns["xi"]
     if not batch_norm:
         for q, stable in fixed_points(phi, weight_variance, bias_variance):
             kind, chi = "stable" if stable else "unstable", float(chi_1(phi, q, weight_variance))
