@@ -2,6 +2,8 @@
 
   python src/theory.py activation=gelu init=he depth=16
 
+docs/method.md explains q, chi and decades, and src/whyrelu/results/columns.py all columns (THEORY_COLUMNS).
+
 With -m and the settings of a sweep, write the predictions of all its cells to results/<study>/theory.parquet:
   python src/theory.py -m experiment=digits
 """

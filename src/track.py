@@ -31,4 +31,6 @@ if __name__ == "__main__":
             print(f"to look at it: mlflow ui --backend-store-uri {server} --port {port}")
             server = f"http://127.0.0.1:{port}"
         for name, experiment in counts.experiments.items():
-            print(f"{name}: {server}/#/experiments/{experiment}/runs?workflowType=machine_learning", flush=True)
+            # charts, because the list shows neither accuracy nor outcome until a person adds columns
+            address = f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+            print(f"{name}: {address}", flush=True)

@@ -102,9 +102,19 @@ def test_what_is_told_beside_and_by_definition_has_no_outcome_and_studies_are_th
     assert effects([claim({"a": []})], study(cell())).empty
 
 
-def test_a_column_that_there_is_not_is_named() -> None:
-    with pytest.raises(UserError, match="did you mean 'estimate'"):
-        effects([claim({"a": [row(estimates=1)]})], study(cell()))
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ([row(estimates=1)], "did you mean 'estimate'"),
+        ([row(estimate="high")], "ValueError: could not convert string to float: 'high'"),
+        (3, "ValueError: "),
+    ],
+)
+def test_what_is_no_effect_is_one_line_that_names_claim_part_and_study(told: Any, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        effects([claim({"a": told})], study(cell()))
+    assert str(caught.value).startswith("C1, part a, in study ")
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.claims.declaration import Claim
-from whyrelu.errors import UnknownNameError
+from whyrelu.errors import UnknownNameError, UserError, one_line
 from whyrelu.results.study import Study
 from whyrelu.statistics.tests import holm
 
@@ -61,14 +61,15 @@ def effects(claims: Iterable[Claim], study: Study) -> pd.DataFrame:
     """The effects in one study, with their outcomes: COLUMNS.
 
     Raises:
-        UnknownNameError: a function says something that is no column.
+        UserError: a function fails, or gives something that is no effect; the claim, part and study are named.
     """
-    tables = [
-        _part_effects(claim, key, study)
-        for claim in claims
-        if not claim.studies or study.name in claim.studies
-        for key in claim.parts
-    ]
+    tables = []
+    for claim in claims:
+        for key in claim.parts if not claim.studies or study.name in claim.studies else ():
+            try:
+                tables.append(_part_effects(claim, key, study))
+            except Exception as error:  # it may be a person's own function
+                raise UserError(f"{claim.id}, part {key}, in study {study.name}: {one_line(error)}") from error
     if not tables:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     return pd.concat(tables, ignore_index=True)
@@ -79,7 +80,7 @@ def _part_effects(claim: Claim, key: str, study: Study) -> pd.DataFrame:
     table = pd.DataFrame(part.effects(study))
     for name in table:
         if name not in (*COLUMNS, *_FURTHER):
-            raise UnknownNameError(f"column of the effects of {claim.id}", str(name), [*COLUMNS, *_FURTHER])
+            raise UnknownNameError("column of effects", str(name), [*COLUMNS, *_FURTHER])
     table = table.reindex(columns=[*COLUMNS, *_FURTHER])
     texts = [name for name, kind in COLUMNS.items() if kind == "str"]
     table = table.assign(

@@ -16,15 +16,16 @@ def print_prediction(config: Mapping[str, Any]) -> None:
     """Print what is predicted for each layer of a network, and the fixed points of its last one."""
     prepare_data([config])
     theory = Theory()
-    print(", ".join(f"{key} {config[key]['name']}" for key in ("activation", "model", "init", "norm")))
     planned = theory.planned(config)
+    print(", ".join(f"{key} {config[key]['name']}" for key in ("activation", "model", "init", "norm")))
     if planned is None:
         print("theory does not know this model or norm")
         return
     (*_, (weight_variance, bias_variance, *_)), batch_norm = planned
     phi, columns = theory.moments(config).phi, theory.of(config)._asdict()
     print(f"decades of gradient, first layer over last: {columns.pop('decades'):.4g}")
-    print(f"depth scale xi in layers: {columns.pop('xi'):.4g}")
+    # a mean of chi, which leaves padding and pooling out: its sign may be another than that of decades
+    del columns["xi"]
     if not batch_norm:
         for q, stable in fixed_points(phi, weight_variance, bias_variance):
             kind, chi = "stable" if stable else "unstable", float(chi_1(phi, q, weight_variance))
