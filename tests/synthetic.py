@@ -16,11 +16,11 @@ import pandas as pd
 
 from whyrelu.files import write_json
 from whyrelu.results.aggregation import provenance, write_tables
-from whyrelu.results.columns import LAYER_COLUMNS, LR_COLUMNS, TUNING_COLUMNS
+from whyrelu.results.columns import LAYER_COLUMNS, TUNING_COLUMNS
 from whyrelu.results.files import write_csv, write_table
-from whyrelu.results.labels import cell_factors
 from whyrelu.results.study import Study
 from whyrelu.results.tables import planned_cells, runs_table
+from whyrelu.tuning.selection import choose
 
 CLASSES = 10
 STEPS = 19
@@ -57,7 +57,7 @@ def write_records(folder: Path, records: Sequence[Mapping[str, Any]], timed: boo
     write_table(make_theory(records), folder / "theory.parquet")
     tuning = make_tuning(records)
     write_table(tuning, folder / "tuning.parquet")
-    write_csv(_rates(tuning), folder / "lr.csv")
+    write_csv(choose(tuning), folder / "lr.csv")
     write_json(make_timing(records, timed), folder / "timing.json")
     facts = {
         "question": f"What does {folder.name} show?",
@@ -250,19 +250,6 @@ def make_tuning(records: Sequence[Mapping[str, Any]], seeds: int = 2) -> pd.Data
     return table.join(own.astype(TUNING_COLUMNS), on="run_id")
 
 
-def _rates(tuning: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for cell, runs in tuning.groupby("cell", sort=False):
-        best = runs[runs["lr"] == runs["lr"].max()]
-        accuracy = best["val_accuracy"]
-        rates = {"rates": runs["lr"].nunique(), "lowest": runs["lr"].min(), "highest": runs["lr"].max()}
-        found = {"val_accuracy": accuracy.mean(), "lower_quartile": accuracy.quantile(0.25), "n": len(best)}
-        flag = "" if (best["outcome"] == "learned").any() else "none learned"
-        rows.append({"cell": cell} | best.iloc[0].to_dict() | found | rates | {"flag": flag})
-    names = [name for name in cell_factors(tuning) if name != "lr"]
-    return pd.DataFrame(rows)[["cell", *names, *LR_COLUMNS]]
-
-
 def make_timing(records: Sequence[Mapping[str, Any]], timed: bool = True) -> dict[str, Any]:
     """timing.json: sigmoid takes twice as long forward, and a twentieth longer for a step; five processes."""
     activations = list(dict.fromkeys(record["factors"]["activation"] for record in records)) if timed else []
@@ -273,11 +260,6 @@ def make_timing(records: Sequence[Mapping[str, Any]], timed: bool = True) -> dic
         return [seconds * (1 + 0.01 * process) for process in range(5)]
 
     return {
-        "study": records[0]["factors"]["study"],
-        "settings": {"name": "full" if timed else "off"},
-        "machine": {"cpu": "a processor", "threads": 1},
-        "load": {"before": 0.1, "after": 0.2},
-        "seconds": 12.0 if timed else 0.0,
         "op": [
             {"activation": name, "size": size, "pass": way, "threads": 1}
             | {"seconds": over_processes(size * 1e-9 * (2 if (name, way) == ("sigmoid", "forward") else 1))}

@@ -29,7 +29,7 @@ def better(differences: np.ndarray) -> str:
     row = {
         "estimate": differences.mean(),
         "p_adjusted": paired_p(differences, zeros),
-        "superiority": superiority(differences, zeros).estimate,
+        "superiority": superiority(differences, zeros),
     }
     return outcome({"better": 0.005}, row | dict.fromkeys(("low", "high", "low_90", "high_90"), math.nan))
 

@@ -22,7 +22,7 @@ def test_what_is_written_is_read_back(tmp_path):
         pd.testing.assert_frame_equal(getattr(Study(tmp_path / "again"), name), table)
     assert (written.name, len(written.runs), len(written.rates)) == ("digits", 48, 24)
     assert written.provenance["runs"] == 48
-    assert set(written.rates["flag"]) == {"", "none learned"}
+    assert set(written.rates["flag"]) == {"", "edge", "none learned"}
     assert written.sibling("again").name == "again"
     assert written.sibling("nowhere") is None
 

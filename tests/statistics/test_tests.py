@@ -36,14 +36,9 @@ def test_p_without_spread(differences: list[float], expected: float) -> None:
     assert paired_p(differences, np.zeros(len(differences))) == pytest.approx(expected, nan_ok=True)
 
 
-def test_superiority_counts_ties_half_and_holds_its_estimate() -> None:
-    assert superiority([1, 2, 3, 4], [0, 2, 2, 5]).estimate == 0.625
-    for a, expected in (([1, 2, 3], 1.0), ([-1, -1, -1], 0.0), ([0, 0, 0], 0.5)):
-        found = superiority(a, [0, 0, 0])
-        assert found.estimate == expected
-        assert 0 <= found.low <= expected <= found.high <= 1
-        # few pairs never show that it is always so
-        assert found.high - found.low > 0.4
+def test_superiority_counts_ties_half() -> None:
+    assert superiority([1, 2, 3, 4], [0, 2, 2, 5]) == 0.625
+    assert [superiority(a, [0, 0, 0]) for a in ([1, 2, 3], [-1, -1, -1], [0, 0, 0])] == [1, 0, 0.5]
 
 
 def test_holm_is_that_of_the_textbook_and_leaves_out_what_is_no_test() -> None:

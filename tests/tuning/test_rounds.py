@@ -14,7 +14,7 @@ from whyrelu.config.grid import Run, compose, compose_grid
 from whyrelu.errors import UserError
 from whyrelu.runs.identity import tuning_cell
 from whyrelu.tuning.rates import chosen_rates, with_tuned_rate
-from whyrelu.tuning.rounds import _group, grid_of, run_rounds, seeds_of, tune
+from whyrelu.tuning.rounds import grid_of, run_rounds, seeds_of, tune
 from whyrelu.tuning.selection import choose
 
 GRID = ["study=mine", "lr=tuned", "activation=relu,sigmoid", "depth=2,4", "seed=0,1"]
@@ -57,12 +57,6 @@ def test_every_cell_has_the_same_budget_and_seeds() -> None:
     assert compose(done[1][-1].overrides) == done[1][-1].config, "a run is started by what is typed for it"
 
 
-def test_without_confirmation_the_grid_decides() -> None:
-    done, chosen = rounds(ALL_AT_A_TENTH, "tuning.confirm_seeds=0", "tuning.seeds=1")
-    assert [len(runs) for runs in done] == [20]
-    assert set(chosen["lr"]) == {0.1} and set(chosen["n"]) == {1}
-
-
 def test_a_grid_is_extended_for_all_activations_that_are_compared() -> None:
     done, chosen = rounds({**ALL_AT_A_TENTH, ("sigmoid", 2): 3.16}, "tuning.confirm_seeds=0")
     # one step more at depth 2 for both, and a second one to see that 3.16 is not at the end
@@ -86,15 +80,6 @@ def test_given_rates_replace_the_grid() -> None:
     assert [len(runs) for runs in done] == [4 * 3 * 2, 4 * 3 * 2 + (3 + 3 * 2) * 4]
     assert chosen.loc[("relu", 2), ["lr", "rates", "flag"]].tolist() == [0.316, 3, "edge"]
     assert chosen.loc[("relu", 4), ["lr", "rates", "flag"]].tolist() == [0.0562, 3, ""]
-
-
-def test_what_is_compared_differs_in_the_activation_only() -> None:
-    def group(*overrides: str) -> str:
-        return _group(compose(overrides))
-
-    same = (["activation=sigmoid"], ["activation=leaky_relu", "activation.negative_slope=0.3"], ["seed=1"], ["lr=0.1"])
-    assert {group("depth=2", *overrides) for overrides in same} == {group("depth=2")}
-    assert group("depth=2") not in {group("depth=4"), group("depth=2", "init=he")}
 
 
 def test_cells_with_a_rate_of_their_own_are_left_alone() -> None:

@@ -54,7 +54,7 @@ def _difference(place: Mapping[str, object], both: pd.DataFrame) -> Row:
         share_first=(both["outcome_first"] == "learned").mean(),
         share_second=(both["outcome_second"] == "learned").mean(),
         p=paired_p(first, second),
-        superiority=superiority(first, second).estimate,
+        superiority=superiority(first, second),
         low_90=low_90,
         high_90=high_90,
     )

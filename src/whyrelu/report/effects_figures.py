@@ -24,7 +24,7 @@ _TIMES = {
     ("C5", "b"): "inference",
     ("C6", "b"): "training to an accuracy",
 }
-_OUTCOMES = {"supports": "#17a27a", "contradicts": "#e0661c", "undecided": "#8c8c8c", "": "#8c8c8c"}
+_OUTCOMES = {"supports": "#17a27a", "contradicts": "#e0661c", "undecided": "#8c8c8c"}
 # Settings of one study beyond these share a line.
 _MOST_SETTINGS = 16
 _NO_EFFECT = {"ratio": 1.0, "points": 0.0, "layers": 0.0, "share": 0.5}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,9 @@ def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
         tuned="lr_given" not in facts.factors,
         commands=_commands(facts),
         most_cells=_MOST_CELLS,
-        effects=_deciding(facts.effects),
+        effects=facts.effects[facts.effects["outcome"] != ""].to_dict("records"),
     )
     return without_gaps(text)
-
-
-def _deciding(effects: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """The rows that decide, and all of claims that are decided by definition."""
-    has_outcome = effects["outcome"] != ""
-    return effects[has_outcome | ~has_outcome.groupby(effects["claim"]).transform("any")].to_dict("records")
 
 
 def answer(facts: Facts, macro: str) -> str:
@@ -137,8 +131,7 @@ def _rates(facts: Facts) -> list[dict[str, Any]]:
 def _commands(facts: Facts) -> list[str]:
     """What makes the study again, step by step."""
     overrides = list(facts.study.provenance["overrides"])
-    is_known = overrides == [f"experiment={facts.name}"]
-    if is_known:
+    if overrides == [f"experiment={facts.name}"]:
         return [f"dvc exp run -S study={facts.name}"]
     steps = ["tune"] * (not facts.study.rates.empty) + ["train", "theory", "aggregate"]
     typed = [shlex.join(["python", f"src/{step}.py", "-m", *overrides]) for step in steps]

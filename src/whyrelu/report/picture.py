@@ -16,11 +16,14 @@ class Picture(NamedTuple):
     name: str
     figure: Figure
     title: str
-    shows: str
+
+    @property
+    def shows(self) -> str:
+        """What is drawn, for readers who cannot see it."""
+        return said("figures.jinja", f"{self.name.replace('-', '_')}_shows")
 
 
 def picture(name: str, height: float, numbers: Any) -> Picture:
     """An empty figure, `height` inches high, whose words are made from numbers by figures.jinja."""
-    macro = name.replace("-", "_")
-    title = said("figures.jinja", macro, numbers)
-    return Picture(name, new_figure(height, title), title, said("figures.jinja", f"{macro}_shows"))
+    title = said("figures.jinja", name.replace("-", "_"), numbers)
+    return Picture(name, new_figure(height, title), title)

@@ -46,27 +46,27 @@ def paired_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Estima
     return mean_interval(np.subtract(a, b), level)
 
 
-def share_interval(successes: int, n: int, level: float = 0.95) -> Estimate:
+def share_interval(successes: int, n: int) -> Estimate:
     """A share of n with Wilson's score interval (Wilson 1927)."""
-    interval = stats.binomtest(int(successes), int(n)).proportion_ci(level, method="wilson")
+    interval = stats.binomtest(int(successes), int(n)).proportion_ci(0.95, method="wilson")
     return _holding(successes / n, interval.low, interval.high)
 
 
-def median_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
+def median_interval(values: ArrayLike) -> Estimate:
     """The median between two order statistics (binomial); below six values these are the extremes."""
     array = np.sort(_sample(values))
     median = float(np.median(array))
     if len(array) == 1:
         return Estimate(median, math.nan, math.nan)
-    rank = max(int(stats.binom.ppf((1 - level) / 2, len(array), 0.5)), 1)
+    rank = max(int(stats.binom.ppf(0.025, len(array), 0.5)), 1)
     return _holding(median, array[rank - 1], array[-rank])
 
 
-def ratio_interval(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Estimate:
+def ratio_interval(a: ArrayLike, b: ArrayLike) -> Estimate:
     """The geometric mean of a / b, shape (pairs,) above 0, with Student's interval on the logarithms."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithms = _sample(np.log(a) - np.log(b))
-    return Estimate(*np.exp(_student(logarithms, level)).tolist())
+    return Estimate(*np.exp(_student(logarithms, 0.95)).tolist())
 
 
 def _student(array: NDArray[np.float64], level: float) -> Estimate:

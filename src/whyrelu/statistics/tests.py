@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from whyrelu.statistics.intervals import BOOTSTRAP_FROM, RESAMPLES, Estimate, share_interval
+from whyrelu.statistics.intervals import BOOTSTRAP_FROM, RESAMPLES
 
 
 def paired_p(a: ArrayLike, b: ArrayLike) -> float:
@@ -31,13 +31,9 @@ def paired_p(a: ArrayLike, b: ArrayLike) -> float:
     )
 
 
-def superiority(a: ArrayLike, b: ArrayLike) -> Estimate:
-    """P(A > B) + P(A = B) / 2 within pairs, with Wilson's interval; of ties in odd number each end has the worse."""
-    differences = np.subtract(a, b, dtype=np.float64)
-    n = len(differences)
-    wins = np.sum(differences > 0) + np.sum(differences == 0) / 2
-    low, high = share_interval(math.floor(wins), n).low, share_interval(math.ceil(wins), n).high
-    return Estimate(float(wins / n), low, high)
+def superiority(a: ArrayLike, b: ArrayLike) -> float:
+    """P(A > B) + P(A = B) / 2 within pairs."""
+    return float((np.sign(np.subtract(a, b)).mean() + 1) / 2)
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:

@@ -6,8 +6,7 @@ timing.json holds facts of one machine at one time, and is kept apart from every
      "settings": data, shape, width, batch_size, precision, model, optimizer, init and norm of the cell that stands for
          all, the first, and what was asked for (the group `timing`),
      "machine": `whyrelu.timing.machine.facts`,
-     "load": {"average_before", "average_after": processes that ran or waited in the last minute,
-              "others": processors that other processes kept busy meanwhile, "is_busy": whether too many},
+     "load": {"others": processors that other processes kept busy meanwhile, "is_busy": whether too many},
      "seconds": that it all took,
      "left_out": in words, what would have taken too long,
      "op": [{"activation", "size" (elements), "pass": "forward" | "backward", "threads", "seconds": [of one tensor]}],
@@ -28,7 +27,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from whyrelu.config.grid import Run, one_per_cell
@@ -67,7 +65,7 @@ def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
     shape, classes = list(arrays.train_images.shape[1:]), len(arrays.classes)
     activations, depths = named_activations(configs), sorted({own["depth"] for own in configs})
-    average, before, found = psutil.getloadavg()[0], use_now(), []
+    before, found = use_now(), []
     processes = asked["processes"] if asked["seconds"] else 0
     for i in range(processes):
         print(f"timing, process {i + 1} of {processes}", flush=True)
@@ -83,12 +81,7 @@ def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "study": config["study"],
         "settings": settings | {name: config[name] for name in ("width", "batch_size", "precision", "timing")},
         "machine": facts(device, trainer["threads"]),
-        "load": {
-            "average_before": round(average, 2),
-            "average_after": round(psutil.getloadavg()[0], 2),
-            "others": round(others, 2),
-            "is_busy": is_busy,
-        },
+        "load": {"others": round(others, 2), "is_busy": is_busy},
         "seconds": round(time.time() - begun, 1),
         "left_out": list(dict.fromkeys(what for own in found for what in own["left_out"])),
         "op": [entry for entry in entries if "pass" in entry],
