@@ -10,7 +10,7 @@ import pandas as pd
 
 from whyrelu.claims.decide import read_effects
 from whyrelu.report.names import activation_name, data_name, factor_name, setting_name
-from whyrelu.results.labels import cell_factors, varying
+from whyrelu.results.labels import varying
 from whyrelu.results.study import Study
 
 # Variants of the sigmoid: changes of it, beside changes of the network.
@@ -55,10 +55,8 @@ class Facts:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """Cells, with names, and the most steps of a run of each."""
-        factors = cell_factors(self.study.cells)
-        steps = self.study.runs.groupby(factors, dropna=False, sort=False)["steps"].max().reset_index()
-        return self.named(self.study.cells.merge(steps, on=factors, how="left"))
+        """Cells, with names."""
+        return self.named(self.study.cells)
 
     def named(self, table: pd.DataFrame) -> pd.DataFrame:
         """Add the columns `act` and `setting`."""

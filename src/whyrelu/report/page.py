@@ -36,7 +36,7 @@ _FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
 MOST_FIGURES = 5
 # Rows of the table of what learns on the page; longer ones are in details.md.
 _MOST_ROWS = 16
-# Details show of more cells what fits one line.
+# Details leave more cells to the tables.
 _MOST_CELLS = 100
 
 
