@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from sound_pages import is_sound, is_whole, links_lead_somewhere, prose
+from sound_pages import is_sound, is_whole, links_lead_somewhere
 from synthetic import make_record, make_records, write_records, write_study
 from whyrelu.claims.decide import write_effects
 from whyrelu.errors import UserError
@@ -109,9 +109,8 @@ def test_the_index_has_every_claim_and_every_study(undrawn, results, tmp_path):
     for entry in claims:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| [{entry['id']}](")]
         assert row.endswith(f"| {glyphs[entry['verdict']]} |") and row.count(" | ") == 3
-    assert text.count("](") and all(f"]({name}/README.md)" in text for name in STUDIES)
+    assert all(f"]({name}/README.md)" in text for name in STUDIES)
     assert [facts.name for facts in all_studies(results)] == list(STUDIES)
-    assert prose(text).count("<details>") == 0
 
 
 def test_a_missing_table_is_one_line_and_writes_nothing(results, tmp_path):

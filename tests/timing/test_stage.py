@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from configured import configured
 from whyrelu.config.grid import compose_grid
 from whyrelu.errors import UserError
 from whyrelu.timing.machine import Use, others_between, use_now
@@ -15,12 +16,8 @@ from whyrelu.timing.stage import named_activations, time_runs, time_study, write
 TINY = ["width=2", "batch_size=16", "timing=quick", "timing.seconds=0.1", "timing.sizes=[16]", "timing.widths=[2]"]
 
 
-def configs(root, *overrides: str) -> list[dict]:
-    return [run.config for run in compose_grid([f"prepared_root={root}", "init=he", *TINY, *overrides])]
-
-
 def test_each_process_gives_a_number_for_everything(root, tmp_path) -> None:
-    timing = time_study(configs(root, "activation=relu,sigmoid", "depth=1,2", "seed=0,1", "norm=batch,none"))
+    timing = time_study(configured(root, *TINY, "activation=relu,sigmoid", "depth=1,2", "seed=0,1", "norm=batch,none"))
     write_timing(timing, tmp_path / "timing.json")
     assert json.loads((tmp_path / "timing.json").read_text()).keys() == timing.keys()
     assert len(timing["op"]) == 2 * 2
@@ -44,13 +41,13 @@ def test_without_seconds_the_file_is_there_and_empty(root, tmp_path, monkeypatch
 
 def test_what_fails_in_a_process_is_one_line(root) -> None:
     with pytest.raises(UserError, match=r"^timing failed: .*no_such_function"):
-        time_study(configs(root, "activation._target_=torch.no_such_function"))
+        time_study(configured(root, *TINY, "activation._target_=torch.no_such_function"))
 
 
 def test_activations_of_one_name_are_told_apart_by_their_arguments(root) -> None:
-    found = named_activations(configs(root, "activation=relu,leaky_relu", "depth=1,2"))
+    found = named_activations(configured(root, *TINY, "activation=relu,leaky_relu", "depth=1,2"))
     assert list(found) == ["relu", "leaky_relu"]
-    slopes = configs(root, "activation=leaky_relu", "activation.negative_slope=0.1,0.2")
+    slopes = configured(root, *TINY, "activation=leaky_relu", "activation.negative_slope=0.1,0.2")
     assert list(named_activations(slopes)) == ["leaky_relu(negative_slope=0.1)", "leaky_relu(negative_slope=0.2)"]
 
 
