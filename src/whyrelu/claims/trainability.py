@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from whyrelu.claims.selection import Row, Where, effect, learned, plain, settings, within
 from whyrelu.claims.units import saturated_at_init
 from whyrelu.results.labels import cell_factors, value_text
 from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import BOOTSTRAP_FROM, Estimate, mean_interval, share_interval
+from whyrelu.statistics.logistic import falling_logistic
 from whyrelu.statistics.ranks import area_under_curve, somers_d
 
 _SCORES = {"saturated_init": "saturation"}
-# Of the square of the slope of a logistic curve: keeps it finite where a threshold tells all runs apart.
-_RIDGE = 1e-3
 
 
 def share_learned(study: Study, where: Where, min_depth: int = 1, max_depth: int | None = None) -> list[Row]:
@@ -119,7 +116,7 @@ def classified_right(study: Study, fitted_on: str) -> list[Row]:
     known, runs = _with_decades(other.runs, other), _with_decades(study.runs, study)
     if runs.empty or learned(known).nunique() < 2:
         return []
-    threshold = _threshold(known["decades"].abs().to_numpy(), learned(known).to_numpy(dtype=float))
+    _, threshold = falling_logistic(known["decades"].abs(), learned(known))
     right = ((runs["decades"].abs() < threshold) == learned(runs)).groupby(runs["cell"]).mean()
     place = {"init": "", "setting": "", "comparison": f"fitted on {fitted_on}"}
     factor = float(runs["steps"].median() / known["steps"].median())
@@ -134,18 +131,6 @@ def classified_right(study: Study, fitted_on: str) -> list[Row]:
             beside=True,
         ),
     ]
-
-
-def _threshold(x: np.ndarray, positive: np.ndarray) -> float:
-    """Where a logistic curve of `positive` over x, both (runs,), which falls, passes one half."""
-
-    def loss(parameters: np.ndarray) -> float:
-        level, slope = parameters
-        z = level - slope * x
-        return float(np.mean(np.logaddexp(0, z) - positive * z) + _RIDGE * slope**2)
-
-    level, slope = optimize.minimize(loss, [1.0, 1.0], bounds=[(None, None), (1e-6, None)]).x
-    return float(level / slope)
 
 
 def follows_shift(study: Study, score: Literal["shift", "decades"]) -> list[Row]:

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
-from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import mannwhitneyu
 
 from whyrelu.report.facts import Facts
 from whyrelu.report.picture import Picture, picture
 from whyrelu.report.style import INK, jitter, style_of
+from whyrelu.results.labels import cell_factors
+from whyrelu.statistics.logistic import falling_logistic
 
 # Fewer cells show no curve.
 _LEAST_CELLS = 12
@@ -25,20 +26,17 @@ def collapse_figure(facts: Facts) -> Picture | None:
     cells = facts.cells[facts.cells["decades"].notna() & facts.cells["saturated_init"].notna()]
     if len(cells) < _LEAST_CELLS or cells["learned"].sum() in (0, cells["n"].sum()):
         return None
-    decades, saturated = cells["decades"].abs(), cells["saturated_init"]
-    runs = facts.study.runs.dropna(subset="saturated_init")
-    has_learned = runs["outcome"] == "learned"
-    areas = [
-        _area(decades.repeat(list(cells["learned"])), decades.repeat(list(cells["n"] - cells["learned"]))),
-        _area(runs.loc[has_learned, "saturated_init"], runs.loc[~has_learned, "saturated_init"]),
-    ]
+    decades, factors = cells["decades"].abs(), cell_factors(facts.study.cells)
+    runs = facts.study.runs.merge(cells[[*factors, "decades"]], on=factors).dropna(subset="saturated_init")
+    learned = runs["outcome"] == "learned"
+    areas = [_area(runs[name].abs(), learned) for name in ("decades", "saturated_init")]
     drawn = picture("collapse", 3.1, {"decades": areas[0], "saturated": areas[1]})
     left, right = drawn.figure.subplots(1, 2, sharey=True)
     _draw_cells(left, decades, cells)
-    _draw_cells(right, saturated, cells)
-    slope, middle = _logistic(decades.to_numpy(), cells)
+    _draw_cells(right, cells["saturated_init"], cells)
+    slope, middle = falling_logistic(runs["decades"].abs(), learned)
     x = np.linspace(0, decades.max(), 200)
-    left.plot(x, expit(slope * (x - middle)), color=INK, linewidth=1.4)
+    left.plot(x, expit(slope * (middle - x)), color=INK, linewidth=1.4)
     left.set_xscale("symlog", linthresh=1, linscale=0.6)
     left.set_xticks([tick for tick in (0, 1, 2, 5, 10, 20, 50) if tick <= 1.1 * max(1, decades.max())])
     left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -65,18 +63,6 @@ def _draw_cells(axes: Axes, scores: pd.Series, cells: pd.DataFrame) -> None:
     axes.grid(axis="y")
 
 
-def _logistic(decades: np.ndarray, cells: pd.DataFrame) -> tuple[float, float]:
-    """Slope and middle of the likeliest logistic curve of what learns, one for all activations."""
-    learned, n = cells["learned"].to_numpy(), cells["n"].to_numpy()
-
-    def surprise(parameters: np.ndarray) -> float:
-        logits = parameters[0] * (decades - parameters[1])
-        return float(np.sum(n * np.logaddexp(0, logits) - learned * logits))
-
-    slope, middle = minimize(surprise, [-1.0, float(np.median(decades))], bounds=[(-50, 50), (None, None)]).x
-    return float(slope), float(middle)
-
-
-def _area(learned: pd.Series, others: pd.Series) -> float:
+def _area(scores: pd.Series, learned: pd.Series) -> float:
     """The area under the ROC curve of low scores for runs that learned."""
-    return float(mannwhitneyu(others, learned).statistic / (len(learned) * len(others)))
+    return float(mannwhitneyu(scores[~learned], scores[learned]).statistic / (learned.sum() * (~learned).sum()))

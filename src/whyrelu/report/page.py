@@ -33,7 +33,6 @@ _FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
     gradients_figure,
     times_figure,
 )
-MOST_FIGURES = 5
 # Rows of the table of what learns on the page; longer ones are in details.md.
 _MOST_ROWS = 16
 # Details leave more cells to the tables.
@@ -47,7 +46,7 @@ def write_report(results: Path, target: Path) -> Path:
     """
     facts = Facts(Study(results))
     with drawing():
-        pictures = [drawn for draw in _FIGURES if (drawn := draw(facts)) is not None][:MOST_FIGURES]
+        pictures = [drawn for draw in _FIGURES if (drawn := draw(facts)) is not None]
         texts = {name: render(name, facts, pictures) for name in ("README", "details")}
         for drawn in pictures:
             save_svg(drawn.figure, target / "figures" / f"{drawn.name}.svg")
