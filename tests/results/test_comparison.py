@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from synthetic import make_records, make_timing, write_records
-from whyrelu.errors import UserError
 from whyrelu.files import write_json
 from whyrelu.results.comparison import compare
 from whyrelu.results.files import write_csv, write_table
@@ -68,8 +67,3 @@ def test_another_kind_of_processor_has_another_sample_that_agrees_or_not(first, 
     ):
         write_table(table.assign(**changed), second / "theory.parquet")
         assert compare(first, second).differences == differences
-
-
-def test_a_study_that_is_not_there_is_named(first, tmp_path):
-    with pytest.raises(UserError, match=r"nowhere.provenance.json is missing"):
-        compare(first, tmp_path / "nowhere")
