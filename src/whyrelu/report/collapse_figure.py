@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from scipy.special import expit
-from scipy.stats import mannwhitneyu
+from sklearn.metrics import roc_auc_score
 
 from whyrelu.report.facts import Facts
 from whyrelu.report.picture import Picture, picture
@@ -29,7 +29,8 @@ def collapse_figure(facts: Facts) -> Picture | None:
     decades, factors = cells["decades"].abs(), cell_factors(facts.study.cells)
     runs = facts.study.runs.merge(cells[[*factors, "decades"]], on=factors).dropna(subset="saturated_init")
     learned = runs["outcome"] == "learned"
-    areas = [_area(runs[name].abs(), learned) for name in ("decades", "saturated_init")]
+    # low scores are to tell the runs that learned
+    areas = [float(roc_auc_score(learned, -runs[name].abs())) for name in ("decades", "saturated_init")]
     drawn = picture("collapse", 3.1, {"decades": areas[0], "saturated": areas[1]})
     left, right = drawn.figure.subplots(1, 2, sharey=True)
     _draw_cells(left, decades, cells)
@@ -61,8 +62,3 @@ def _draw_cells(axes: Axes, scores: pd.Series, cells: pd.DataFrame) -> None:
         places = scores[group.index], heights[group.index]
         axes.plot(*places, style.marker, color=style.colour, alpha=0.65, markersize=4, markeredgewidth=0)
     axes.grid(axis="y")
-
-
-def _area(scores: pd.Series, learned: pd.Series) -> float:
-    """The area under the ROC curve of low scores for runs that learned."""
-    return float(mannwhitneyu(scores[~learned], scores[learned]).statistic / (learned.sum() * (~learned).sum()))

@@ -125,10 +125,7 @@ def _lines(rows: pd.DataFrame, first: pd.Series) -> list[tuple[str, pd.DataFrame
             lines.append((f"{start}, {len(group)} settings", group))
             continue
         for i, row in enumerate(group.to_dict("records")):
-            words = [str(start), *_scope(row), *(in_words(row[name]) for name in told)]
+            depth = "" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers"
+            words = [str(start), depth, INITS.get(row["init"], row["init"]), *(in_words(row[name]) for name in told)]
             lines.append((", ".join(filter(None, words)), group.iloc[[i]]))
     return lines
-
-
-def _scope(row: Mapping[Any, Any]) -> list[str]:
-    return ["" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers", INITS.get(row["init"], row["init"])]
