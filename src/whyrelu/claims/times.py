@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,31 +12,29 @@ from whyrelu.claims.selection import Row, effect
 from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import mean_interval, ratio_interval
 
+# Of entries of timing.json; those of operations have no depth, width and kind, and those of steps no size and pass.
+_COLUMNS = ["activation", "size", "pass", "depth", "width", "kind", "threads", "seconds"]
+
 
 def time_per_element(
     study: Study, activation: str, against: str, direction: Literal["forward", "backward", "both"]
 ) -> list[Row]:
     """Ratio of the times per element, geometric mean over the sizes."""
-    times = _times(study, "op")
-    if direction != "both" and len(times):
-        times = times[times["pass"] == direction]
+    times = _times(study, "op", {} if direction == "both" else {"pass": direction})
     return _ratios(times, activation, against, "size", f"time per element, {direction}", ["threads"])
 
 
 def time_of_step(study: Study, activation: str, against: str, kind: Literal["train", "inference"]) -> list[Row]:
     """Ratio of the times of a step, at each depth and at the width of the study."""
-    times = _times(study, "step")
-    if times.empty:
-        return []
-    times = times[(times["kind"] == kind) & times["width"].isin(study.runs["width"])]
+    times = _times(study, "step", {"kind": kind})
+    times = times[times["width"].isin(study.runs["width"])]
     return _ratios(times, activation, against, "width", f"time of a step, {kind}", ["depth", "threads"])
 
 
-def _times(study: Study, kind: Literal["op", "step"]) -> pd.DataFrame:
-    """Entries of timing.json, one row per process."""
-    table = pd.DataFrame(study.timing.get(kind, []))
-    if table.empty:
-        return table
+def _times(study: Study, name: Literal["op", "step"], where: Mapping[str, object]) -> pd.DataFrame:
+    """Entries of timing.json with these values, one row per process."""
+    found = [entry for entry in study.timing.get(name, []) if where.items() <= entry.items()]
+    table = pd.DataFrame(found, columns=_COLUMNS)
     return table.assign(process=table["seconds"].map(lambda s: list(range(len(s))))).explode(["seconds", "process"])
 
 
@@ -56,8 +54,6 @@ def _arms(
     times: pd.DataFrame, activation: str, against: str, over: str, keys: Sequence[str]
 ) -> Iterator[tuple[Row, pd.DataFrame, pd.DataFrame]]:
     """The seconds of two activations, processes x sizes, of what both have; passes of one size are added up."""
-    if times.empty:
-        return
     for place, rows in times.groupby(list(keys)):
         named = dict(zip(keys, place, strict=True))
         seconds = rows.assign(seconds=rows["seconds"].astype(float)).pivot_table(
@@ -73,13 +69,9 @@ def _arms(
 
 def growth_with_width(study: Study, activation: str, against: str) -> list[Row]:
     """Slope over log2 of the width of the logarithm of the ratio of the times of a training step."""
-    times = _times(study, "step")
-    if times.empty:
-        return []
     rows = []
-    for place, first, second in _arms(
-        times[times["kind"] == "train"], activation, against, "width", ["depth", "threads"]
-    ):
+    times = _times(study, "step", {"kind": "train"})
+    for place, first, second in _arms(times, activation, against, "width", ["depth", "threads"]):
         if first.shape[1] > 1:
             slopes = np.polyfit(np.log2(first.columns), np.log(first / second).T, 1)[0]
             quantity = "growth of the ratio of step times per doubling of the width"
@@ -89,9 +81,6 @@ def growth_with_width(study: Study, activation: str, against: str) -> list[Row]:
 
 def seconds_of_training_step(study: Study, activation: str, depth: int) -> float:
     """Median over processes at the width of the study; nan if it was not timed. With the fewest threads of several."""
-    times = _times(study, "step")
-    if times.empty:
-        return float("nan")
-    is_it = (times["activation"] == activation) & (times["depth"] == depth) & (times["kind"] == "train")
-    times = times[is_it & times["width"].isin(study.runs["width"])]
+    times = _times(study, "step", {"kind": "train", "activation": activation, "depth": depth})
+    times = times[times["width"].isin(study.runs["width"])]
     return float(times.loc[times["threads"] == times["threads"].min(), "seconds"].astype(float).median())
