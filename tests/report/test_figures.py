@@ -31,13 +31,14 @@ DRAWN = {
     "steps": (depth_figure, "time_law"),
 }
 CLAIM = {"id": "C17", "claim": "ReLU gives better models.", "verdict": "partly", "parts": {"a": {"says": "So."}}}
+RULES = {key: {"better": 0.005} for key in "abc"}
 
 
 def pictures(results):
     studies = {facts.name: facts for facts in all_studies(results)}
     with drawing():
         yield from ((name, draw(studies[study])) for name, (draw, study) in DRAWN.items())
-        yield "forest", forest_figure(CLAIM, list(studies.values()))
+        yield "forest", forest_figure(CLAIM, RULES, list(studies.values()))
         yield "answer", answer_figure(studies)
 
 
@@ -62,7 +63,7 @@ def test_figures_are_drawn_only_of_what_there_is(results):
     with drawing():
         assert [map_figure(digits), remedies_figure(digits), depth_figure(gains), times_figure(gains)] == [None] * 4
         assert [collapse_figure(remedies), depth_figure(remedies), answer_figure({})] == [None] * 3
-        assert forest_figure({**CLAIM, "id": "C8"}, [digits]) is None
+        assert forest_figure({**CLAIM, "id": "C8"}, RULES, [digits]) is None
         assert answer_figure({"remedies": remedies}) and answer_figure({"trainability": gains})
 
 
@@ -108,10 +109,10 @@ def test_labels_at_lines_keep_apart_and_in_order():
 def test_an_effect_lies_in_its_interval_and_one_without_a_limit_ends_in_an_arrow(low, high):
     axes = Figure().subplots()
     row = {"unit": "ratio", "estimate": 2.0, "low": low, "high": high, "n": 3, "colour": "red"}
-    draw_effects(axes, [("a", pd.DataFrame([row]))])
+    draw_effects(axes, [("a", pd.DataFrame([row]))], [0.5])
     markers = [line.get_marker() for line in axes.get_lines()]
     assert (">" in markers) == np.isinf(high) and "o" in markers
-    assert axes.get_xlim()[0] < 1 < 2 < axes.get_xlim()[1]
+    assert axes.get_xlim()[0] < 0.5 < 2 < axes.get_xlim()[1]
 
 
 def test_the_map_crosses_where_no_gradient_is_lost(results):

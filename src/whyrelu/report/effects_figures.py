@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from whyrelu.report.facts import Facts
 from whyrelu.report.names import INITS, in_words, number
@@ -27,7 +27,8 @@ _TIMES = {
 _OUTCOMES = {"supports": "#17a27a", "contradicts": "#e0661c", "undecided": "#8c8c8c"}
 # Settings of one study beyond these share a line.
 _MOST_SETTINGS = 16
-_NO_EFFECT = {"ratio": 1.0, "points": 0.0, "layers": 0.0, "share": 0.5}
+# Ratios that are nearer are drawn on a linear axis.
+_LINEAR_BELOW = 1.5
 _ROW = 0.21
 
 
@@ -46,13 +47,15 @@ def times_figure(facts: Facts) -> Picture | None:
     numbers = {"step": list(step["estimate"]), "arrival": list(arrival.loc[arrives, "estimate"])}
     drawn = picture("times", 0.9 + _ROW * len(rows), numbers)
     axes = drawn.figure.subplots()
-    draw_effects(axes, _lines(rows.assign(colour=style_of("sigmoid").colour), rows["what"]))
+    draw_effects(axes, _lines(rows.assign(colour=style_of("sigmoid").colour), rows["what"]), [1.0])
     axes.set_xlabel("time with sigmoid as a multiple of the time with ReLU")
     return drawn
 
 
-def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture | None:
-    """`forest`: the effects that decide a claim in all settings, a panel per part; None without any."""
+def forest_figure(
+    claim: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], studies: Sequence[Facts]
+) -> Picture | None:
+    """`forest`: the effects that decide a claim in all settings, a panel per part with its rule; None without any."""
     rows = pd.concat([facts.effects.assign(place=facts.place) for facts in studies])
     rows = rows[(rows["claim"] == claim["id"]) & rows["estimate"].notna() & (rows["outcome"] != "")]
     if rows.empty:
@@ -63,33 +66,39 @@ def forest_figure(claim: Mapping[str, Any], studies: Sequence[Facts]) -> Picture
     drawn = picture("forest", 0.6 + _ROW * sum(sizes) + 0.5 * len(parts), claim)
     panels = drawn.figure.subplots(len(parts), 1, squeeze=False, height_ratios=sizes)[:, 0]
     for axes, (key, lines) in zip(panels, parts, strict=True):
-        draw_effects(axes, lines)
+        (bounds,) = rules[key].values()
+        draw_effects(axes, lines, [0.0] if "better" in rules[key] else np.ravel(bounds).tolist())
         says = claim["parts"][key]["says"] if key in claim["parts"] else ""
         axes.set_title(textwrap.fill(f"{key}. {says}", 58), fontsize=8.5)
         axes.set_xlabel(lines[0][1]["quantity"].iloc[0], fontsize=8.5)
     return drawn
 
 
-def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]]) -> None:
-    """Lines of one effect: its interval, an arrow where it has no end, and the number; lines of many: points."""
+def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]], bounds: Sequence[float]) -> None:
+    """Lines of one effect: its interval, an arrow where it has no end, and the number; lines of many: points.
+
+    What effects are compared with is dashed.
+    """
     rows = pd.concat([line for _, line in lines])
     unit = rows["unit"].iloc[0]
     finite = rows[["estimate", "low", "high"]].to_numpy(float).ravel()
-    finite = finite[np.isfinite(finite)]
-    if unit == "ratio":
+    finite = np.append(finite[np.isfinite(finite)], bounds)
+    is_ratio = unit == "ratio"
+    if is_ratio:
         finite = finite[finite > 0]
+    if is_ratio and finite.max() > _LINEAR_BELOW * finite.min():
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, [1, 1.2, 1.5, 2, 3, 5] if finite.max() < 20 else [1]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(min(finite.min(), 1) / 1.1, max(finite.max(), 1) * 1.1)
+        axes.set_xlim(finite.min() / 1.1, finite.max() * 1.1)
     elif unit == "share":
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
     else:
-        finite = np.append(finite, _NO_EFFECT.get(unit, finite[0]))
-        margin = 0.05 * max(np.ptp(finite), 1e-3)
+        margin = 0.05 * max(np.ptp(finite), 10 if unit == "layers" else 1e-3)
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=unit == "layers"))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, unit)))
     left, right = axes.get_xlim()
     for y, (_, line) in enumerate(lines):
@@ -108,8 +117,8 @@ def draw_effects(axes: Axes, lines: Sequence[tuple[str, pd.DataFrame]]) -> None:
         n = "" if pd.isna(row["n"]) else f"  n = {row['n']:.0f}"
         axes.text(1.02, y, f"{number(row['estimate'], unit)}{n}", va="center", fontsize=8, color=INK,
                   transform=axes.get_yaxis_transform())  # fmt: skip
-    if unit in _NO_EFFECT:
-        axes.axvline(_NO_EFFECT[unit], color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
+    for bound in bounds:
+        axes.axvline(bound, color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
     axes.set_yticks(range(len(lines)), [label for label, _ in lines], fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -28,7 +28,8 @@ def write_index(results: Path, reports: Path) -> Path:
     studies = all_studies(results)
     claims = read_json(results / "claims.json", "python src/decide.py")
     with drawing():
-        shown = {entry["id"].lower(): forest_figure(entry, studies) for entry in claims}
+        rules = {claim.id: {key: part.rule for key, part in claim.parts.items()} for claim in read_claims()}
+        shown = {entry["id"].lower(): forest_figure(entry, rules[entry["id"]], studies) for entry in claims}
         figures = {name: drawn for name, drawn in shown.items() if drawn is not None}
         first = answer_figure({facts.name: facts for facts in studies})
         text = render_index(claims, studies, figures, first)
