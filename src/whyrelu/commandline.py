@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import sys
 import threading
 import time
@@ -68,25 +67,24 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @cache
-def _listen() -> tuple[socket.socket, socket.socket]:
+def _listen() -> None:
     """Interrupt again every second after a signal, until that is heard and SIGALRM ignored.
 
     What a handler raises is lost where the interpreter is in a callback (at a fork, of a weak reference), and Ray puts
     its own in place of the handler of SIGTERM.
     """
-    numbers, told = socket.socketpair()
-    told.setblocking(False)
-    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    numbers, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
 
     def insist() -> None:
-        while numbers.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
+        while os.read(numbers, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
             pass
         while True:
             time.sleep(1)
             os.kill(os.getpid(), signal.SIGALRM)
 
     threading.Thread(target=insist, daemon=True).start()
-    return numbers, told
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -6,7 +6,7 @@ import pytest
 
 from synthetic import make_layers, make_record, make_records, make_theory, write_records, write_study
 from whyrelu.errors import UserError
-from whyrelu.results.aggregation import finished_records, metrics, write_tables
+from whyrelu.results.aggregation import finished_records, hours, metrics, write_tables
 from whyrelu.results.cells import cells_table
 from whyrelu.results.files import write_table
 from whyrelu.results.study import Study
@@ -30,6 +30,11 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
     write_records(tmp_path / "two" / "digits", again)
     assert set(contents(tmp_path / "one" / "digits")) == WRITTEN
     assert contents(tmp_path / "one" / "digits") == contents(tmp_path / "two" / "digits")
+
+
+def test_hours_are_of_processors():
+    records = [{"provenance": {"seconds": 1800.0, "threads": threads}} for threads in (1, 2)]
+    assert (hours(records), hours([])) == (1.5, 0)
 
 
 def test_metrics_are_a_handful_of_numbers():

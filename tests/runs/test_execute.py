@@ -10,7 +10,7 @@ import pytest
 from tiny_runs import comparable, configured
 from whyrelu.data.prepare import prepare
 from whyrelu.runs import execute as subject
-from whyrelu.runs.execute import MOST_DEATHS, execute
+from whyrelu.runs.execute import MOST_DEATHS, describe, execute
 from whyrelu.runs.provenance import code_digest
 from whyrelu.runs.single_run import run_single
 from whyrelu.runs.store import ERROR, LAYERS, LOCK, RECORD, RunStore
@@ -51,6 +51,10 @@ def test_a_run_is_recorded_once_and_then_skipped(whole):
     assert {"code_digest", "git_commit", "libraries", "cpu", "device"} <= set(whole["provenance"])
     assert execute(config) == (whole, False)
     assert store.record(whole["run_id"]) == whole
+    assert describe(whole).startswith("test accuracy ")
+    # tuning is to be judged by its validation images
+    tuning = config | {"seed": config["tuning"]["first_seed"]}
+    assert describe(whole | {"config": tuning}).startswith("validation accuracy ")
 
 
 def test_diagnostics_are_kept_beside_the_record_and_can_be_off(root, tmp_path, whole):

@@ -65,6 +65,7 @@ def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
         facts=facts,
         study=facts.name,
         provenance=facts.study.provenance,
+        hours=facts.study.hours,
         pictures={drawn.name: drawn for drawn in pictures},
         headline=answer(facts, "headline"),
         answer=answer(facts, "rest"),

@@ -53,6 +53,9 @@ def aggregate(runs: Sequence[Run], overrides: Sequence[str]) -> Study:
         "overrides": [text for text in with_declared_grid(overrides) if not re.match(r"[+~]*hydra[/.]", text)],
         **provenance(records, notes),
     }
+    tuning = RunStore(store.root.with_name(f"{store.root.name}-tuning"))
+    tuned = [record for run_id in study.tuning["run_id"] if (record := tuning.record(run_id))]
+    write_json({"runs": hours(records), "tuning": hours(tuned)}, study.folder / "hours.json")
     records = with_lr_given(records, {run.run_id: run.given_lr for run in runs})
     write_tables(records, lambda record: store.layers({**record, "run_id": trained_id(record["run_id"])}), facts, study)
     return study
@@ -95,6 +98,12 @@ def write_tables(records: Sequence[Record], load: LoadLayers, facts: Mapping[str
     write_csv(curves, study.folder / "curves.csv")
     write_json(metrics(cells), study.folder / "metrics.json")
     write_json({"study": study.name, **facts}, study.folder / "provenance.json")
+
+
+def hours(records: Iterable[Record]) -> float:
+    """What runs took, in hours of one processor or, on a GPU, of the device."""
+    seconds: float = sum(record["provenance"]["seconds"] * record["provenance"]["threads"] for record in records)
+    return round(seconds / 3600, 2)
 
 
 def metrics(cells: pd.DataFrame) -> dict[str, Any]:

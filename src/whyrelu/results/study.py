@@ -59,6 +59,12 @@ class Study:
         return read_json(path, self._command("timing.py")) if path.is_file() else {}
 
     @cached_property
+    def hours(self) -> Any:
+        """hours.json, an object: what runs and tuning took, in hours of one processor or of the device."""
+        path = self.folder / "hours.json"
+        return read_json(path, self._command("aggregate.py")) if path.is_file() else {}
+
+    @cached_property
     def provenance(self) -> Any:
         """provenance.json, an object: what all runs have in common, and the machine."""
         return read_json(self.folder / "provenance.json", self._command("aggregate.py"))

@@ -18,7 +18,7 @@ from whyrelu.data.prepare import prepare
 from whyrelu.errors import UserError, one_line
 from whyrelu.runs.identity import factors, run_id
 from whyrelu.runs.provenance import is_of_other_code, provenance
-from whyrelu.runs.store import ERROR, LAYERS, Record, RunStore
+from whyrelu.runs.store import ERROR, LAYERS, Record, RunStore, is_tuning
 
 OnEpoch = Callable[[dict[str, list[float]]], None]
 
@@ -70,7 +70,9 @@ def describe(record: Record) -> str:
         return f"failed: {record['error']}"
     if record["status"] == "diverged":
         return f"diverged in epoch {record['metrics']['epochs_run']}"
-    accuracy = f"test accuracy {record['metrics']['test_accuracy']:.3f}"
+    # rates are chosen on validation images
+    kind, name = ("validation", "val_accuracy") if is_tuning(record["config"]) else ("test", "test_accuracy")
+    accuracy = f"{kind} accuracy {record['metrics'][name]:.3f}"
     return {"learned": accuracy, "slow": f"{accuracy}, slow", "chance": f"{accuracy}, at chance"}[record["outcome"]]
 
 

@@ -27,6 +27,11 @@ LOCK = "lock"
 STARTED = "started"
 
 
+def is_tuning(config: Mapping[str, Any]) -> bool:
+    """Whether a run serves to choose a learning rate: its seed is one that no study reports."""
+    return bool(config["seed"] >= config["tuning"]["first_seed"])
+
+
 @dataclass(frozen=True)
 class RunStore:
     """The runs of one study below a folder, which need not exist; safe for many processes at once."""
@@ -36,8 +41,7 @@ class RunStore:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> RunStore:
         """The store of the study that a configuration belongs to; runs that tune it are kept apart."""
-        is_tuning = config["seed"] >= config["tuning"]["first_seed"]
-        return cls(Path(config["run_root"]) / f"{config['study']}{'-tuning' if is_tuning else ''}")
+        return cls(Path(config["run_root"]) / f"{config['study']}{'-tuning' if is_tuning(config) else ''}")
 
     def folder(self, run_id: str) -> Path:
         """The folder of a run, which need not exist."""
