@@ -20,6 +20,8 @@ if __name__ == "__main__":
         from whyrelu.results.comparison import compare
 
         found = compare(Path("results") / given.study, given.other / "results" / given.study)
-        if found.differences:
-            fail("; ".join(found.differences))
-        print("\n".join(found.lines))
+        for line in found.lines:
+            print(line)
+        if not found.passes:
+            fail(found.verdict)
+        print(found.verdict)
