@@ -1,13 +1,12 @@
 """Whether two folders of results say the same, times aside.
 
-On the same kind of machine (processor, device and versions of libraries) all tables are the same byte for byte, but for
-rows of effects.csv that are `timed`. On another kind the last digits differ, and what was trained is another sample of
-the same experiment. Predictions must then be the same within a thousandth, and every cell says one of three, of its
-pairs of runs with the same seed:
+On the same kind of machine all tables are the same byte for byte, but for rows of effects.csv that are `timed`. On
+another the last digits differ, and what was trained is another sample of the same experiment. Predictions must then be
+the same within a thousandth, and every cell, and ALL together, has one of three answers, of runs paired by seed:
 
-- DIFFER: p < 0.05, adjusted by Holm over all tests of the study, in the test of the means (Student's, paired, and the
-  means more than 0.5 points apart) or of the shares that learn (McNemar's exact test).
-- AGREE: not so, at least 5 pairs, and the 95% interval of the difference of means within 5 points of zero.
+- DIFFER: at least 6 pairs, and p < 0.05 after Holm over all tests of the study, for the means of test accuracy
+  (Student's paired test; means more than 0.5 points apart) or for the shares that learn (McNemar's exact test).
+- AGREE: not so, at least 6 pairs, and the 95% interval of the difference of means within 5 points of zero.
 - TOO_FEW: neither; more seeds would tell.
 """
 
@@ -58,12 +57,13 @@ def compare(first: Path, second: Path) -> Comparison:
     """
     here, there = Study(first), Study(second)
     machine, other_machine = _machine(here), _machine(there)
-    if not (files := _unlike_files(first, second)):
+    files = _unlike_files(first, second)
+    if not files:
         return Comparison([], "the same, times aside", True)
     _check_same_experiment(here, there)
     problems = _unlike_predictions(here, there)
     if machine == other_machine:
-        problems.append(f"the kind of machine is the same, but {', '.join(files)}")
+        problems.append(f"on the same kind of machine {', '.join(files)} must not differ")
     cells = compare_cells(here.runs, there.runs)
     answers = cells["answer"].drop(ALL)
     different, alike, too_few = ((answers == answer).sum() for answer in (DIFFER, AGREE, TOO_FEW))
@@ -148,20 +148,16 @@ def _machine(study: Study) -> dict[str, str]:
 
 
 def _unlike_files(first: Path, second: Path) -> list[str]:
-    names = [{path.name for path in folder.iterdir() if path.is_file()} - {TIMING} for folder in (first, second)]
-    found = [f"{name} is in {'the first' if name in names[0] else 'the second'} only" for name in names[0] ^ names[1]]
-    for name in names[0] & names[1]:
-        contents = [
-            _untimed(folder / name) if name == EFFECTS else (folder / name).read_bytes() for folder in (first, second)
-        ]
-        if contents[0] != contents[1]:
-            found.append(f"{name} differs")
-    return sorted(found)
+    names = {path.name for folder in (first, second) for path in folder.iterdir() if path.is_file()} - {TIMING}
+    return sorted(name for name in names if _untimed(first / name) != _untimed(second / name))
 
 
-def _untimed(path: Path) -> list[str]:
-    """The rows of effects.csv that do not depend on times, as its last column says."""
-    return [row for row in path.read_text().splitlines() if not row.endswith(",True")]
+def _untimed(path: Path) -> list[bytes] | None:
+    """The lines of a file, of effects.csv those that do not depend on times, as its last column says; None without."""
+    if not path.is_file():
+        return None
+    lines = path.read_bytes().split(b"\n")
+    return [line for line in lines if not line.endswith(b",True")] if path.name == EFFECTS else lines
 
 
 def _check_same_experiment(here: Study, there: Study) -> None:
