@@ -69,7 +69,7 @@ def compare(first: Path, second: Path) -> Comparison:
     different, alike, too_few = ((answers == answer).sum() for answer in (DIFFER, AGREE, TOO_FEW))
     verdict = (
         f"not the same bits; of {len(answers)} cells {different or 'none'} differ, {alike} agree within "
-        f"{100 * _ALIKE:g} points, {too_few} have too few seeds to tell; all together: {cells.loc[ALL, 'answer']}"
+        f"{100 * _ALIKE:g} points, {too_few} have too few seeds to tell; all together: {cells['answer'][ALL]}"
     )
     facts = zip(machine, machine.values(), other_machine.values(), strict=True)
     told = [f"{name}: {one} here, {other} there" for name, one, other in facts if one != other]
