@@ -21,7 +21,7 @@ if __name__ == "__main__":
 
         found = compare(Path("results") / given.study, given.other / "results" / given.study)
         for line in found.lines:
-            print(line)
+            print(line, flush=True)
         if not found.passes:
             fail(found.verdict)
         print(found.verdict)
