@@ -58,4 +58,5 @@ class InProcess(Launcher):
 
 def make_record(run_id: str = "0123456789abcdef", status: str = "completed", **changed: Any) -> dict[str, Any]:
     """The record of a run, as far as a store looks into it."""
-    return {"run_id": run_id, "status": status, "diagnostics": None, "error": None, **changed}
+    config = {"seed": 0, "tuning": {"first_seed": 1}}
+    return {"run_id": run_id, "status": status, "config": config, "diagnostics": None, "error": None, **changed}

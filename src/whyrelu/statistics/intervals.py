@@ -37,7 +37,7 @@ def mean_interval(
             (array,), np.mean, n_resamples=RESAMPLES, confidence_level=level, rng=np.random.default_rng(0)
         ).confidence_interval
         # a bootstrap without spread is nan
-        low, high = np.fmin(low, resampled.low), np.fmax(high, resampled.high)
+        low, high = float(np.fmin(low, resampled.low)), float(np.fmax(high, resampled.high))
     return _holding(mean, np.maximum(low, bounds[0]), np.minimum(high, bounds[1]))
 
 

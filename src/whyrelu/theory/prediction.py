@@ -231,7 +231,7 @@ def _activated(moments: Moments, h: _Field, windows: Array | None, batch_norm: b
     difference = moments.difference(h.square, h.difference)
     if windows is not None:
         outputs, slopes = evaluate(moments.phi.value, windows), evaluate(moments.phi.slope, windows)
-        q, apart = (windows**2).mean(), (np.diff(windows, axis=1) ** 2).mean() / 2
+        q, apart = map(np.asarray, ((windows**2).mean(), (np.diff(windows, axis=1) ** 2).mean() / 2))
         square = square * (outputs**2).mean() / moments.second(q)
         slope = slope * (slopes**2).mean() / moments.slope(q)
         difference = difference * (np.diff(outputs, axis=1) ** 2).mean() / 2 / moments.difference(q, apart)
