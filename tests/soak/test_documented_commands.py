@@ -39,11 +39,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout(tmp_path_factory.mktemp("documented") / "checkout")
 
 
-def test_pages_are_read() -> None:
-    found = [command for page in PAGES for command in commands((ROOT / page).read_text())]
-    assert "python src/train.py activation=gelu depth=8 seed=3" in found
-
-
 @pytest.mark.parametrize("page", [page for page in PAGES if commands((ROOT / page).read_text())])
 def test_commands_of_a_page_work_as_they_stand(page: str, copy: Path) -> None:
     text = (ROOT / page).read_text()
