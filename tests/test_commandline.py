@@ -156,6 +156,8 @@ def test_an_interruption_that_is_lost_in_a_callback_is_repeated(number: str) -> 
     code = (
         "import os, signal, time, weakref\n"
         "from whyrelu.commandline import reporting_errors\n"
+        # where the tests run in the background it is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Thing: pass\n"
         "@reporting_errors()\n"
         "def main():\n"
