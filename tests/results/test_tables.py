@@ -47,6 +47,8 @@ def test_rows_keep_the_order_of_names_and_ascend_in_numbers_whatever_that_of_the
         # none: it is missing for the other activation only
         ({}, [], []),
         ({"norm": ["none", "batch"]}, [], []),
+        # it is half of a name
+        ({"activation.shift": [0.5]}, ["activation.shift"], ["float64"]),
         ({"batch_size": [128, 64]}, ["batch_size"], ["float64"]),
         ({"data.train_size": [None, 100]}, ["data.train_size"], ["float64"]),
         ({"init": ["gain"], "init.gain": [0.5, 2]}, ["init.gain"], ["float64"]),

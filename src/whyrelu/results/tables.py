@@ -133,8 +133,11 @@ def _factors_table(factors: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _is_axis(table: pd.DataFrame, name: str) -> bool:
     """Whether a further setting varies, and a dotted one while what it belongs to stays.
 
-    The negative_slope of leaky_relu is missing for relu, which does not make it an axis.
+    The negative_slope of leaky_relu is missing for relu, which does not make it an axis. What a sigmoid is shifted by
+    always is one, as half of its name.
     """
+    if name == "activation.shift":
+        return True
     group = name.partition(".")[0]
     if group == name or group not in table:
         return bool(table[name].nunique(dropna=False) > 1)
