@@ -67,6 +67,6 @@ def results(tmp_path_factory):
     write_study(folder, "time_law", depths=[1, 4, 16], seeds=2, axes={"optimizer": ["sgd", "adam"]}, timed=False)
     end_early(folder / "time_law")
     given = {"lr_given": ["0.001", "tuned"]}
-    write_study(folder, "article", PAIR, ["xavier"], [4], 3, axes=given, data="cifar10", timed=False)
+    write_study(folder, "article", PAIR, ["xavier"], [4], 3, axes=given, data="cifar10")
     decide(folder, [claim for claim in read_claims() if claim.id in DECIDED])
     return folder
