@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -198,7 +199,7 @@ def test_updates_are_per_rate_and_per_layer() -> None:
         updates = [k * depth / 10 * 10.0 ** (-depth / 2) for k in (1, 2, 3)]
         arms.append(cell(3, depth=depth, lr=depth / 10, update_first=updates, **SIGMOID))
     (row,) = gradients.update_with_depth(study(*arms), SIGMOID)
-    assert (row["estimate"], row["n"]) == (pytest.approx(-0.5), 3)
+    assert (row["estimate"], row["n"], row["setting"]) == (pytest.approx(-0.5), 3, "depth 2 to 8")
 
 
 # units
@@ -339,6 +340,15 @@ def test_ratios_of_steps_are_bounds_where_runs_never_arrive(
     found = convergence.time_to_accuracy(made, "sigmoid", "relu")
     # a step of sigmoid takes twice as long
     assert [row["estimate"] for row in found] == ([] if expected is None else [pytest.approx(2 * expected[0])])
+
+
+def test_steps_of_the_largest_budget_stand_beside() -> None:
+    both = itertools.product((10, 20, 40), ("relu", "sigmoid"))
+    made = study(*[cell(steps=10 * epochs, epochs=epochs, activation=name) for epochs, name in both])
+    curves = {"relu": SOON, "sigmoid": LATE}
+    made.history = pd.concat([history(runs, curves) for _, runs in made.runs.groupby("epochs")])
+    found = convergence.steps_to_accuracy(made, "sigmoid", "relu")
+    assert [(row["setting"], row["beside"]) for row in found] == [("10 epochs", False), ("40 epochs", True)]
 
 
 @pytest.mark.parametrize(("law", "expected"), [("exponential", math.log(3) / 2), ("power", math.log(3) / math.log(2))])

@@ -36,7 +36,10 @@ def arrivals(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
 
 def steps_to_accuracy(study: Study, activation: str, against: str) -> list[Row]:
-    """Ratio of the steps to the accuracy, geometric mean over pairs by seed, of plain networks."""
+    """Ratio of the steps to the accuracy, geometric mean over pairs by seed, of plain networks.
+
+    The smallest budget decides; the largest stands beside it.
+    """
     return _ratios(study, activation, against, "steps to the accuracy")
 
 
@@ -46,8 +49,9 @@ def time_to_accuracy(study: Study, activation: str, against: str) -> list[Row]:
 
 
 def _ratios(study: Study, activation: str, against: str, quantity: str, timed: bool = False) -> list[Row]:
-    runs = plain(study.runs, {})
+    runs = plain(study.runs, {}, "ends")
     runs = runs[runs["activation"].isin([activation, against])]
+    counts = runs["run_id"].isin(plain(runs, {})["run_id"])
     steps = arrivals(runs, study.history)
     rows = []
     for place, own in settings(runs, by_arm=False):
@@ -77,6 +81,7 @@ def _ratios(study: Study, activation: str, against: str, quantity: str, timed: b
                     share_first=shares[0],
                     share_second=shares[1],
                     timed=timed,
+                    beside=not counts[own.index].any(),
                 )
             )
     return rows

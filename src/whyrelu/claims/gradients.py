@@ -68,5 +68,7 @@ def update_with_depth(study: Study, where: Where) -> list[Row]:
             if seed["depth"].nunique() > 1
         ]
         if slopes:
+            depths = f"depth {own['depth'].min()} to {own['depth'].max()}"
+            place["setting"] = ", ".join(filter(None, [place["setting"], depths]))
             rows.append(effect(place, "update per rate, decades per layer", "", mean_interval(slopes), len(slopes)))
     return rows
