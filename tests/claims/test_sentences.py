@@ -22,7 +22,10 @@ BESIDE = ("units saturated at initialisation", "gradient of saturated units rela
 # Numbers that are in the claim, and not measured.
 DECLARED = {"1.2", "30", "70", "8", "16", "5", "1", "0.9", "85", "90", "0", "-4.36", "4.36", "4"}
 # In how many settings, or runs.
-COUNTS = r"in (all|none|\d) of \d settings(, (less|as) accurate in \d)?(, with \d open)?|\(\d+ of \d+ runs learn\)"
+COUNTS = (
+    r"in (all|none|\d) of \d settings(, (less|as) accurate in \d)?(, [a-z5% ]+ in \d)?(, with \d open)?"
+    r"|\(\d+ of \d+ runs learn\)"
+)
 
 
 def sentence(claim: Claim, outcomes: dict[str, tuple[str, ...]]) -> str:

@@ -24,16 +24,21 @@ def paired_difference(study: Study, activation: str, against: str, where: Where 
 
 
 def spread(study: Study, where: Where, max_depth: int | None = None) -> list[Row]:
-    """Mean accuracy of the most accurate activation minus that of the least accurate one, paired by seed."""
+    """Mean accuracy of the most accurate activation minus that of the least accurate one, paired by seed.
+
+    Beside it stands what is left without the least accurate one.
+    """
     runs = within(plain(study.runs, where), max_depth=max_depth).dropna(subset="test_accuracy")
     rows = []
     for place, own in settings(runs, by_arm=False):
         means = own.groupby("activation")["test_accuracy"].mean().sort_values()
-        if len(means) > 1:
-            best, worst = str(means.index[-1]), str(means.index[0])
+        *others, best = means.index
+        for worst in others[:2]:
+            left_out = "" if worst == others[0] else f"without {others[0]}"
+            place["setting"] = ", ".join(filter(None, [place["setting"], left_out]))
             # no p: the two were chosen for their difference
             rows += [
-                _difference(place | {"comparison": f"{first} - {second}"}, both) | {"p": None}
+                _difference(place | {"comparison": f"{first} - {second}"}, both) | {"p": None, "beside": bool(left_out)}
                 for first, second, both in pairs(own, best, worst)
             ]
     return rows
