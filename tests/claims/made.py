@@ -52,7 +52,7 @@ def study(*cells: Sequence[Mapping[str, Any]], name: str = "made", **tables: Any
     runs = runs.reindex(columns=columns).astype({key: kind for key, kind in RUN_COLUMNS.items() if key in runs})
     runs = runs.astype({key: "float64" for key in RUN_COLUMNS if RUN_COLUMNS[key] == "float64"})
     given = {"runs": runs, "tuning": runs.iloc[:0], "layers": pd.DataFrame(), "history": pd.DataFrame(), "timing": {}}
-    given |= {"theory": pd.DataFrame(), "sibling": lambda _: None}
+    given |= {"theory": pd.DataFrame(), "sibling": lambda _: None, "provenance": {"common": {}}}
     return SimpleNamespace(name=name, **(given | tables))
 
 

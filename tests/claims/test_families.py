@@ -378,6 +378,9 @@ def test_pairs_are_of_the_same_factors_at_the_smallest_and_the_largest_budget() 
     ]
     assert (found[0]["superiority"], found[1]["superiority"]) == (1, 0.5)
     assert found[0]["p"] == pytest.approx(2 / 2**6) and found[1]["p"] == 1
+    # runs that end at an accuracy have the same one
+    ended = study(*arms, provenance={"common": {"trainer.stop_at": 0.9}})
+    assert accuracy.paired_difference(ended, "relu", "sigmoid") == []
 
 
 def test_the_spread_is_that_of_the_two_outermost_means() -> None:

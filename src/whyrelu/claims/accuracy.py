@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings, within
+from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings, trained_through, within
 from whyrelu.results.study import Study
 from whyrelu.statistics import intervals
 from whyrelu.statistics.tests import paired_p, superiority
@@ -14,7 +14,7 @@ from whyrelu.statistics.tests import paired_p, superiority
 
 def paired_difference(study: Study, activation: str, against: str, where: Where | None = None) -> list[Row]:
     """Test accuracy of one activation minus that of another, at the smallest and the largest budget."""
-    runs = plain(study.runs, where or {}, "ends")
+    runs = plain(trained_through(study), where or {}, "ends")
     runs = runs[runs["activation"].isin([activation, against])].dropna(subset="test_accuracy")
     return [
         _difference(place | {"comparison": f"{first} - {second}"}, both)
@@ -28,7 +28,7 @@ def spread(study: Study, where: Where, max_depth: int | None = None) -> list[Row
 
     Beside it stands what is left without the least accurate one.
     """
-    runs = within(plain(study.runs, where), max_depth=max_depth).dropna(subset="test_accuracy")
+    runs = within(plain(trained_through(study), where), max_depth=max_depth).dropna(subset="test_accuracy")
     rows = []
     for place, own in settings(runs, by_arm=False):
         means = own.groupby("activation")["test_accuracy"].mean().sort_values()

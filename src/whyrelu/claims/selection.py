@@ -11,6 +11,7 @@ import pandas as pd
 from whyrelu.errors import UnknownNameError
 from whyrelu.results.columns import FACTORS
 from whyrelu.results.labels import cell_factors, label, varying
+from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import Estimate
 
 # One row of effects.csv; see whyrelu.claims.ledger.COLUMNS.
@@ -104,6 +105,11 @@ def learned(rows: pd.DataFrame) -> pd.Series:
 def _settings_of(table: pd.DataFrame, group: str) -> list[str]:
     """A group's columns, such as activation and activation.shift."""
     return [group, *(name for name in cell_factors(table) if name.startswith(f"{group}."))]
+
+
+def trained_through(study: Study) -> pd.DataFrame:
+    """The runs of a study; none if its training ends at an accuracy, because such runs have the same accuracies."""
+    return study.runs.iloc[: 0 if study.provenance["common"].get("trainer.stop_at") else None]
 
 
 def within(table: pd.DataFrame, min_depth: int = 1, max_depth: int | None = None) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.selection import Budget, Row, Where, effect, learned, plain, settings, within
+from whyrelu.claims.selection import Budget, Row, Where, effect, learned, plain, settings, trained_through, within
 from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import Estimate, mean_interval, share_interval
 from whyrelu.statistics.ranks import spearman
@@ -86,7 +86,7 @@ def dead_channels_with_rate(study: Study, where: Where) -> list[Row]:
 
 def accuracy_with_dead_channels(study: Study, where: Where) -> list[Row]:
     """Spearman's correlation of test accuracy with dead channels at the end, within cells."""
-    runs = plain(study.runs, where).dropna(subset=["dead_end", "test_accuracy"])
+    runs = plain(trained_through(study), where).dropna(subset=["dead_end", "test_accuracy"])
     cell = pd.Series(index=runs.index, dtype="float64")
     for i, (_, own) in enumerate(settings(runs)):
         cell[own.index] = i
