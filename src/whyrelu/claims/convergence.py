@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Literal
 
@@ -91,19 +92,22 @@ def growth_of_steps(study: Study, where: Where, law: Literal["exponential", "pow
     """Slope of ln steps over the depth (exponential) or over its logarithm (power), a line for each seed.
 
     Up to the largest depth to which every run arrives at all depths: beyond, only a lower bound of the steps is known.
+    Beside it stands the slope without the smallest depth.
     """
     runs = plain(study.runs, where)
     steps = arrivals(runs, study.history)
     rows = []
-    for place, own in settings(runs, by_depth=False):
-        own = own.join(steps)
-        arrives = own.groupby("depth")["arrived"].apply(lambda steps: steps.notna().all())
-        own = own[own["depth"].isin(arrives.index[arrives.cumprod().astype(bool)])]
+    for (place, every), begin in itertools.product(settings(runs, by_depth=False), (0, 1)):
+        every = every.join(steps)
+        arrives = every.groupby("depth")["arrived"].apply(lambda steps: steps.notna().all())[begin:]
+        own = every[every["depth"].isin(arrives.index[arrives.cumprod().astype(bool)])]
         depths = own["depth"].unique()
         if len(depths) > 1:
             x = own["depth"] if law == "exponential" else np.log(own["depth"])
             y = np.log(own["arrived"])
             slopes = [np.polyfit(x[seed.index], y[seed.index], 1)[0] for _, seed in own.groupby("seed")]
-            place["setting"] = ", ".join(filter(None, [place["setting"], f"depth {min(depths)} to {max(depths)}"]))
-            rows.append(effect(place, f"growth of steps with depth, {law}", "", mean_interval(slopes), len(slopes)))
+            setting = ", ".join(filter(None, [place["setting"], f"depth {min(depths)} to {max(depths)}"]))
+            quantity = f"growth of steps with depth, {law}"
+            found = mean_interval(slopes)
+            rows.append(effect(place | {"setting": setting}, quantity, "", found, len(slopes), beside=begin > 0))
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,25 +10,30 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from whyrelu.report.facts import Facts
-from whyrelu.report.names import activation_name
+from whyrelu.report.names import activation_name, setting_name
 from whyrelu.report.picture import Picture, picture
 from whyrelu.report.style import INK, label_ends, style_of
 
 _MOST_PANELS = 6
+# Factors that change nothing before training.
+_OF_TRAINING = ("optimizer", "clip", "epochs", "lr", "lr_given")
 
 
 def gradients_figure(facts: Facts) -> Picture | None:
     """`gradients-at-init`, of the deepest networks; None where nothing was measured."""
     profiles = facts.study.profiles
     measured = profiles[(profiles["epoch"] == 0) & profiles["gradient_relative"].notna()]
-    measured = facts.named(measured[measured["depth"] == measured["depth"].max()])
+    measured = measured[measured["depth"] == measured["depth"].max()]
+    factors = [factor for factor in facts.factors if factor in measured and factor not in _OF_TRAINING]
+    measured = facts.named(measured.drop_duplicates(["layer", *factors]))
+    measured["setting"] = [setting_name(row, factors) for row in measured.to_dict("records")]
     panels = list(measured.groupby("setting", sort=False))
     if measured.empty or measured["layer"].max() < 2 or len(panels) > _MOST_PANELS or "init.gain" in facts.factors:
         return None
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     drawn = picture("gradients-at-init", 2.7 * rows + 0.5, _numbers(measured))
-    grid = drawn.figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=True).flat
+    grid = drawn.figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=True).ravel()
     values = measured[["gradient_relative", "predicted_gradient_relative"]].to_numpy(float)
     values = values[np.isfinite(values) & (values > 0)]
     for axes, (setting, panel) in zip(grid, panels, strict=False):
@@ -47,10 +53,10 @@ def gradients_figure(facts: Facts) -> Picture | None:
             ends.append((float(line["gradient_relative"].iloc[0]), str(name), colour))
         label_ends(axes, ends, 0.08)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_title(setting)
+        axes.set_title(textwrap.fill(str(setting), 26))
         axes.set_xlabel("layer (1 is nearest the input)")
         axes.grid(axis="y")
-    for axes in list(grid)[len(panels) :]:
+    for axes in grid[len(panels) :]:
         axes.set_visible(False)
     drawn.figure.axes[0].set_ylabel("gradient, relative to the last layer's")
     return drawn
