@@ -46,7 +46,8 @@ def sentence(claim: Claim, outcomes: dict[str, tuple[str, ...]]) -> str:
         estimate = 0.321 if key == "a" else 0.654
         for name, quantity, init in itertools.product(own, BESIDE, ("xavier", "edge")):
             row = {"part": key, "init": init, "quantity": quantity, "outcome": name if part.rule else ""}
-            row |= {"setting": "depth 4 to 8", "comparison": "relu", "depth": 8.0, "n": 1000, "share_first": 1.0, "share_second": 1.0}
+            row |= {"setting": "depth 4 to 8", "comparison": "relu", "depth": 8.0, "n": 1000}
+            row |= {"share_first": 1.0, "share_second": 1.0}
             rows.append(row | dict.fromkeys(("estimate", "low", "high", "first", "second"), estimate))
     found = BY_DEFINITION if claim.definition else verdict(part["verdict"] for part in parts.values())
     entry = {"id": claim.id, "claim": claim.claim, "verdict": found, "definition": claim.definition, "parts": parts}
