@@ -109,7 +109,8 @@ def _settings_of(table: pd.DataFrame, group: str) -> list[str]:
 
 def trained_through(study: Study) -> pd.DataFrame:
     """The runs of a study; none if its training ends at an accuracy, because such runs have the same accuracies."""
-    return study.runs.iloc[: 0 if study.provenance["common"].get("trainer.stop_at") else None]
+    runs = study.runs
+    return runs.iloc[:0] if study.provenance["common"].get("trainer.stop_at") else runs
 
 
 def within(table: pd.DataFrame, min_depth: int = 1, max_depth: int | None = None) -> pd.DataFrame:
