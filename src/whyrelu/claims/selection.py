@@ -109,7 +109,7 @@ def _settings_of(table: pd.DataFrame, group: str) -> list[str]:
 
 def trained_through(study: Study) -> pd.DataFrame:
     """The runs of a study; none if its training ends at an accuracy, because such runs have the same accuracies."""
-    runs = study.runs
+    runs: pd.DataFrame = study.runs
     return runs.iloc[:0] if study.provenance["common"].get("trainer.stop_at") else runs
 
 
