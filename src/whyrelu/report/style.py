@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -139,7 +140,11 @@ def svg_of(figure: Figure) -> bytes:
     )
     style = f'<style type="text/css">@media (prefers-color-scheme: dark) {{ {rules} }}</style>'
     head, defs, rest = buffer.getvalue().decode().partition(" <defs>\n")
-    return "".join([head, style, "\n", defs, rest]).encode()
+    svg = "".join([head, style, "\n", defs, rest])
+    # matplotlib names clips after their rectangles, whose last bits vary; here after their order and the figure
+    clips: dict[str, str] = {}
+    svg = re.sub(r"\bp[0-9a-f]{10}\b", lambda found: clips.setdefault(found[0], f"clip{len(clips)}-of-figure"), svg)
+    return svg.replace("-of-figure", "-" + hashlib.sha256(svg.encode()).hexdigest()[:8]).encode()
 
 
 def save_svg(figure: Figure, path: Path) -> None:
