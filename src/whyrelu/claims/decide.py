@@ -11,19 +11,14 @@ import pandas as pd
 from whyrelu.claims.declaration import Claim, read_claims
 from whyrelu.claims.ledger import COLUMNS, effects, verdicts
 from whyrelu.errors import UserError
-from whyrelu.files import write_bytes, write_json
+from whyrelu.files import write_json
+from whyrelu.results.files import write_csv
 from whyrelu.results.study import Study
 
 
 def write_effects(study: Study, claims: Sequence[Claim] | None = None) -> None:
     """Write effects.csv of a study, by the claims of conf/claims by default."""
-    _write(effects(read_claims() if claims is None else claims, study), study)
-
-
-def _write(table: pd.DataFrame, study: Study) -> None:
-    """With 6 significant digits."""
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_bytes(text.encode(), study.folder / "effects.csv")
+    write_csv(effects(read_claims() if claims is None else claims, study), study.folder / "effects.csv")
 
 
 def read_effects(folder: Path) -> pd.DataFrame:
@@ -51,7 +46,7 @@ def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[st
         raise UserError(f"there are no tables in {results}: python src/aggregate.py writes those of a study")
     tables = [effects(declared, study) for study in studies]
     for study, table in zip(studies, tables, strict=True):
-        _write(table, study)
+        write_csv(table, study.folder / "effects.csv")
     # as they are written: rounded
     effects_of_all = pd.concat([read_effects(study.folder).assign(study=study.name) for study in studies])
     entries = verdicts(declared, effects_of_all)
