@@ -15,30 +15,24 @@ _SHOWN = ("relu", "sigmoid")
 
 
 def answer_figure(studies: Mapping[str, Facts]) -> Picture | None:
-    """`answer`: the map, accuracy by depth, and remedies, as far as the studies are there."""
-    map_, depth, remedies = (studies.get(name) for name in ("trainability", "digits", "remedies"))
-    below = [facts for facts in (depth, remedies) if facts is not None]
-    if map_ is None and not below:
+    """`answer`: the map, accuracy by depth, and remedies; None unless all three studies are there."""
+    if not {"trainability", "digits", "remedies"} <= studies.keys():
         return None
-    numbers = gains_that_learn(map_, _SHOWN) if map_ else {"gains": {}}
-    drawn = picture("answer", (3.4 if map_ else 0.3) + (3.7 if below else 0.3), numbers)
-    outer = drawn.figure.add_gridspec(2 if map_ and below else 1, 1)
-    if map_ is not None:
-        inner = outer[0].subgridspec(1, 2)
-        panels = [drawn.figure.add_subplot(inner[i]) for i in range(2)]
-        for axes, name in zip(panels, _SHOWN, strict=True):
-            cells = map_.study.cells[map_.study.cells["activation"] == name]
-            draw_map(axes, cells, labelled=axes is panels[0])
-            axes.set_title(said("figures.jinja", f"panel_map_{name}"), y=1, pad=48)
-        add_scale(drawn.figure, panels)
-    if below:
-        inner = outer[-1].subgridspec(1, len(below), width_ratios=[1.0, 1.05][: len(below)])
-    if depth is not None:
-        axes = drawn.figure.add_subplot(inner[0])
-        draw_by_depth(axes, None, depth, depth.runs[depth.runs["activation"].isin(_SHOWN)], small=True)
-        axes.set_title(said("figures.jinja", "panel_depth"))
-    if remedies is not None:
-        axes = drawn.figure.add_subplot(inner[-1])
-        draw_remedies(axes, remedies)
-        axes.set_title(said("figures.jinja", "panel_remedies"), pad=22)
+    gains, depth = studies["trainability"], studies["digits"]
+    drawn = picture("answer", 7.1, gains_that_learn(gains, _SHOWN))
+    outer = drawn.figure.add_gridspec(2, 1)
+    inner = outer[0].subgridspec(1, 2)
+    panels = [drawn.figure.add_subplot(inner[i]) for i in range(2)]
+    for axes, name in zip(panels, _SHOWN, strict=True):
+        cells = gains.study.cells[gains.study.cells["activation"] == name]
+        draw_map(axes, cells, labelled=axes is panels[0])
+        axes.set_title(said("figures.jinja", f"panel_map_{name}"), y=1, pad=48)
+    add_scale(drawn.figure, panels)
+    inner = outer[1].subgridspec(1, 2, width_ratios=[1.0, 1.05])
+    axes = drawn.figure.add_subplot(inner[0])
+    draw_by_depth(axes, None, depth, depth.runs[depth.runs["activation"].isin(_SHOWN)], small=True)
+    axes.set_title(said("figures.jinja", "panel_depth"))
+    axes = drawn.figure.add_subplot(inner[1])
+    draw_remedies(axes, studies["remedies"])
+    axes.set_title(said("figures.jinja", "panel_remedies"), pad=22)
     return drawn

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, PercentFormatter
 
 from whyrelu.report.facts import Facts
-from whyrelu.report.names import setting_name, short_init
+from whyrelu.report.names import SHORT_INITS, setting_name
 from whyrelu.report.picture import Picture, picture
 from whyrelu.report.style import DASHES, FAINT, INK, jitter, label_ends, style_of
 
@@ -56,12 +56,7 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
             x = np.log2(cell["depth"]) + width * jitter(len(cell))
             upper.plot(x, cell["value"], style.marker, color=style.colour, alpha=0.5, markersize=3.5, markeredgewidth=0)
         means = _means(facts, line, values)
-        upper.plot(
-            np.log2(means.index),
-            means,
-            color=style.colour,
-            linestyle=_dash(line, runs),
-        )
+        upper.plot(np.log2(means.index), means, color=style.colour, linestyle=_dash(line, runs))
         if means.notna().any():
             ends.append((float(means.dropna().iloc[-1]), name, style.colour))
         strip.append((name, style.colour, line.groupby("depth")["succeeded"].agg(["sum", "size"])))
@@ -116,7 +111,7 @@ def _panels(facts: Facts) -> list[tuple[str, pd.DataFrame]]:
 def _lines(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs of each activation and initialisation, by the name of the line."""
     several = runs.groupby("act")["init"].transform("nunique") > 1
-    inits = runs["init"].map(lambda init: f" ({short_init(init)})").where(several, "")
+    inits = runs["init"].map(lambda init: f" ({SHORT_INITS.get(init, init)})").where(several, "")
     return {str(name): group for name, group in runs.groupby(runs["act"] + inits, sort=False)}
 
 

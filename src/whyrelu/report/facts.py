@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from whyrelu.claims.decide import read_effects
-from whyrelu.report.names import activation_name, data_name, factor_name, setting_name
+from whyrelu.report.names import FACTORS, activation_name, data_name, setting_name
 from whyrelu.results.labels import varying
 from whyrelu.results.study import Study
 
 # Variants of the sigmoid: changes of it, beside changes of the network.
 _VARIANTS = ("shifted_sigmoid", "rescaled_sigmoid", "centred_sigmoid")
 _ORDER = ("digits", "trainability", "remedies", "today", "time_law", "article", "cifar10", "cifar10_remedies")
-_ALIASES = {"shift": "activation.shift", "gain": "init.gain"}
 
 
 class Group(NamedTuple):
@@ -88,16 +87,14 @@ class Facts:
         """effects.csv: one row per setting of a part of a claim."""
         return read_effects(self.study.folder).assign(study=self.name)
 
-    def group(self, min_depth: int = 0, max_depth: int = 10**9, **where: Any) -> Group | None:
+    def group(self, min_depth: int = 0, gain: float | None = None, **where: Any) -> Group | None:
         """The runs with some values of factors; None if there are none."""
-        runs = self.runs
-        chosen = runs["depth"].between(min_depth, max_depth)
-        for key, value in where.items():
-            name = _ALIASES.get(key, key)
+        runs = self.runs[self.runs["depth"] >= min_depth]
+        for name, value in (where if gain is None else where | {"init.gain": gain}).items():
             if name not in runs:
                 return None
-            chosen &= runs[name] == value
-        return group_of(runs[chosen])
+            runs = runs[runs[name] == value]
+        return group_of(runs)
 
     def arms(self, activation: str) -> list[dict[str, Any]]:
         """The settings of an activation by name, in the order of `changes`, with the numbers of a group."""
@@ -110,7 +107,7 @@ class Facts:
         cells = self.study.cells
         return [
             (
-                factor_name(factor),
+                FACTORS.get(factor, factor),
                 [setting_name({factor: value}, [factor]) or "none" for value in cells[factor].unique()],
             )
             for factor in self.factors

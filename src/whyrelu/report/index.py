@@ -30,22 +30,20 @@ def write_index(results: Path, reports: Path) -> Path:
     with drawing():
         rules = {claim.id: {key: part.rule for key, part in claim.parts.items()} for claim in read_claims()}
         shown = {entry["id"].lower(): forest_figure(entry, rules[entry["id"]], studies) for entry in claims}
-        figures = {name: drawn for name, drawn in shown.items() if drawn is not None}
-        first = answer_figure({facts.name: facts for facts in studies})
-        text = render_index(claims, studies, figures, first)
-        for name, drawn in (figures | ({"answer": first} if first else {})).items():
-            save_svg(drawn.figure, reports / "figures" / f"{name}.svg")
-    for name in shown.keys() - figures.keys() | ({"answer"} if first is None else set()):
-        (reports / "figures" / f"{name}.svg").unlink(missing_ok=True)
+        shown["answer"] = answer_figure({facts.name: facts for facts in studies})
+        text = render_index(claims, studies, shown)
+        for name, drawn in shown.items():
+            path = reports / "figures" / f"{name}.svg"
+            if drawn is not None:
+                save_svg(drawn.figure, path)
+            else:
+                path.unlink(missing_ok=True)
     write_bytes(text.encode(), reports / "README.md")
     return reports / "README.md"
 
 
 def render_index(
-    claims: Sequence[Mapping[str, Any]],
-    studies: Sequence[Facts],
-    figures: Mapping[str, Picture],
-    first: Picture | None,
+    claims: Sequence[Mapping[str, Any]], studies: Sequence[Facts], figures: Mapping[str, Picture | None]
 ) -> str:
     """reports/README.md as Markdown."""
     effects = pd.concat([facts.effects for facts in studies])
@@ -61,10 +59,10 @@ def render_index(
             **entry,
             "scopes": {scope: found[scope].get(entry["id"], NOT_TESTED) for scope in scopes},
             "effects": effects[effects["claim"] == entry["id"]].to_dict("records"),
-            "forest": figures.get(entry["id"].lower()),
+            "forest": figures[entry["id"].lower()],
         }
         for entry in claims
     ]
     listed = [{"name": facts.name, "place": facts.place, "headline": answer(facts, "headline")} for facts in studies]
     template = markdown_environment().get_template("index.md.jinja")
-    return without_gaps(template.render(claims=told, scopes=scopes, answer=first, studies=listed))
+    return without_gaps(template.render(claims=told, scopes=scopes, answer=figures["answer"], studies=listed))

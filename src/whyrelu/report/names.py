@@ -31,12 +31,13 @@ INITS = {
     "edge": "edge of chaos",
     "variance": "variance-preserving",
 }
-_SHORT = {"pytorch": "PyTorch", "xavier": "Xavier", "lecun": "LeCun", "he": "He"}
+# Beside a line of a figure.
+SHORT_INITS = {"pytorch": "PyTorch", "xavier": "Xavier", "lecun": "LeCun", "he": "He"}
 _DATA = {"digits": "digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "svhn": "SVHN"}
 _ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TENS = ("ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _GROUPS = ("", "thousand", "million", "billion", "trillion")
-_FACTORS = {
+FACTORS = {
     "init": "initialisation",
     "init.gain": "weight gain",
     "norm": "normalisation",
@@ -65,11 +66,6 @@ def in_words(text: str) -> str:
     return re.sub(r"[a-z]\w+", lambda found: str(_ACTIVATIONS.get(found[0], found[0])), text)
 
 
-def short_init(init: str) -> str:
-    """The name of an initialisation at a line."""
-    return _SHORT.get(init, init)
-
-
 def activation_name(cell: Mapping[Any, Any]) -> str:
     """The name of a cell's activation, with its own settings: "leaky ReLU", "sigmoid - 0.25"."""
     shift = cell.get("activation.shift")
@@ -96,11 +92,6 @@ def setting_name(cell: Mapping[Any, Any], factors: Iterable[str]) -> str:
         else:
             words.append(_VALUES.get(factor, {}).get(value, label(cell, [factor])))
     return ", ".join(filter(None, words))
-
-
-def factor_name(factor: str) -> str:
-    """The name of a factor: "initialisation"."""
-    return _FACTORS.get(factor, factor)
 
 
 def percent(fraction: float) -> str:
