@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 
 from typed import SOURCE
 from whyrelu import commandline
-from whyrelu.commandline import overrides_from_arguments, overrides_of_params, reporting_errors
+from whyrelu.commandline import overrides_from_arguments, reporting_errors
 from whyrelu.errors import UserError
 
 
@@ -115,40 +115,6 @@ def test_help_is_the_description(capsys: pytest.CaptureFixture[str]) -> None:
         overrides_from_arguments("\nWhat it does.\n\n  an example\n", ["depth=3", "--help"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == "What it does.\n\n  an example\n"
-
-
-# params.yaml
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        ("", []),
-        ("\"'seed=range(0, 5)' activation=relu\"", ["seed=range(0, 5)", "activation=relu"]),
-    ],
-)
-def test_params_are_the_study_and_what_a_person_would_type(tmp_path: Path, overrides: str, expected: list[str]) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(f"study: mechanisms\noverrides: {overrides}\n")
-    assert overrides_of_params(path) == ["experiment=mechanisms", *expected]
-
-
-@pytest.mark.parametrize(
-    ("content", "fragment"),
-    [
-        ("study: digits\n", "must say study: and overrides: ('overrides')"),
-        ("", "must say study: and overrides: ("),
-        ("study: [", "must say study: and overrides: ("),
-        ("study: digits\noverrides: 3\n", "must say study: and overrides: ("),
-        ('study: digits\noverrides: "\'depth=4"\n', "must say study: and overrides: (No closing quotation)"),
-    ],
-)
-def test_params_that_say_something_else_are_one_line(tmp_path: Path, content: str, fragment: str) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(content)
-    with pytest.raises(UserError) as caught:
-        overrides_of_params(path)
-    assert str(caught.value).startswith(f"{path} {fragment}")
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 import threading
@@ -11,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -105,16 +103,3 @@ def overrides_from_arguments(description: str | None, arguments: Sequence[str] |
         if override.startswith("-") or not ("=" in override or override.startswith("~")):
             raise UserError(f"cannot read {override!r}: settings are given as key=value; --help shows examples")
     return overrides
-
-
-def overrides_of_params(path: Path = Path("params.yaml")) -> list[str]:
-    """What the stages of dvc.yaml are given: the study of params.yaml, and what is typed behind it there."""
-    import yaml
-
-    try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [f"experiment={params['study']}", *shlex.split(params["overrides"] or "")]
-    except OSError as error:
-        raise UserError(f"cannot read {path} ({error.strerror}): run this in its folder") from error
-    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} must say study: and overrides: ({error})") from error
