@@ -69,7 +69,7 @@ def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
         pictures={drawn.name: drawn for drawn in pictures},
         headline=answer(facts, "headline"),
         answer=answer(facts, "rest"),
-        budgets=_budgets(facts),
+        budgets=list(facts.runs.groupby("epochs")["steps"].max().items()),
         learned=_learned(facts),
         rates=_rates(facts),
         tuned="lr_given" not in facts.factors,
@@ -86,12 +86,6 @@ def answer(facts: Facts, macro: str) -> str:
     template = environment.select_template([f"answers/{facts.name}.md.jinja", "answers/any.md.jinja"])
     text = said(str(template.name), macro, facts)
     return text or said("answers/any.md.jinja", macro, facts)
-
-
-def _budgets(facts: Facts) -> list[tuple[int, int]]:
-    """Epochs and the most steps that a run of so many epochs had, ascending."""
-    steps = facts.study.runs.groupby("epochs")["steps"].max()
-    return list(zip(steps.index.tolist(), steps.tolist(), strict=True))
 
 
 def _learned(facts: Facts) -> dict[str, Any] | None:

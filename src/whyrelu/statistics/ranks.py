@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -83,7 +84,7 @@ def spearman(x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Est
     perfect order has the interval of the one that is nearest to it. All three are nan where x or y does not vary.
     """
     labels = np.zeros(np.shape(x)) if groups is None else np.asarray(groups)
-    first, second = (_centred_ranks(np.asarray(values, dtype=np.float64), labels) for values in (x, y))
+    first, second = (_centred_ranks(values, labels) for values in (x, y))
     scale = math.sqrt(float(first @ first) * float(second @ second))
     if scale == 0:
         return Estimate(math.nan, math.nan, math.nan)
@@ -98,9 +99,6 @@ def spearman(x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Est
     return Estimate(estimate, min(low, estimate), max(high, estimate))
 
 
-def _centred_ranks(values: NDArray[np.float64], groups: NDArray[Any]) -> NDArray[np.float64]:
-    ranks = np.empty(len(values))
-    for group in np.unique(groups):
-        own = groups == group
-        ranks[own] = stats.rankdata(values[own]) - (np.sum(own) + 1) / 2
-    return ranks
+def _centred_ranks(values: ArrayLike, groups: NDArray[Any]) -> NDArray[np.float64]:
+    ranks = pd.Series(np.asarray(values, dtype=np.float64)).groupby(groups).rank()
+    return (ranks - ranks.groupby(groups).transform("mean")).to_numpy()
