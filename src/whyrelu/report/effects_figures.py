@@ -134,7 +134,7 @@ def _lines(rows: pd.DataFrame, first: pd.Series) -> list[tuple[str, pd.DataFrame
             lines.append((f"{start}, {len(group)} settings", group))
             continue
         for i, row in enumerate(group.to_dict("records")):
-            depth = "" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layers"
+            depth = "" if pd.isna(row["depth"]) else f"{row['depth']:.0f} layer{'s' * (row['depth'] > 1)}"
             words = [str(start), depth, INITS.get(row["init"], row["init"]), *(in_words(row[name]) for name in told)]
             lines.append((", ".join(filter(None, words)), group.iloc[[i]]))
     return lines
