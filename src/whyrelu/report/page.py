@@ -36,7 +36,7 @@ _FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
 # Rows of the table of what learns on the page; longer ones are in details.md.
 _MOST_ROWS = 16
 # Details leave more cells to the tables.
-_MOST_CELLS = 100
+_MOST_CELLS = 60
 
 
 def write_report(results: Path, target: Path) -> Path:
