@@ -144,10 +144,12 @@ def test_one_curve_is_fitted_on_one_study_and_classifies_another() -> None:
     known = graded({10.0**k: 5 if abs(k) <= 2 else 0 for k in range(-5, 6)}, "known")
     made = graded({1.0: 5, 10.0: 4, 1e-4: 0, 1e5: 1})
     made.sibling = {"known": known}.get
-    right, steps = trainability.classified_right(made, "known")
+    right, steps, guessed = trainability.classified_right(made, "known")
     assert right["estimate"] == pytest.approx((1 + 0.8 + 1 + 0.8) / 4)
     assert right["low"] < 0.9 < right["high"] <= 1
     assert steps["beside"] and steps["estimate"] == 1
+    # 10 of 20 runs learn
+    assert guessed["beside"] and guessed["estimate"] == 0.5
     assert trainability.classified_right(made, "unknown") == []
 
 

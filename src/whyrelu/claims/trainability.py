@@ -109,7 +109,10 @@ def _with_decades(table: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 
 def classified_right(study: Study, fitted_on: str) -> list[Row]:
-    """Share of runs that one logistic curve over |decades|, fitted on another study, classifies right at one half."""
+    """Share of runs that one logistic curve over |decades|, fitted on another study, classifies right at one half.
+
+    Beside it stands the share that learns, or does not if that is larger: what guessing the same each time has right.
+    """
     other = study.sibling(fitted_on)
     if other is None:
         return []
@@ -120,6 +123,8 @@ def classified_right(study: Study, fitted_on: str) -> list[Row]:
     right = ((runs["decades"].abs() < threshold) == learned(runs)).groupby(runs["cell"]).mean()
     place = {"init": "", "setting": "", "comparison": f"fitted on {fitted_on}"}
     factor = float(runs["steps"].median() / known["steps"].median())
+    learning = float(learned(runs).mean())
+    guessing = max(learning, 1 - learning)
     return [
         effect(place, "runs classified right", "share", mean_interval(right, bounds=(0, 1)), len(runs)),
         effect(
@@ -130,6 +135,7 @@ def classified_right(study: Study, fitted_on: str) -> list[Row]:
             len(runs),
             beside=True,
         ),
+        effect(place, "runs guessed right", "share", Estimate(guessing, guessing, guessing), len(runs), beside=True),
     ]
 
 
