@@ -20,7 +20,7 @@ MIXED = [(OUTCOMES[0], OUTCOMES[0], OUTCOMES[1]), (OUTCOMES[0], OUTCOMES[2], OUT
 # What two quantities that by-definition claims tell beside are called.
 BESIDE = ("units saturated at initialisation", "gradient of saturated units relative to others")
 # Numbers that are in the claim, and not measured.
-DECLARED = {"1.2", "30", "70", "8", "16", "5", "1", "0.9", "85", "90", "0", "-4.36", "4.36", "4"}
+DECLARED = {"1.2", "30", "70", "8", "16", "5", "1", "0.9", "85", "90", "95", "0", "-4.36", "4.36", "4"}
 # In how many settings, or runs.
 COUNTS = (
     r"in (all|none|\d) of \d settings(, (less|as) accurate in \d)?(, [a-z5% ]+ in \d)?(, with \d open)?"
