@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from whyrelu.config import grid
 from whyrelu.config.grid import CONFIG_DIRECTORY, compose, compose_grid, one_per_cell, with_declared_grid
 from whyrelu.errors import UserError
+from whyrelu.runs.identity import run_id
 
 
 def of_hydras_sweeper(overrides: list[str]) -> list[list[str]]:
@@ -123,19 +124,37 @@ def test_what_is_typed_wins_over_an_experiment_and_presets():
     config = compose(["width=7", "data=digits", "trainer.max_epochs=3", "lr=0.1", "experiment=cifar10"])
     assert (config["width"], config["data"]["name"], config["trainer"]["max_epochs"]) == (7, "digits", 3)
     assert (config["batch_size"], config["study"]) == (64, "cifar10")
-    assert compose(["trainer=gpu", "precision=32-true"])["precision"] == "32-true"
+    assert compose(["precision=64-true", "experiment=cifar10"])["precision"] == "64-true"
     assert compose(["optimizer=adam"])["lr"] == 0.001
 
 
 def test_a_run_is_on_the_device_that_is_there(monkeypatch):
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     for name in ("auto", "gpu", "cuda"):
         assert compose([f"trainer.accelerator={name}"])["trainer"]["accelerator"] == "cuda"
+    assert compose(["trainer=gpu", "precision=tf32"])["precision"] == "tf32"
+    assert run_id(compose(["trainer=auto"]), "data") != run_id(compose([]), "data")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert compose(["trainer=gpu"])["trainer"]["accelerator"] == "cpu"
-    with pytest.raises(UserError, match="trainer=cpu trains without one"):
-        compose(["trainer.accelerator=gpu"])
+    # what trainer=cpu does, and so the same run
+    assert compose(["trainer=auto"]) == compose([])
+    # another machine's
+    assert compose(["trainer=gpu", "trainer.accelerator=cuda"])["trainer"]["accelerator"] == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("trainer=gpu", "there is no CUDA GPU here: trainer=cpu trains without one"),
+        ("trainer.accelerator=mps", "Valid: auto, cpu, cuda, gpu"),
+        ("precision=tf32", "precision=tf32 needs a CUDA GPU"),
+        # in place of which Lightning would take bf16
+        ("precision=16-mixed", "precision=16-mixed needs a CUDA GPU"),
+    ],
+)
+def test_what_needs_another_device_is_refused(monkeypatch, setting, told):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match=told):
+        compose([setting])
 
 
 def test_another_target_gives_another_name_but_not_that_of_another_file():

@@ -1,16 +1,18 @@
 """Batches: every image once, normalised by the training images, shuffled and augmented from streams of their own."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from whyrelu.config.streams import stream_seed
-from whyrelu.data.arrays import Arrays
-from whyrelu.data.augment import augment
-from whyrelu.data.batches import Batches, ImageDataModule, Images, channel_statistics
+from whyrelu.data import augment
+from whyrelu.data.arrays import FILES, Arrays
+from whyrelu.data.batches import Batches, ImageDataModule, Images, channel_statistics, evaluation_batch, on_device
 
-CPU = torch.device("cpu")
 PLAIN = {"padding": 0, "flip": False}
 CONFIG = {"data": {"validation_size": 20, "train_size": 40, "augmentation": PLAIN}, "batch_size": 16}
 
@@ -51,6 +53,11 @@ def pictures(count=64, channels=3, height=8, width=8, dtype=torch.uint8):
     return torch.randint(1, 256, (count, channels, height, width), generator=stream_of(1)).to(dtype)
 
 
+def augmented(images, padding, flip, generator):
+    changes = augment.draw(len(images), len(images), padding, flip, generator)
+    return augment.augment(images, changes, padding, flip)
+
+
 def windows(image, padding):
     """Every crop of one padded image with the place it was cut at, mirrored or not: the definition."""
     height, width = image.shape[1:]
@@ -75,7 +82,7 @@ def test_every_image_becomes_a_window_of_itself(dtype, memory_format):
     for shape in ((16, 1, 6, 9), (16, 3, 8, 8)):
         images = pictures(*shape, dtype).contiguous(memory_format=memory_format)
         before = images.clone()
-        changed = augment(images, 2, True, stream_of())
+        changed = augmented(images, 2, True, stream_of())
         assert (changed.shape, changed.dtype) == (images.shape, dtype)
         assert changed.is_contiguous(memory_format=memory_format)
         assert torch.equal(images, before)
@@ -84,7 +91,7 @@ def test_every_image_becomes_a_window_of_itself(dtype, memory_format):
 
 def test_all_places_and_both_directions_are_equally_likely():
     images = pictures(1, 1, 4, 4).expand(9000, 1, 4, 4)
-    found, counts = torch.unique(augment(images, 1, True, stream_of()), dim=0, return_counts=True)
+    found, counts = torch.unique(augmented(images, 1, True, stream_of()), dim=0, return_counts=True)
     assert len(found) == 18
     # 500 expected of each, standard deviation 22
     assert counts.min() > 400 and counts.max() < 600
@@ -92,19 +99,24 @@ def test_all_places_and_both_directions_are_equally_likely():
 
 def test_crop_alone_never_mirrors_flip_alone_never_moves_and_neither_draws_nothing():
     images, generator = pictures(), stream_of()
-    assert not any(mirrored for _, _, mirrored in places(images, augment(images, 1, False, generator), 1))
-    mirrored = augment(images, 0, True, generator)
+    assert not any(mirrored for _, _, mirrored in places(images, augmented(images, 1, False, generator), 1))
+    mirrored = augmented(images, 0, True, generator)
     same = (mirrored == images).flatten(1).all(1)
     assert 10 < same.sum() < 54
     assert torch.equal(mirrored[~same], images[~same].flip(3))
     state = generator.get_state()
-    assert torch.equal(augment(images, 0, False, generator), images)
+    assert torch.equal(augmented(images, 0, False, generator), images)
     assert torch.equal(generator.get_state(), state)
 
 
 def test_the_stream_decides_as_in_the_published_runs():
+    generator, drawn = stream_of(5), augment.draw(5, 3, 2, True, stream_of(5))
+    for batch in drawn.split(3, dim=1):
+        size = batch.shape[1]
+        assert torch.equal(batch[:2], torch.randint(0, 5, (2, size), generator=generator))
+        assert torch.equal(batch[2] >= size, torch.rand(size, generator=generator) < 0.5)
     images = torch.arange(96, dtype=torch.uint8).view(2, 3, 4, 4)
-    changed = augment(images, 2, True, stream_of(5))
+    changed = augmented(images, 2, True, stream_of(5))
     assert changed[:, 0, :2].tolist() == [[[0, 0, 0, 0], [0, 1, 2, 3]], [[57, 56, 0, 0], [61, 60, 0, 0]]]
 
 
@@ -124,7 +136,8 @@ def arrays():
 
 
 def training(arrays, augmentation=PLAIN, epoch=0):
-    images = Images(arrays.train_images, arrays.train_labels, np.arange(100), np.zeros(3), np.ones(3), CPU)
+    tensors = torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels)
+    images = Images(*tensors, np.arange(100), np.zeros(3), np.ones(3))
     return Batches(images, 16, lambda name: stream(name, epoch), augmentation)
 
 
@@ -157,8 +170,29 @@ def test_normalisation_knows_the_training_images_only(arrays):
     module = ImageDataModule(arrays, CONFIG, stream)
     assert (len(module.train_indices), len(module.validation_indices)) == (40, 20)
     statistics = channel_statistics(arrays.train_images, module.train_indices)
-    images = Images(arrays.train_images, arrays.train_labels, module.train_indices, *statistics, CPU)
+    tensors = on_device(arrays, torch.device("cpu"))
+    images = Images(tensors["train_images"], tensors["train_labels"], module.train_indices, *statistics)
     batch, _ = images.batch(torch.arange(40))
     assert batch.mean((0, 2, 3)) == pytest.approx([0, 0, 0], abs=1e-5)
     assert batch.std((0, 2, 3), correction=0) == pytest.approx([1, 1, 1], abs=1e-5)
     assert not np.isclose(statistics[0][0], arrays.train_images.mean())
+
+
+# on a GPU
+
+
+def test_a_process_uploads_a_data_set_once_and_keeps_no_other(arrays):
+    gpu = torch.device("meta")
+    first = on_device(arrays, gpu)
+    assert all(tensor.device == gpu for tensor in first.values()) and set(first) == set(FILES)
+    assert on_device(dataclasses.replace(arrays), gpu) is first
+    on_device(dataclasses.replace(arrays, fingerprint="another"), gpu)
+    assert on_device(arrays, gpu) is not first
+
+
+def test_evaluation_takes_more_images_at_once_on_a_larger_gpu_alone(monkeypatch):
+    for gigabytes, expected in ((2, 1000), (64, 4096), (128, 8192)):
+        gpu = SimpleNamespace(total_memory=gigabytes * 2**30)
+        monkeypatch.setattr("torch.cuda.get_device_properties", lambda _, gpu=gpu: gpu)
+        assert evaluation_batch(torch.device("cuda"), 32 * 32, 16) == expected
+    assert evaluation_batch(torch.device("cpu"), 32 * 32, 16) == 1000

@@ -20,6 +20,7 @@ from whyrelu.results.columns import SUMMARY_COLUMNS
 from whyrelu.training.fit import Result, fit
 
 SMALL = ["trainer.max_epochs=2", "data.train_size=128", "width=4", "depth=2", "batch_size=32"]
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 # One that has all that a step can have of a state.
 STATEFUL = ("norm=batch", "optimizer=adam", "data.augmentation.padding=1", "activation._target_=torch.nn.RReLU")
 
@@ -227,7 +228,9 @@ def test_a_loss_of_the_test_set_alone_that_is_no_number_is_divergence_too(
     ("setting", "told"),
     [
         ("batch_size=129", "batch_size=129 is larger than the 128"),
-        ("trainer.accelerator=mps", "trainer=cpu"),
+        pytest.param(
+            "trainer.accelerator=cuda", "trainer=cpu", marks=pytest.mark.skipif(cuda.is_available(), reason="GPU")
+        ),
         ("clip=1 precision=bf16-mixed", "needs optimizer.fused=false"),
     ],
 )

@@ -108,20 +108,25 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         if declared is not None and isinstance(target, str) and target != declared:
             values[group]["name"] = target.rpartition(".")[2] if target.startswith("torch.") else target
     validate(values)
-    values["trainer"]["accelerator"] = _device_kind(values["trainer"]["accelerator"])
+    device = values["trainer"]["accelerator"] = _device_kind(values["trainer"]["accelerator"])
+    if device == "cpu" and (precision := values["precision"]) in ("tf32", "16-mixed"):
+        raise UserError(f"precision={precision} needs a CUDA GPU: 32-true, bf16-mixed and 64-true do not")
     return values
 
 
 def _device_kind(accelerator: str) -> str:
-    """What Lightning would find on this machine: cpu, cuda or mps; it is part of a run's identity."""
-    if accelerator not in ("auto", "gpu"):
+    """The device, cpu or cuda, found here unless it is named; it is part of a run's identity."""
+    if accelerator in ("cpu", "cuda"):
         return accelerator
     import torch
 
-    found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if (accelerator, found) == ("gpu", "cpu"):
-        raise UserError("trainer.accelerator=gpu, and there is no GPU here: trainer=cpu trains without one")
-    return found
+    if torch.cuda.is_available():
+        return "cuda"
+    if accelerator == "gpu":
+        raise UserError(
+            "trainer.accelerator=gpu, and there is no CUDA GPU here: trainer=cpu trains without one, trainer=auto also"
+        )
+    return "cpu"
 
 
 @cache

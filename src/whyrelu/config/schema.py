@@ -114,7 +114,7 @@ class Data(_Strict):
 class Trainer(_Strict):
     """Where and how long a run trains."""
 
-    accelerator: Annotated[str, _one_of("trainer.accelerator", "auto", "cpu", "cuda", "gpu", "mps")] = "cpu"
+    accelerator: Annotated[str, _one_of("trainer.accelerator", "auto", "cpu", "cuda", "gpu")] = "cpu"
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     max_epochs: _Count = 15
     stop_at: _Accuracy | None = None
@@ -182,7 +182,7 @@ class Config(_Strict):
     schedule: Annotated[str, _one_of("schedule", "constant", "cosine")] = "cosine"
     batch_size: _Count = 64
     clip: _Norm | None = None
-    precision: Annotated[str, _one_of("precision", "32-true", "bf16-mixed", "16-mixed", "64-true")] = "32-true"
+    precision: Annotated[str, _one_of("precision", "32-true", "tf32", "bf16-mixed", "16-mixed", "64-true")] = "32-true"
     data: Data = field(default_factory=Data)
     trainer: Trainer = field(default_factory=Trainer)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from whyrelu.data.arrays import Arrays
-from whyrelu.data.augment import augment
+from whyrelu.data.arrays import FILES, Arrays
+from whyrelu.data.augment import augment, draw
 from whyrelu.data.split import Indices, split
 
 Batch = tuple[Tensor, Tensor]
@@ -23,6 +23,32 @@ Statistics = npt.NDArray[np.float64]
 
 # Images per forward pass where no gradient is needed; bounds the memory of deep and wide networks.
 EVALUATION_BATCH = 1000
+# The data set that this process has put on a GPU, by fingerprint and device.
+_uploaded: dict[tuple[str, torch.device], dict[str, Tensor]] = {}
+
+
+def evaluation_batch(device: torch.device, pixels: int, width: int) -> int:
+    """Images of so many pixels per forward pass without gradients: on a GPU, as fill a 64th of its memory.
+
+    All of its memory counts, whatever is free, so that results depend on the kind of GPU and not on its other users.
+    """
+    if device.type != "cuda":
+        return EVALUATION_BATCH
+    # four of the largest maps live at once
+    image = 4 * torch.float32.itemsize * pixels * width
+    return max(EVALUATION_BATCH, torch.cuda.get_device_properties(device).total_memory // (64 * image))
+
+
+def on_device(arrays: Arrays, device: torch.device) -> dict[str, Tensor]:
+    """Return images and labels as tensors: uploaded once per process, and on a CPU left memory-mapped."""
+    tensors = {name: torch.from_numpy(getattr(arrays, name)) for name in FILES}
+    if device.type == "cpu":
+        return tensors
+    key = arrays.fingerprint, device
+    if key not in _uploaded:
+        _uploaded.clear()
+        _uploaded[key] = {name: tensor.to(device) for name, tensor in tensors.items()}
+    return _uploaded[key]
 
 
 def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple[Statistics, Statistics]:
@@ -46,32 +72,20 @@ def channel_statistics(images: npt.NDArray[np.uint8], indices: Indices) -> tuple
 
 
 class Images:
-    """Those of (N, H, W, C) images and (N,) labels that `indices` names, normalised batch by batch on the device.
+    """Those of (N, H, W, C) images and (N,) labels that `indices` names, normalised batch by batch on their device.
 
-    Mean and deviation (C,) are of the training images. On a CPU the arrays stay memory-mapped.
+    Mean and deviation (C,) are of the training images.
     """
 
-    def __init__(
-        self,
-        images: npt.NDArray[np.uint8],
-        labels: npt.NDArray[np.int64],
-        indices: Indices,
-        mean: Statistics,
-        std: Statistics,
-        device: torch.device,
-    ) -> None:
-        self.device = device
-        self._images = torch.from_numpy(images)
-        self._labels = torch.from_numpy(labels)
-        self._indices = torch.from_numpy(indices)
-        if device.type != "cpu":
-            self._images = self._images.index_select(0, self._indices).to(device)
-            self._labels = self._labels[self._indices].to(device)
-            self._indices = torch.arange(len(indices), device=device)
+    def __init__(self, images: Tensor, labels: Tensor, indices: Indices, mean: Statistics, std: Statistics) -> None:
+        self.device = images.device
+        self._images = images
+        self._labels = labels
+        self._indices = torch.from_numpy(indices).to(self.device)
         # repeated along a row of pixels, which is one run of numbers: five times faster than channel by channel
         columns = images.shape[2]
-        self._mean = torch.tensor(mean, dtype=torch.float32, device=device).repeat(columns)
-        self._scale = (1 / torch.tensor(std, dtype=torch.float32, device=device)).repeat(columns)
+        self._mean = torch.tensor(mean, dtype=torch.float32, device=self.device).repeat(columns)
+        self._scale = (1 / torch.tensor(std, dtype=torch.float32, device=self.device)).repeat(columns)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -108,14 +122,17 @@ class Batches:
         return -(-len(self.images) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        rows, change = torch.arange(len(self.images), device=self.images.device), None
+        rows, size = torch.arange(len(self.images), device=self.images.device), self.batch_size
         if self.stream is not None:
             rows = self.images.shuffled_rows(self.stream("order"))
-        if self.stream is not None and any(self.augmentation.values()):
-            generator = torch.Generator().manual_seed(self.stream("augmentation"))
-            change = partial(augment, generator=generator, **self.augmentation)
-        for part in rows.split(self.batch_size):  # type: ignore[no-untyped-call]
-            yield self.images.batch(part, change)
+        if self.stream is None or not any(self.augmentation.values()):
+            yield from map(self.images.batch, rows.split(size))  # type: ignore[no-untyped-call]
+            return
+        generator = torch.Generator().manual_seed(self.stream("augmentation"))
+        # uploaded once, because a step that uploads waits for the device
+        changes = draw(len(rows), size, generator=generator, **self.augmentation).to(self.images.device)
+        for part, changed in zip(rows.split(size), changes.split(size, dim=1), strict=True):  # type: ignore[no-untyped-call]
+            yield self.images.batch(part, partial(augment, changes=changed, **self.augmentation))
 
 
 class ImageDataModule(pl.LightningDataModule):
@@ -134,9 +151,13 @@ class ImageDataModule(pl.LightningDataModule):
         self._statistics = channel_statistics(arrays.train_images, self.train_indices)
 
     def _images(self, part: str, indices: Indices) -> Images:
+        tensors = on_device(self.arrays, self._device)
+        return Images(tensors[f"{part}_images"], tensors[f"{part}_labels"], indices, *self._statistics)
+
+    @property
+    def _device(self) -> torch.device:
         assert self.trainer is not None
-        images, labels = getattr(self.arrays, f"{part}_images"), getattr(self.arrays, f"{part}_labels")
-        return Images(images, labels, indices, *self._statistics, self.trainer.strategy.root_device)
+        return self.trainer.strategy.root_device
 
     def train_dataloader(self) -> Batches:
         """Return the training batches, shuffled and augmented anew in each of the trainer's epochs."""
@@ -149,13 +170,17 @@ class ImageDataModule(pl.LightningDataModule):
             self._config["data"]["augmentation"],
         )
 
+    def _for_evaluation(self, part: str, indices: Indices) -> Batches:
+        pixels = math.prod(self.arrays.train_images.shape[1:3])
+        return Batches(self._images(part, indices), evaluation_batch(self._device, pixels, self._config["width"]))
+
     def val_dataloader(self) -> Batches:
         """Return the batches of the validation split."""
-        return Batches(self._images("train", self.validation_indices))
+        return self._for_evaluation("train", self.validation_indices)
 
     def test_dataloader(self) -> Batches:
         """Return the batches of the test set."""
-        return Batches(self._images("test", np.arange(len(self.arrays.test_labels))))
+        return self._for_evaluation("test", np.arange(len(self.arrays.test_labels)))
 
     def probe(self, most: int) -> Batch:
         """Return the same images (B, C, H, W) and labels (B,) of the validation split each time, `most` if it can."""

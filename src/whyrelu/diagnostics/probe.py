@@ -70,7 +70,7 @@ def dead_channels(net: nn.Module, layers: Sequence[Layer], outputs: Sequence[Ten
     dead = [is_constant(output) for output in outputs]
     for images in further.split(_CHUNK) if len(further) else ():  # type: ignore[no-untyped-call]
         # further ones are shown only as long as some channel seems dead
-        if not any(bool(found.any()) for found in dead):
+        if not bool(torch.cat(dead).any()):
             break
         with torch.no_grad(), _watched(layers) as (_, seen):
             net(images)

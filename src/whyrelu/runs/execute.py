@@ -143,6 +143,8 @@ def _train(
             "device": device,
             "threads": torch.get_num_threads(),
             "precision": config["precision"],
+            # ieee or tf32, as PyTorch says afterwards
+            "fp32": torch.backends.cudnn.conv.fp32_precision,
             "started": started.isoformat(timespec="seconds"),
             "seconds": time.perf_counter() - clock,
         },

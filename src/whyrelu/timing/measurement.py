@@ -26,7 +26,7 @@ from whyrelu.commandline import reporting_errors
 from whyrelu.config.targets import bind
 from whyrelu.network.activations import activation_factory
 from whyrelu.network.initialisation import build_network
-from whyrelu.training.freed_memory import keep_freed_memory
+from whyrelu.training.process import keep_freed_memory, set_fp32
 
 # The pair that is compared at all widths.
 PAIR = ("relu", "sigmoid")
@@ -43,6 +43,7 @@ _LR = 1e-12
 # Of parameters, and of what convolutions compute and activations are applied to.
 _TYPES = {
     "32-true": (torch.float32, torch.float32),
+    "tf32": (torch.float32, torch.float32),
     "64-true": (torch.float64, torch.float64),
     "bf16-mixed": (torch.float32, torch.bfloat16),
     "16-mixed": (torch.float32, torch.float16),
@@ -78,6 +79,7 @@ class _Call(NamedTuple):
 def measure(task: Task) -> dict[str, Any]:
     """Return `entries` of timing.json, each with the median seconds over rounds, and `left_out` in words."""
     keep_freed_memory()
+    set_fp32(task.config["precision"])
     begun, threads = time.time(), task.config["trainer"]["threads"]
     steps, left_out = _steps(task, (task.until - begun) * _LONGEST)
     calls = [*_operations(task), *steps]

@@ -60,7 +60,7 @@ def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     begun, config = time.time(), configs[0]
     asked, trainer = config["timing"], config["trainer"]
     device = torch.device(trainer["accelerator"])
-    if device.type != "cpu" and not torch.accelerator.is_available():
+    if device.type != "cpu" and not torch.cuda.is_available():
         raise UserError(f"trainer.accelerator={device.type} cannot be used on this machine; trainer=cpu can")
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
     shape, classes = list(arrays.train_images.shape[1:]), len(arrays.classes)

@@ -10,7 +10,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -63,16 +62,20 @@ class Classifier(pl.LightningModule):
         self._stream = stream
         self._on_epoch = on_epoch
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimizer, and the schedule from its learning rate to zero over all steps, if it is cosine."""
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the optimizer, whose groups keep the rate that they begin with, in checkpoints too."""
         optimizer: torch.optim.Optimizer = self._optimizer(self.network.parameters())
-        if self._schedule == "constant":
-            return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: (1 + math.cos(math.pi * min(step, steps) / steps)) / 2
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+        self._steps = int(self.trainer.estimated_stepping_batches)
+        return optimizer
+
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Set the learning rate of a step, which goes to zero over all steps if it is cosine."""
+        if self._schedule == "cosine":
+            factor = (1 + math.cos(math.pi * self.global_step / self._steps)) / 2
+            for group in self.trainer.optimizers[0].param_groups:
+                group["lr"] = group["initial_lr"] * factor
 
     def on_train_epoch_start(self) -> None:
         """Start the sums of the epoch, the clock of its steps, and the noise of activations that are random."""

@@ -21,8 +21,8 @@ from whyrelu.errors import UserError, one_line
 from whyrelu.network.initialisation import build_network
 from whyrelu.training.checkpoint import AtomicCheckpointIO, PeriodicCheckpoint, usable
 from whyrelu.training.classifier import Classifier, History, OnEpoch
-from whyrelu.training.freed_memory import keep_freed_memory
 from whyrelu.training.outcome import outcome
+from whyrelu.training.process import keep_freed_memory, set_fp32
 
 
 class Result(NamedTuple):
@@ -46,7 +46,7 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
     The result depends on nothing but the configuration, the data and the kind of machine: it is the same alone or in a
     sweep, in one go or resumed.
     """
-    _prepare_process(config["trainer"]["threads"])
+    _prepare_process(config["trainer"]["threads"], config["precision"])
 
     def stream(name: str, epoch: int | None) -> int:
         return stream_seed(config["study"], config["depth"], config["seed"], name, epoch)
@@ -79,6 +79,7 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
     findings = diagnostics.findings() if diagnostics is not None else None
     metrics |= summary(findings) if findings is not None else {}
     classes, validation_images = len(arrays.classes), len(data.validation_indices)
+    device = trainer.strategy.root_device
     learned_at = config["data"]["learned_at"]
     return Result(
         status="diverged" if module.diverged else "completed",
@@ -88,7 +89,8 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
         findings=findings,
         train_images=images,
         validation_images=validation_images,
-        device=str(trainer.strategy.root_device),
+        # kinds of GPUs are kinds of machines
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     )
 
 
@@ -98,7 +100,7 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
         return pl.Trainer(
             accelerator=settings["accelerator"],
             devices=1,
-            precision=config["precision"],
+            precision="32-true" if config["precision"] == "tf32" else config["precision"],
             max_epochs=settings["max_epochs"],
             gradient_clip_val=config["clip"],
             gradient_clip_algorithm="norm",
@@ -120,10 +122,11 @@ def _trainer(config: Mapping[str, Any], checkpoint: Path, diagnostics: Diagnosti
         ) from error
 
 
-def _prepare_process(threads: int) -> None:
-    """Set what belongs to the whole process: threads, memory, determinism, and Lightning's voice."""
+def _prepare_process(threads: int, precision: str) -> None:
+    """Set what belongs to the whole process: threads, memory, fp32, determinism, and Lightning's voice."""
     torch.set_num_threads(threads)
     keep_freed_memory()
+    set_fp32(precision)
     # deterministic mode would otherwise fill every new tensor before it is written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

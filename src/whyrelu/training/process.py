@@ -1,9 +1,11 @@
-"""What becomes of memory that tensors have freed."""
+"""What belongs to a whole process that computes: what becomes of freed memory, and what float32 means."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+
+import torch
 
 
 def keep_freed_memory() -> bool:
@@ -15,3 +17,14 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
     return mallopt is not None and all(mallopt(option, 2**30) == 1 for option in (-1, -3))
+
+
+def set_fp32(precision: str) -> None:
+    """Have convolutions and matrix products of float32 be just that, or TF32, with 10 bits of mantissa, if asked for.
+
+    By default PyTorch's convolutions are TF32 on a GPU.
+    """
+    is_tf32 = precision == "tf32"
+    torch.backends.fp32_precision = "tf32" if is_tf32 else "ieee"
+    # of matrix products the same, told in the way in which Lightning asks
+    torch.set_float32_matmul_precision("high" if is_tf32 else "highest")
