@@ -1,7 +1,7 @@
 """A bare PyTorch loop written for speed: what is left when there is nothing but training.
 
-The set lies in memory as uint8, padded once; a batch is gathered by index and augmented as a whole; the network is in
-channels-last format; no step asks for a number, logs or saves. The optimizer is PyTorch's fused one.
+The set lies on the device as uint8, padded once; a batch is gathered by index and augmented as a whole; the network is
+in channels-last format; no step asks for a number, logs or saves. The optimizer is PyTorch's fused one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from torch.nn import functional
 
 from benchmarks import data, ours
 from benchmarks.setting import LEARNING_RATE, MOMENTUM, PADDING, Measurement, Setting
+from whyrelu.training.process import set_fp32
 
 
 class Batches:
@@ -37,16 +37,18 @@ class Batches:
 
     def crops(self, chosen: Tensor) -> Tensor:
         """Return (B, H, W, C) uint8: images cut at random from their padded form, every second one mirrored."""
-        top, left = torch.randint(0, 2 * PADDING + 1, (2, len(chosen)))
+        count, device = len(chosen), chosen.device
+        top, left = torch.randint(0, 2 * PADDING + 1, (2, count), device=device)
         first = (chosen * self._rows + top) * self._columns + left
-        starts = first[:, None] + torch.arange(self._height) * self._columns
+        starts = first[:, None] + torch.arange(self._height, device=device) * self._columns
         crops = self._runs.index_select(0, starts.flatten()).view(-1, self._height, self._width, self._channels)
-        mirrored = (torch.rand(len(chosen)) < 0.5).nonzero()[:, 0]
-        return crops.index_copy_(0, mirrored, crops.index_select(0, mirrored).flip(2))
+        # without asking which are mirrored
+        mirrored = torch.arange(count, device=device) + count * (torch.rand(count, device=device) < 0.5)
+        return torch.cat([crops, crops.flip(2)]).index_select(0, mirrored)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, C, H, W) float32 in channels-last format, and labels (B,)."""
-        for chosen in torch.randperm(self._count).split(self._size):  # type: ignore[no-untyped-call]
+        for chosen in torch.randperm(self._count, device=self._labels.device).split(self._size):  # type: ignore[no-untyped-call]
             images = self.crops(chosen) if self._augment else self._images.index_select(0, chosen)
             yield images.permute(0, 3, 1, 2).float().sub_(self._mean).mul_(self._scale), self._labels[chosen]
 
@@ -55,19 +57,20 @@ def measure(setting: Setting, root: Path) -> Measurement:
     """Train as fast as the machine can and take the time."""
     torch.set_num_threads(setting.threads)
     torch.manual_seed(0)
-    images, labels = (torch.from_numpy(array[: setting.images]) for array in data.read(root))
+    set_fp32(setting.precision)
+    images, labels = (torch.from_numpy(array[: setting.images]).to(setting.device) for array in data.read(root))
     batches = Batches(images, labels, setting.batch_size, setting.augment)
-    net = ours.network(setting.depth)
+    net = ours.network(setting.depth).to(setting.device)
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True)
     steps = setting.epochs * math.ceil(setting.images / setting.batch_size)
     step = 0
     started = time.perf_counter()
     for _ in range(setting.epochs):
-        total = torch.zeros(())
+        total = torch.zeros((), device=setting.device)
         for inputs, targets in batches:
             for group in optimizer.param_groups:
                 group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
-            with torch.autocast("cpu", torch.bfloat16) if setting.precision == "bf16-mixed" else nullcontext():
+            with torch.autocast(setting.device, torch.bfloat16, enabled=setting.precision == "bf16-mixed"):
                 loss = functional.cross_entropy(net(inputs), targets)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

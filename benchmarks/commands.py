@@ -19,12 +19,11 @@ DVC = str(Path(sys.executable).parent / "dvc")
 VARIANTS = (("ours", "32-true"), ("template", "32-true"), ("ours", "bf16-mixed"), ("tuned", "bf16-mixed"))
 
 
-def timed(command: list[str], checkout: Path = ROOT) -> float:
-    """Run a command in a checkout of whyrelu and return its seconds; raise RuntimeError if it fails."""
-    path = os.pathsep.join(map(str, [ROOT / "benchmarks/isolation", checkout, checkout / "src"]))
-    environment = os.environ | {"PYTHONPATH": path, "DVC_NO_ANALYTICS": "1"}
+def timed(command: list[str]) -> float:
+    """Run a command in this checkout and return its seconds; raise RuntimeError if it fails."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "DVC_NO_ANALYTICS": "1"}
     started = time.perf_counter()
-    done = subprocess.run(command, env=environment, cwd=checkout, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout[-1000:]}{done.stderr[-1000:]}")
@@ -42,9 +41,9 @@ def typed(way: str, precision: str, root: Path, runs: Path, images: int) -> list
     return [sys.executable, "benchmarks/template.py", *settings, *folders]
 
 
-def prepare(root: Path, checkout: Path = ROOT) -> None:
+def prepare(root: Path) -> None:
     """Do what belongs to the first run on a machine: whyrelu's arrays, and MLflow's database."""
-    timed([*typed("ours", "32-true", root, root / "first", 512), "depth=1"], checkout)
+    timed([*typed("ours", "32-true", root, root / "first", 512), "depth=1"])
 
 
 def check(way: str, runs: Path, expected: int) -> None:

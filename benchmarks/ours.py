@@ -13,7 +13,7 @@ from benchmarks import setting as common
 from benchmarks.setting import Measurement, Setting
 
 
-def overrides(root: Path, images: int, epochs: int, precision: str) -> list[str]:
+def overrides(root: Path, images: int, epochs: int, precision: str, diagnostics: str = "off") -> list[str]:
     """Return what a person would type behind `python src/train.py` to train on the synthetic images below `root`."""
     return [
         *data.overrides(root),
@@ -24,7 +24,7 @@ def overrides(root: Path, images: int, epochs: int, precision: str) -> list[str]
         f"lr={common.LEARNING_RATE}",
         f"precision={precision}",
         f"trainer.max_epochs={epochs}",
-        "diagnostics=off",
+        f"diagnostics={diagnostics}",
     ]
 
 
@@ -49,6 +49,7 @@ def measure(setting: Setting, root: Path) -> Measurement:
     more = [f"depth={setting.depth}", f"trainer.threads={setting.threads}", f"batch_size={setting.batch_size}"]
     if not setting.augment:
         more.append("data.augmentation={padding: 0, flip: false}")
+    more.append(f"trainer.accelerator={setting.device}")
     config = compose([*overrides(root, setting.images, setting.epochs, setting.precision), *more])
     with tempfile.TemporaryDirectory() as folder:
         found = fit(config, load(root / "prepared" / data.NAME), Path(folder) / "checkpoint.ckpt").metrics

@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from whyrelu.report.style import INK, drawing, new_figure, save_svg  # noqa: E402
 
 LABELS = {"bare": "bare loop", "template": "stand-in as it comes", "tuned": "stand-in, tuned"}
-PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
+PRECISIONS = {"32-true": "fp32", "tf32": "TF32", "bf16-mixed": "bf16"}
 COLOURS = ("#0072B2", "#E69F00", "#009E73")
 TASKS = ("training", "sweep", "run", "help")
 # The rows on top of the page; training at the middle of the depths that were measured.
@@ -44,9 +44,8 @@ def median_ratio(over: Sequence[float], under: Sequence[float]) -> tuple[float, 
 def comparisons(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Compare whyrelu with every way that did the same task with the same precision.
 
-    Returns:
-        rows of task, way (the other), precision, depth (0 where it is not one depth), ours and other (medians, in
-        images or tasks per second), ratio (above 1 where whyrelu is faster) and is_main.
+    Rows of task, way (the other), precision, depth (0 where it is not one depth), ours and other (medians, in images or
+    tasks per second), ratio (above 1 where whyrelu is faster) and is_main.
     """
     speeds: dict[tuple[str, str, str, int], list[float]] = {}
     for row in rows:
@@ -94,18 +93,24 @@ def write_page(results: Path, report: Path) -> Path:
         task: statistics.median(row["seconds"] for row in found["rows"] if (row["task"], row["way"]) == (task, "ours"))
         for task in sorted({row["task"] for row in found["rows"]} - {"training"})
     }
-    template = jinja2.Template(
-        (ROOT / "benchmarks" / "page.md.jinja").read_text(),
+    with drawing():
+        save_svg(draw(compared), report / "figures" / "throughput.svg")
+    gpu = results.with_name("gpu.json")
+    found |= {"gpu": json.loads(gpu.read_bytes()) if gpu.exists() else None}
+    (report / "README.md").write_text(rendered("page.md.jinja", found, compared=compared, alone=alone))
+    return report / "README.md"
+
+
+def rendered(template: str, *values: Mapping[str, Any], **more: Any) -> str:
+    """A template of this folder as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "benchmarks"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    with drawing():
-        save_svg(draw(compared), report / "figures" / "throughput.svg")
-    page = template.render(found, compared=compared, alone=alone, precisions=PRECISIONS)
-    (report / "README.md").write_text(page)
-    return report / "README.md"
+    return environment.get_template(template).render(*values, precisions=PRECISIONS, **more)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 python benchmarks/run.py                            results/benchmark and reports/benchmark; about forty minutes
 python benchmarks/run.py --quick                    smaller and fewer, into build/benchmark; five minutes
-python benchmarks/run.py --other ../old-checkout    this checkout beside another one of whyrelu; prints ratios
 
 Nothing else should run meanwhile.
 """
@@ -25,7 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks import commands, data, throughput  # noqa: E402
-from benchmarks.other import compare  # noqa: E402
 from benchmarks.report import write_page  # noqa: E402
 from whyrelu.runs.provenance import provenance  # noqa: E402
 
@@ -39,16 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="depth 4 alone, fewer images, 2 pairs")
     parser.add_argument("--pairs", type=int, help="how often everything is measured, at least twice")
-    parser.add_argument("--other", type=Path, metavar="CHECKOUT", help="compare with this checkout")
     given = parser.parse_args()
     pairs = given.pairs or (2 if given.quick else 10)
     if pairs < 2:
         parser.error("an interval needs --pairs=2 or more")
-    if given.other:
-        if not (given.other / "src/train.py").is_file():
-            parser.error(f"{given.other} is no checkout of whyrelu: it has no src/train.py")
-        compare(given.other, pairs, (QUICK if given.quick else FULL)[0])
-        return
     results, report = (ROOT / ("build" if given.quick else folder) / "benchmark" for folder in ("results", "reports"))
     results.mkdir(parents=True, exist_ok=True)
     measure(pairs, given.quick, results / "benchmark.json")

@@ -18,25 +18,19 @@ VALIDATION_IMAGES = 250
 
 @dataclass(frozen=True)
 class Setting:
-    """One network and its training.
-
-    Attributes:
-        depth: convolutions of the network.
-        precision: 32-true or bf16-mixed, Lightning's names.
-        threads: of the process that trains, beside the workers of a data loader.
-        images: training images per epoch.
-        epochs: how often they are seen.
-        batch_size: images per step.
-        augment: whether images are cropped and mirrored at random.
-    """
+    """One network and its training; the names of precisions and devices are those of whyrelu's settings."""
 
     depth: int
     precision: str = "32-true"
+    # of the process that trains, beside the workers of a data loader
     threads: int = 1
+    # of training, per epoch
     images: int = 1024
     epochs: int = 2
     batch_size: int = BATCH_SIZE
+    # whether images are cropped and mirrored at random
     augment: bool = True
+    device: str = "cpu"
 
 
 class Measurement(NamedTuple):

@@ -228,9 +228,7 @@ def test_a_loss_of_the_test_set_alone_that_is_no_number_is_divergence_too(
     ("setting", "told"),
     [
         ("batch_size=129", "batch_size=129 is larger than the 128"),
-        pytest.param(
-            "trainer.accelerator=cuda", "trainer=cpu", marks=pytest.mark.skipif(cuda.is_available(), reason="GPU")
-        ),
+        pytest.param("trainer.accelerator=cuda", "trainer=cpu", marks=NO_GPU),
         ("clip=1 precision=bf16-mixed", "needs optimizer.fused=false"),
     ],
 )
