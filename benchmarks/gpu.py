@@ -25,7 +25,6 @@ from threading import Barrier
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import profile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,15 +38,16 @@ from whyrelu.data.arrays import load  # noqa: E402
 from whyrelu.errors import one_line  # noqa: E402
 from whyrelu.training.fit import Result, fit  # noqa: E402
 
+Row = dict[str, Any]
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-FULL = {"made": 7040, "images": 5120, "epochs": 10, "depths": (4, 8, 16), "workers": (1, 4, 16), "times": 3}
-TINY = {"made": 1600, "images": 256, "epochs": 2, "depths": (1,), "workers": (1, 2), "times": 1}
+FULL: Row = {"made": 7040, "images": 5120, "epochs": 10, "depths": (4, 8, 16), "workers": (1, 4, 16), "times": 3}
+TINY: Row = {"made": 1600, "images": 256, "epochs": 2, "depths": (1,), "workers": (1, 2), "times": 1}
 STUDY = ["activation=relu,sigmoid", "depth=4,8", "seed=range(0,5)", "hydra.launcher.n_jobs=4"]
 TINY_STUDY = ["activation=relu,sigmoid", "depth=1", "trainer.max_epochs=1", "hydra.launcher.n_jobs=2"]
 # Seconds after which no more workers are started.
 LATEST = 400
 MPS = "nvidia-cuda-mps-control"
-Row = dict[str, Any]
 # Where the workers of a crowd meet; each has its own.
 _together: Barrier
 
@@ -121,8 +121,8 @@ def launches(root: Path, setting: Setting, images_per_second: float) -> Row:
 
     with tempfile.TemporaryDirectory() as folder:
         fit(config, load(root / "prepared" / data.NAME), Path(folder) / "checkpoint", second_epoch)
-    steps, events = -(-setting.images // BATCH_SIZE), profiler.events() or []
-    on_device = [e for e in events if e.device_type == DeviceType.CUDA and not e.is_user_annotation]
+    steps, events = -(-setting.images // BATCH_SIZE), profiler.events() or []  # type: ignore[no-untyped-call]
+    on_device = [e for e in events if e.device_type.name == "CUDA" and not e.is_user_annotation]
     microseconds = sum(e.time_range.elapsed_us() for e in on_device) / steps
     waits = sum(e.name in ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize") for e in events)
     busy = microseconds * images_per_second / BATCH_SIZE / 1e6

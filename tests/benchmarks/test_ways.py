@@ -1,7 +1,6 @@
 """All ways of training do the same: the same network, images, steps and schedule give the same loss."""
 
 import pytest
-import torch
 
 from benchmarks import commands, data, template
 from benchmarks.setting import VALIDATION_IMAGES, Setting
@@ -37,10 +36,3 @@ def test_every_way_of_training_takes_the_same_steps(root, monkeypatch, precision
     assert all(each.images_per_second > 0 for each in found.values())
     losses = [each.loss for each in found.values()]
     assert losses == pytest.approx([losses[0]] * len(WAYS), rel=tolerance)
-
-
-def test_the_stand_in_has_the_memory_format_of_pytorch_until_it_is_tuned():
-    for tuned in (False, True):
-        model = template.LitModel(template.ours.network(2), channels_last=tuned)
-        weights = model.net.get_parameter("blocks.1.convolution.weight")
-        assert weights.is_contiguous(memory_format=torch.channels_last) is tuned

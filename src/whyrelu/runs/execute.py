@@ -144,7 +144,7 @@ def _train(
             "threads": torch.get_num_threads(),
             "precision": config["precision"],
             # ieee or tf32, as PyTorch says afterwards
-            "fp32": torch.backends.cudnn.conv.fp32_precision,
+            "fp32": torch.backends.cudnn.fp32_precision,
             "started": started.isoformat(timespec="seconds"),
             "seconds": time.perf_counter() - clock,
         },

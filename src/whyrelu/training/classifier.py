@@ -70,7 +70,7 @@ class Classifier(pl.LightningModule):
         self._steps = int(self.trainer.estimated_stepping_batches)
         return optimizer
 
-    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate of a step, which goes to zero over all steps if it is cosine."""
         if self._schedule == "cosine":
             factor = (1 + math.cos(math.pi * self.global_step / self._steps)) / 2

@@ -25,6 +25,6 @@ def set_fp32(precision: str) -> None:
     By default PyTorch's convolutions are TF32 on a GPU.
     """
     is_tf32 = precision == "tf32"
-    torch.backends.fp32_precision = "tf32" if is_tf32 else "ieee"
+    torch.backends.fp32_precision = "tf32" if is_tf32 else "ieee"  # type: ignore[attr-defined]
     # of matrix products the same, told in the way in which Lightning asks
     torch.set_float32_matmul_precision("high" if is_tf32 else "highest")
