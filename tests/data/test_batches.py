@@ -190,6 +190,26 @@ def test_a_process_uploads_a_data_set_once_and_keeps_no_other(arrays):
     assert on_device(arrays, gpu) is not first
 
 
+def test_an_epoch_uploads_the_same_however_many_batches_it_has(arrays, monkeypatch):
+    """A step that uploads waits for the device."""
+    to, uploads = torch.Tensor.to, []
+
+    def counted(tensor, *arguments):
+        result = to(tensor, *arguments)
+        uploads.append((tensor.device.type, result.device.type))
+        return result
+
+    tensors = on_device(arrays, torch.device("meta"))
+    images = Images(tensors["train_images"], tensors["train_labels"], np.arange(100), np.zeros(3), np.ones(3))
+    monkeypatch.setattr(torch.Tensor, "to", counted)
+    for size in (50, 10):
+        uploads.clear()
+        batches = Batches(images, size, lambda name: stream(name, 0), {"padding": 1, "flip": True})
+        assert {batch.device.type for batch, _ in batches} == {"meta"}
+        # the order, and the changes of all images
+        assert uploads == [("cpu", "meta")] * 2
+
+
 def test_evaluation_takes_more_images_at_once_on_a_larger_gpu_alone(monkeypatch):
     for gigabytes, expected in ((2, 1000), (64, 4096), (128, 8192)):
         gpu = SimpleNamespace(total_memory=gigabytes * 2**30)

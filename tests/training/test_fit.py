@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -222,6 +223,22 @@ def test_a_loss_of_the_test_set_alone_that_is_no_number_is_divergence_too(
     result = train(bright, tmp_path / "bright", *settings)
     assert (result.status, result.metrics["epochs_run"]) == ("diverged", 2)
     assert math.isfinite(result.metrics["val_loss"]) and not math.isfinite(result.metrics["test_loss"])
+
+
+def test_no_step_asks_for_a_number(digits: Arrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For which a GPU would have to be waited for; the profiler sees that on a CPU, too."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "asking.py").write_text("def asking(x):\n    return x * (1 if x.max() > 0 else 0.5)\n")
+    settings = ["trainer.max_epochs=1", "optimizer.fused=false", "clip=1", "data.augmentation.padding=1"]
+
+    def asked(images: int, *more: str) -> int:
+        with torch.profiler.profile() as profiler:
+            train(digits, tmp_path / f"{images}{more}", *settings, f"data.train_size={images}", *more)
+        return Counter(event.name for event in profiler.events() or [])["aten::_local_scalar_dense"]
+
+    assert asked(64) == asked(128) > 0
+    # two more steps of two layers, forwards
+    assert asked(128, "activation._target_=asking.asking") - asked(64, "activation._target_=asking.asking") == 4
 
 
 @pytest.mark.parametrize(
