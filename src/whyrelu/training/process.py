@@ -25,6 +25,7 @@ def set_fp32(precision: str) -> None:
     By default PyTorch's convolutions are TF32 on a GPU.
     """
     is_tf32 = precision == "tf32"
-    torch.backends.fp32_precision = "tf32" if is_tf32 else "ieee"  # type: ignore[attr-defined]
-    # of matrix products the same, told in the way in which Lightning asks
+    # Lightning and others ask by the older names, and PyTorch does not answer while these differ from the newer one
+    torch.backends.cudnn.allow_tf32 = is_tf32
     torch.set_float32_matmul_precision("high" if is_tf32 else "highest")
+    torch.backends.fp32_precision = "tf32" if is_tf32 else "ieee"  # type: ignore[attr-defined]
