@@ -174,13 +174,13 @@ def _used() -> int:
 @contextmanager
 def _mps() -> Iterator[None]:
     """NVIDIA's multi-process service, with which kernels of several processes run at the same time."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
-        subprocess.run([MPS, "-d"], check=True)
         try:
+            subprocess.run([MPS, "-d"], check=True)
             yield
         finally:
-            subprocess.run([MPS], input="quit\n", text=True, check=True)
+            subprocess.run([MPS], input="quit\n", text=True)
             del os.environ["CUDA_MPS_PIPE_DIRECTORY"], os.environ["CUDA_MPS_LOG_DIRECTORY"]
 
 
