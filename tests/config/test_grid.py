@@ -144,11 +144,12 @@ def test_a_run_is_on_the_device_that_is_there(monkeypatch):
 def test_what_needs_another_device_is_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     refused = {
-        "trainer=gpu": "trainer=cpu trains without one",
+        "trainer=gpu": "trainer=cpu and trainer=auto train without one",
         "trainer.accelerator=mps": "Valid: auto, cpu, cuda, gpu",
+        "precision=tf32": "precision=tf32 needs a CUDA GPU",
+        # for which Lightning would take bf16
+        "precision=16-mixed": "precision=16-mixed needs a CUDA GPU",
     }
-    # in place of 16-mixed Lightning would take bf16
-    refused |= {f"precision={name}": f"precision={name} needs a CUDA GPU" for name in ("tf32", "16-mixed")}
     for setting, told in refused.items():
         with pytest.raises(UserError, match=told):
             compose([setting])

@@ -178,9 +178,6 @@ def test_normalisation_knows_the_training_images_only(arrays):
     assert not np.isclose(statistics[0][0], arrays.train_images.mean())
 
 
-# on a GPU
-
-
 def test_a_process_uploads_a_data_set_once_and_keeps_no_other(arrays):
     gpu = torch.device("meta")
     first = on_device(arrays, gpu)
@@ -194,8 +191,8 @@ def test_an_epoch_uploads_the_same_however_many_batches_it_has(arrays, monkeypat
     """A step that uploads waits for the device."""
     to, uploads = torch.Tensor.to, []
 
-    def counted(tensor, *arguments):
-        result = to(tensor, *arguments)
+    def counted(tensor, *arguments, **named):
+        result = to(tensor, *arguments, **named)
         uploads.append((tensor.device.type, result.device.type))
         return result
 
@@ -211,7 +208,7 @@ def test_an_epoch_uploads_the_same_however_many_batches_it_has(arrays, monkeypat
 
 
 def test_evaluation_takes_more_images_at_once_on_a_larger_gpu_alone(monkeypatch):
-    for gigabytes, expected in ((2, 1000), (64, 4096), (128, 8192)):
+    for gigabytes, expected in ((2, 1000), (65, 4096), (129, 8192)):
         gpu = SimpleNamespace(total_memory=gigabytes * 2**30)
         monkeypatch.setattr("torch.cuda.get_device_properties", lambda _, gpu=gpu: gpu)
         assert evaluation_batch(torch.device("cuda"), 32 * 32, 16) == expected

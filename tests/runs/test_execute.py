@@ -49,6 +49,7 @@ def test_a_run_is_recorded_once_and_then_skipped(whole):
     assert (whole["status"], whole["outcome"], whole["error"]) == ("completed", "chance", None)
     assert (whole["data"]["train"], whole["factors"]["activation"], whole["provenance"]["threads"]) == (64, "relu", 1)
     assert {"code_digest", "git_commit", "libraries", "cpu", "device"} <= set(whole["provenance"])
+    assert whole["provenance"]["fp32"] == "ieee"
     assert execute(config) == (whole, False)
     assert store.record(whole["run_id"]) == whole
     assert describe(whole).startswith("test accuracy ")

@@ -124,7 +124,7 @@ def _device_kind(accelerator: str) -> str:
         return "cuda"
     if accelerator == "gpu":
         raise UserError(
-            "trainer.accelerator=gpu, and there is no CUDA GPU here: trainer=cpu trains without one, trainer=auto also"
+            "trainer.accelerator=gpu, and there is no CUDA GPU here: trainer=cpu and trainer=auto train without one"
         )
     return "cpu"
 

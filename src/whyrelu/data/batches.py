@@ -28,7 +28,7 @@ _uploaded: dict[tuple[str, torch.device], dict[str, Tensor]] = {}
 
 
 def evaluation_batch(device: torch.device, pixels: int, width: int) -> int:
-    """Images of so many pixels per forward pass without gradients: on a GPU, as fill a 64th of its memory.
+    """Images of so many pixels per forward pass without gradients: on a GPU, a power of 2 that fits into a 64th of it.
 
     All of its memory counts, whatever is free, so that results depend on the kind of GPU and not on its other users.
     """
@@ -36,7 +36,8 @@ def evaluation_batch(device: torch.device, pixels: int, width: int) -> int:
         return EVALUATION_BATCH
     # four of the largest maps live at once
     image = 4 * torch.float32.itemsize * pixels * width
-    return max(EVALUATION_BATCH, torch.cuda.get_device_properties(device).total_memory // (64 * image))
+    fitting = torch.cuda.get_device_properties(device).total_memory // (64 * image)
+    return max(EVALUATION_BATCH, 2 ** (fitting.bit_length() - 1))
 
 
 def on_device(arrays: Arrays, device: torch.device) -> dict[str, Tensor]:

@@ -89,7 +89,7 @@ def fit(config: Mapping[str, Any], arrays: Arrays, checkpoint: Path, on_epoch: O
         findings=findings,
         train_images=images,
         validation_images=validation_images,
-        # kinds of GPUs are kinds of machines
+        # results are the same on GPUs of the same model only
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     )
 

@@ -20,7 +20,7 @@ def keep_freed_memory() -> bool:
 
 
 def set_fp32(precision: str) -> None:
-    """Have convolutions and matrix products of float32 be just that, or TF32, with 10 bits of mantissa, if asked for.
+    """Compute convolutions and matrix products in IEEE float32, or, if asked for, in TF32 with its 10 bits of mantissa.
 
     By default PyTorch's convolutions are TF32 on a GPU.
     """
