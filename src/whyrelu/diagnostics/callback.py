@@ -10,15 +10,27 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from whyrelu.data.batches import Batch, ImageDataModule
-from whyrelu.diagnostics.inspection import QUANTITIES, Inspector
-from whyrelu.diagnostics.probe import layers_of
-from whyrelu.diagnostics.quantities import norm
+from whyrelu.diagnostics import quantities
+from whyrelu.diagnostics.probe import LayerState, as_training, dead_channels, images_are_independent, layers_of, look
+from whyrelu.diagnostics.saturation import saturation_slope
+from whyrelu.network.scalar import slope
 
-# The columns of `Findings.layers`.
-COLUMNS = (*QUANTITIES, "update")
+# The columns of `Findings.layers`; their definitions are in whyrelu.results.columns.
+COLUMNS = (
+    "gradient",
+    "gradient_saturated",
+    "weight_gradient",
+    "saturated",
+    "slope_square",
+    "dead",
+    "collapse",
+    "q",
+    "effective_rank",
+    "update",
+)
 
 
 class Findings(NamedTuple):
@@ -58,14 +70,18 @@ class Diagnostics(pl.Callback):
         """Look at the network as it was initialised, unless a checkpoint remembers it."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, ImageDataModule)
-        probe, most = self._settings["probe_images"], self._settings["dead_images"]
-        images, labels = data.probe(max(probe, most))
+        probe = self._settings["probe_images"]
+        images, labels = data.probe(max(probe, self._settings["dead_images"]))
         network = pl_module.network
-        assert isinstance(network, torch.nn.Module)
-        self._inspector = Inspector(network, images, labels, probe, self._seed)
-        self._layers = layers_of(network)
+        assert isinstance(network, nn.Module)
+        images = images.to(next(network.parameters()).dtype)
+        # all tell which channels are dead, the first the rest
+        self._images, self._further, self._labels = images[:probe], images[probe:], labels[:probe]
+        self._network, self._layers = network, layers_of(network)
+        self._thresholds = [saturation_slope(layer.activation) for layer in self._layers]
         if not self._found["epochs"]:
-            self._found["exact"].append(self._inspector.is_exact())
+            with as_training(network, self._seed):
+                self._found["exact"].append(images_are_independent(network, self._images[:4]))
             self._look(0)
 
     def on_train_batch_start(
@@ -81,6 +97,7 @@ class Diagnostics(pl.Callback):
         """Compare them with those after it, without waiting for the device."""
         if self._weights:
             pairs = zip(self._layers, self._weights, strict=True)
+            norm = quantities.norm
             update = torch.stack([norm(layer.weight.detach() - before) / norm(before) for layer, before in pairs])
             self._found["updates"].append(update)
             self._weights = []
@@ -96,7 +113,11 @@ class Diagnostics(pl.Callback):
             self._look(trainer.current_epoch)
 
     def _look(self, epoch: int) -> None:
-        table = self._inspector.inspect()
+        with as_training(self._network, self._seed):
+            states = look(self._network, self._layers, self._images, self._labels)
+            dead = dead_channels(self._network, self._layers, [state.output for state in states], self._further)
+            activations = [layer.activation for layer in self._layers]
+            table = torch.stack(list(map(_measure, activations, states, dead, self._thresholds))).cpu()
         update = self._found["updates"][epoch - 1].cpu() if epoch else table.new_full((len(table),), math.nan)
         whole = torch.cat([table, update[:, None]], dim=1)
         self._found["tables"].append(torch.where(whole.isfinite(), whole, math.nan))
@@ -109,3 +130,27 @@ class Diagnostics(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what state_dict kept."""
         self._found = state_dict
+
+
+def _measure(activation: nn.Module, state: LayerState, dead: Tensor, threshold: float) -> Tensor:
+    """The columns of one layer but its update."""
+    q = quantities.mean_square(state.preactivation)
+    # the output can overflow where the preactivation does not; such a layer has no saturated or dead units either
+    if not bool(q.isfinite() & quantities.norm(state.output).isfinite()):
+        return q.new_full((len(COLUMNS) - 1,), math.nan)
+    if any(True for _ in activation.parameters()):  # which change as it learns
+        threshold = saturation_slope(activation)
+    slopes = slope(activation, state.preactivation)
+    saturated = slopes.abs() <= threshold
+    values = {
+        "gradient": quantities.gradient_norm(state.gradient),
+        "gradient_saturated": quantities.gradient_ratio(state.gradient, saturated),
+        "weight_gradient": quantities.norm(state.weight_gradient),
+        "saturated": saturated.double().mean(),
+        "slope_square": quantities.mean_square(slopes),
+        "dead": dead.double().mean(),
+        "collapse": quantities.collapse_ratio(state.preactivation),
+        "q": q,
+        "effective_rank": quantities.effective_rank(state.output),
+    }
+    return torch.stack([values[name] for name in COLUMNS[:-1]])

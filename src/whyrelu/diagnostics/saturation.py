@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 
 from whyrelu.network.quadrature import Function
@@ -13,15 +11,8 @@ from whyrelu.network.scalar import on_numbers, slope
 SATURATED = 0.05
 
 
-class SlopeScale(NamedTuple):
-    """The largest abs(phi'), and the slope up to which a unit counts as saturated."""
-
-    maximum: float
-    threshold: float
-
-
-def slope_scale(activation: Function) -> SlopeScale:
-    """Return the largest abs(phi') on [-12, 12], on a grid that is refined around its maximum, and 5% of it."""
+def saturation_slope(activation: Function) -> float:
+    """5% of the largest abs(phi') on [-12, 12], found on a grid that is refined around its maximum."""
     function = on_numbers(activation)
     # preactivations beyond 12 standard deviations do not occur
     low, high, maximum = -12.0, 12.0, 0.0
@@ -31,4 +22,4 @@ def slope_scale(activation: Function) -> SlopeScale:
         best = int(slopes.argmax())
         maximum = max(maximum, float(slopes[best]))
         low, high = x[max(best - 1, 0)].item(), x[min(best + 1, len(x) - 1)].item()
-    return SlopeScale(maximum, SATURATED * maximum)
+    return SATURATED * maximum
