@@ -4,8 +4,6 @@ The set lies on the device as uint8, padded once; a batch is gathered by index a
 in channels-last format; no step asks for a number, logs or saves. The optimizer is PyTorch's fused one.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator

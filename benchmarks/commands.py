@@ -1,7 +1,5 @@
 """Whole commands, timed from the command to the prompt: a sweep of 12 runs, a single run, and what does nothing."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

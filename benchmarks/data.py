@@ -1,7 +1,5 @@
 """Images with the shape of CIFAR-10 from a seeded generator: a folder for whyrelu, arrays for the other ways."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ python benchmarks/gpu.py           on a CUDA GPU, at most eight minutes: results
 python benchmarks/gpu.py --tiny    all of it, but small, and on a CPU where there is no GPU, into build/benchmark
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -1,7 +1,5 @@
 """whyrelu itself: the only way of training that knows what is inside src/."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The page of the benchmark from what was measured: python benchmarks/report.py writes it without measuring again."""
 
-from __future__ import annotations
-
 import json
 import math
 import statistics

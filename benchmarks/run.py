@@ -6,8 +6,6 @@ python benchmarks/run.py --quick                    smaller and fewer, into buil
 Nothing else should run meanwhile.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

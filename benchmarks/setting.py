@@ -1,7 +1,5 @@
 """What is trained in a measurement, the same for every way of training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

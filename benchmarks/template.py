@@ -7,8 +7,6 @@ format and bf16. The progress bar and the summary of the model are off in both.
 PYTHONPATH=.:src python benchmarks/template.py -m activation=relu,tanh depth=4,8,16 root=/where/data.make/wrote
 """
 
-from __future__ import annotations
-
 import logging
 import tempfile
 import time

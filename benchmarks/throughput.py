@@ -1,7 +1,5 @@
 """Images per second of training steps: every way of training in turns, each in a process of its own."""
 
-from __future__ import annotations
-
 import importlib
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor

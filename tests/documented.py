@@ -1,7 +1,5 @@
 """What the pages of the project tell a person to type, and a copy of the project in which it can be typed."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Records that MLflow can show, and a folder of studies with an MLflow of its own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Runs of a second, and records of runs that never took place, for tests of what is made of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace

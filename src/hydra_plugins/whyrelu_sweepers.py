@@ -3,8 +3,6 @@
 `hydra/sweeper=grid` is the default, `hydra/sweeper=tuning` that of src/tune.py. Both use whatever launcher Hydra has.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from hydra.core.config_store import ConfigStore

@@ -1,7 +1,5 @@
 """What the scripts of src/ share: reading arguments, and errors as one line."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

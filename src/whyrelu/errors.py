@@ -1,7 +1,5 @@
 """Errors that a person can act on: one line that says what is wrong and what would be right."""
 
-from __future__ import annotations
-
 import difflib
 import sys
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Writing a file so that it is whole or not there, and reading plain values back."""
 
-from __future__ import annotations
-
 import json
 import os
 import uuid

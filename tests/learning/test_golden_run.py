@@ -3,8 +3,6 @@
 After it was raised, `python tests/learning/test_golden_run.py` writes golden.json anew.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sys

@@ -1,7 +1,5 @@
 """A tiny study from the first command to the last, as a person types them in a folder of their own."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The shape of the house: packages import each other in one direction, and dvc.yaml names what exists."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What sweeps leave behind, whoever kills them."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """Which runs a tuning consists of, and what comes of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path

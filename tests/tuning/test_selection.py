@@ -1,7 +1,5 @@
 """Which rate is chosen from tuning runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

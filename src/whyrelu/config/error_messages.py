@@ -1,7 +1,5 @@
 """Hydra's and OmegaConf's errors in one line that a person can act on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from hydra.errors import MissingConfigException, OverrideParseException

@@ -1,7 +1,5 @@
 """From what a person types to resolved configurations: one, or all runs of a grid."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math

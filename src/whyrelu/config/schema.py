@@ -4,8 +4,6 @@ A run is identified by the values that differ from these defaults (`whyrelu.runs
 changing one would give an old name to a new experiment. Add a field instead.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Independent random streams of a run, derived from what identifies them and not from each other."""
 
-from __future__ import annotations
-
 import hashlib
 
 # Another one makes all draws new, also those of a study that keeps its name.

@@ -1,7 +1,5 @@
 """Callables that a configuration names by import path (`_target_`), and the version of a person's own code."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 import functools

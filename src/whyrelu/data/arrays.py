@@ -1,7 +1,5 @@
 """A prepared data set: four arrays and a page of facts in one folder, memory-mapped when it is read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

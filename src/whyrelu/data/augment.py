@@ -1,7 +1,5 @@
 """Random changes of training images, a whole batch at a time, on the device that holds them."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

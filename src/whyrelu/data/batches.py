@@ -1,7 +1,5 @@
 """Batches of normalised images, made by index on the device that holds the whole data set."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

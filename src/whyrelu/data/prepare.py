@@ -1,7 +1,5 @@
 """From the settings of a data set to its prepared arrays, made once and then only opened."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

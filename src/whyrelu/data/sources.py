@@ -3,8 +3,6 @@
 A reader takes the settings (`whyrelu.config.schema.Data`) and returns `RawData`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import pickle

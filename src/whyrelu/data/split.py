@@ -1,7 +1,5 @@
 """Stratified splits: every class has the same share on both sides, up to rounding."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

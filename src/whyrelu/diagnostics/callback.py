@@ -1,7 +1,5 @@
 """The Lightning callback that looks inside a network before, while and after it learns."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """One look inside a network: a forward and a backward pass of its own, which leave it as they found it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Preactivations h and outputs a have shape (B, ...), the images of a batch first;
 of convolutions a channel is (B, C, ...). All results are 0-dimensional tensors on the device of their arguments.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """From which slope on a unit counts as saturated."""
 
-from __future__ import annotations
-
 import torch
 
 from whyrelu.network.quadrature import Function

@@ -1,7 +1,5 @@
 """Activation functions: those PyTorch lacks, and how any callable becomes a module of a network."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable, Mapping

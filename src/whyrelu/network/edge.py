@@ -4,8 +4,6 @@ A wide layer h = W phi(x), Var W = sigma_w^2 / fan_in, takes E[x^2] = q to V(q) 
 multiplies squared gradients by chi_1(q) = sigma_w^2 E[phi'(sqrt(q) z)^2], z ~ N(0, 1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

@@ -3,8 +3,6 @@
 All schemes draw from the uniform distribution: runs which differ in the scheme start from the same draws, scaled.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """The network of the experiment: a plain convolutional network without shortcuts, dropout or tricks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

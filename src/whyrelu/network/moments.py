@@ -1,7 +1,5 @@
 """Gaussian moments of an activation, by quadrature, or tabulated once and then interpolated."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

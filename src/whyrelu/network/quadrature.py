@@ -1,7 +1,5 @@
 """Expectations over normal variables: composite Gauss-Legendre quadrature, split where the integrand is not smooth."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

@@ -1,7 +1,5 @@
 """An activation as a function of one number: its values, its slopes, and where it is not smooth."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One run from its configuration to its record: skipped if done, resumed if begun, and never half-recorded."""
 
-from __future__ import annotations
-
 import math
 import time
 import traceback

@@ -1,7 +1,5 @@
 """What makes two runs the same run: the settings that matter to the result, the data, the device, and the code."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping

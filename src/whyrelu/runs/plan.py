@@ -1,7 +1,5 @@
 """Which runs a grid consists of: every point of it with its identity, each once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

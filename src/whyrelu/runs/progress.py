@@ -1,7 +1,5 @@
 """The display of a sweep, which polls the store: a line per run that ended, and what is left."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping

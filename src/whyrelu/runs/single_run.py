@@ -1,7 +1,5 @@
 """A single run, with a line per epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

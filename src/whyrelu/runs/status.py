@@ -1,7 +1,5 @@
 """What is done, failed and missing of a grid of runs, in words."""
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence

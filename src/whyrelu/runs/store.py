@@ -1,7 +1,5 @@
 """The folders of runs: runs/<study>/<run_id>/, on record when run.json is there."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -39,7 +37,7 @@ class RunStore:
     root: Path
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> RunStore:
+    def of(cls, config: Mapping[str, Any]) -> "RunStore":
         """The store of the study that a configuration belongs to; runs that tune it are kept apart."""
         return cls(Path(config["run_root"]) / f"{config['study']}{'-tuning' if is_tuning(config) else ''}")
 

@@ -1,7 +1,5 @@
 """A sweep: the runs of a grid that are not done, handed to a Hydra launcher; and the job that a worker does."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

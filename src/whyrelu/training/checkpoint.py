@@ -1,7 +1,5 @@
 """Checkpoints that survive being killed while they are written."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

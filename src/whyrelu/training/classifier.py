@@ -1,7 +1,5 @@
 """The Lightning module: cross-entropy training of a network, with the metrics of every epoch."""
 
-from __future__ import annotations
-
 import functools
 import math
 import time

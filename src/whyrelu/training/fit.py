@@ -1,7 +1,5 @@
 """One training run: a configuration is built, fitted and evaluated."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Mapping

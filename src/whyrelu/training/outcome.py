@@ -1,7 +1,5 @@
 """What came of a run, told by its validation accuracy at the end."""
 
-from __future__ import annotations
-
 from scipy.stats import binom
 
 LEARNED, SLOW, CHANCE, DIVERGED = "learned", "slow", "chance", "diverged"

@@ -1,7 +1,5 @@
 """What belongs to a whole process that computes: what becomes of freed memory, and what float32 means."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

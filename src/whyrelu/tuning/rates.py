@@ -1,7 +1,5 @@
 """results/<study>/lr.csv: the chosen rates, as `lr=tuned` looks them up."""
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The runs of a tuning: the grid, its extensions, the candidates on fresh seeds; then results/<study>/lr.csv."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -3,8 +3,6 @@
 Equal scores always go to the smaller rate. All runs count, those that diverged or did not learn included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
