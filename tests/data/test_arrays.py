@@ -1,4 +1,3 @@
-import json
 import os
 from unittest.mock import DEFAULT, Mock
 
@@ -85,12 +84,6 @@ def test_a_changed_bit_is_found_wherever_it_is(folder, name):
         os.utime(path, ns=(place, place))
         with pytest.raises(DataError, match="is damaged"):
             arrays.load(folder)
-
-
-def test_a_set_of_another_format_is_none(folder):
-    facts = json.loads((folder / arrays.FACTS).read_text())
-    (folder / arrays.FACTS).write_text(json.dumps(facts | {"format": 0}))
-    assert arrays.read_facts(folder) is None
 
 
 def test_a_set_is_read_from_end_to_end_once(folder, monkeypatch):

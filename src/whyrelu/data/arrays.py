@@ -16,8 +16,6 @@ from whyrelu.files import write_json
 
 FACTS = "facts.json"
 FILES = {name: f"{name}.npy" for name in ("train_images", "train_labels", "test_images", "test_labels")}
-# Raised when the files of a prepared set change their form; older sets are then prepared anew.
-FORMAT = 1
 # Sets that this process has read from end to end, with the states of their files.
 _intact: set[tuple[Any, ...]] = set()
 
@@ -37,13 +35,13 @@ class Arrays:
 
 def read_facts(directory: Path) -> dict[str, Any] | None:
     """Return what `write` wrote about a set, None if there is none; a DataError if it cannot be read."""
-    if not (directory / FACTS).exists():
-        return None
     try:
-        facts = json.loads((directory / FACTS).read_bytes())
-        return facts if facts["format"] == FORMAT else None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        facts: dict[str, Any] = json.loads((directory / FACTS).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
         raise _damaged(directory, error) from error
+    return facts
 
 
 def load(directory: Path) -> Arrays:
@@ -100,7 +98,6 @@ def write(
         )
     arrays = {name: np.ascontiguousarray(arrays[name], np.int64 if "labels" in name else None) for name in FILES}
     facts = {
-        "format": FORMAT,
         "name": directory.name,
         "fingerprint": fingerprint(arrays, classes),
         "classes": list(classes),
