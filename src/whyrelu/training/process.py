@@ -6,15 +6,15 @@ import sys
 import torch
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory() -> None:
     """Have tensors that are freed leave their memory to the next ones, instead of giving it back to the system.
 
-    By default glibc may return large ones, which every step allocates anew, one page fault per 4 KiB. The answer is
-    whether the C library could be told; one that is not glibc is left as it is.
+    By default glibc may return large ones, which every step allocates anew, one page fault per 4 KiB.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
-    # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
-    return mallopt is not None and all(mallopt(option, 2**30) == 1 for option in (-1, -3))
+    if sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "mallopt"):
+        # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
+        for option in (-1, -3):
+            ctypes.CDLL(None).mallopt(option, 2**30)
 
 
 def set_fp32(precision: str) -> None:
