@@ -17,6 +17,8 @@ from whyrelu.data.augment import augment, draw
 from whyrelu.data.split import Indices, split
 
 Batch = tuple[Tensor, Tensor]
+# From the name of a random stream and an epoch, None for streams without epochs, to its seed.
+Stream = Callable[[str, int | None], int]
 Statistics = npt.NDArray[np.float64]
 
 # Images per forward pass where no gradient is needed; bounds the memory of deep and wide networks.
@@ -135,12 +137,9 @@ class Batches:
 
 
 class ImageDataModule(pl.LightningDataModule):
-    """Training, validation and test batches of one run.
+    """Training, validation and test batches of one run."""
 
-    `stream` maps the name of a random stream and an epoch, None for streams without epochs, to its seed.
-    """
-
-    def __init__(self, arrays: Arrays, config: Mapping[str, Any], stream: Callable[[str, int | None], int]) -> None:
+    def __init__(self, arrays: Arrays, config: Mapping[str, Any], stream: Stream) -> None:
         super().__init__()
         sizes = config["data"]["validation_size"], config["data"]["train_size"]
         self.arrays = arrays

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from whyrelu.config.targets import bind
-from whyrelu.data.batches import Batch
+from whyrelu.data.batches import Batch, Stream
 
 History = dict[str, list[float]]
-Stream = Callable[[str, int | None], int]
 OnEpoch = Callable[[History], None]
 
 
