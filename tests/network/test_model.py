@@ -62,13 +62,6 @@ def test_every_depth_runs_on_every_size_in_the_layout_of_its_layers(shape):
         assert found == [(3 * 2**s, height >> s, width >> s) for s in layer_stages(depth, height, width)]
 
 
-def test_depth_is_the_number_of_convolutions_and_of_activations():
-    for depth in (1, 4, 100):
-        modules = list(build(depth=depth, activation=nn.PReLU).modules())
-        counts = [sum(isinstance(m, kind) for m in modules) for kind in (nn.Conv2d, nn.PReLU, nn.Linear, nn.Dropout)]
-        assert counts == [depth, depth, 1, 0]
-
-
 def test_a_block_pools_convolves_normalises_and_activates_in_this_order():
     network = build(depth=2, norm=nn.BatchNorm2d, activation=nn.Tanh).eval()
     x = images()
