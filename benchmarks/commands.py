@@ -12,14 +12,13 @@ from joblib import cpu_count
 from benchmarks import ours
 
 ROOT = Path(__file__).resolve().parents[1]
-DVC = str(Path(sys.executable).parent / "dvc")
 # way of training, precision
 VARIANTS = (("ours", "32-true"), ("template", "32-true"), ("ours", "bf16-mixed"), ("tuned", "bf16-mixed"))
 
 
 def timed(command: list[str]) -> float:
     """Run a command in this checkout and return its seconds; raise RuntimeError if it fails."""
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "DVC_NO_ANALYTICS": "1"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
     started = time.perf_counter()
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     seconds = time.perf_counter() - started
@@ -44,22 +43,10 @@ def prepare(root: Path) -> None:
     timed([*typed("ours", "32-true", root, root / "first", 512), "depth=1"])
 
 
-def check(way: str, runs: Path, expected: int) -> None:
-    """Make sure that a sweep did all of its runs."""
-    if (done := len(list(runs.glob("**/run.json" if way == "ours" else "**/metrics.csv")))) != expected:
-        raise RuntimeError(f"{way} did {done} of {expected} runs")
-
-
-def pipeline_is_up_to_date() -> bool:
-    """Ask DVC whether `dvc repro` would have nothing to do; it must not begin a study here."""
-    done = subprocess.run([DVC, "status", "--json"], cwd=ROOT, capture_output=True, text=True)
-    return done.returncode == 0 and done.stdout.strip() == "{}"
-
-
 def measure_all(root: Path, repetition: int, depths: tuple[int, ...], images: int) -> list[dict[str, Any]]:
     """Time every command once, in another order in each repetition, and return rows of task, way, precision, seconds.
 
-    The sweep has three `depths` and `images` per run. `dvc repro` is timed where it has nothing to do.
+    The sweep has three `depths` and `images` per run.
     """
     rows = []
     sweep = ["-m", "activation=relu,tanh", f"depth={','.join(map(str, depths))}", "seed=0,1"]
@@ -73,8 +60,6 @@ def measure_all(root: Path, repetition: int, depths: tuple[int, ...], images: in
             commands["help"] = [*command[:2], "--help"]
         if (way, precision) == VARIANTS[0]:
             commands["no-op sweep"] = commands["sweep"]
-            commands |= {"no-op repro": [DVC, "repro"]} if pipeline_is_up_to_date() else {}
         for task, words in commands.items():
             rows.append({"task": task, "way": way, "precision": precision, "seconds": timed(words)})
-        check(way, runs, 12)
     return rows

@@ -34,14 +34,10 @@ def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="depth 4 alone, fewer images, 2 pairs")
-    parser.add_argument("--pairs", type=int, help="how often everything is measured, at least twice")
-    given = parser.parse_args()
-    pairs = given.pairs or (2 if given.quick else 10)
-    if pairs < 2:
-        parser.error("an interval needs --pairs=2 or more")
-    results, report = (ROOT / ("build" if given.quick else folder) / "benchmark" for folder in ("results", "reports"))
+    quick = parser.parse_args().quick
+    results, report = (ROOT / ("build" if quick else folder) / "benchmark" for folder in ("results", "reports"))
     results.mkdir(parents=True, exist_ok=True)
-    measure(pairs, given.quick, results / "benchmark.json")
+    measure(2 if quick else 10, quick, results / "benchmark.json")
     print(f"report: {write_page(results / 'benchmark.json', report)}")
 
 
