@@ -7,7 +7,6 @@ sent.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from filelock import FileLock
 
 from whyrelu.errors import UserError, notice, one_line
+from whyrelu.runs.identity import digest
 from whyrelu.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def _synchronise_experiment(client: MlflowClient, study: str, records: Sequence[
     factors = {}
     for record in sorted(records, key=lambda record: (record["factors"]["seed"], record["provenance"]["started"])):
         shared = {name: value for name, value in record["factors"].items() if name != "seed"}
-        cells[_digest(shared)].append(record)
-        factors[_digest(shared)] = shared
+        cells[digest(shared)].append(record)
+        factors[digest(shared)] = shared
     labels = cell_labels(factors)
     for cell in sorted(cells, key=labels.__getitem__):
         content = _cell_content(cells[cell], factors[cell], cell, labels[cell])
@@ -184,7 +184,7 @@ def _run_content(record: Record, parent: str, label: str) -> _Content:
     tags |= {"kind": "run", "mlflow.parentRunId": parent}
     status = "FAILED" if record["status"] == "failed" else "FINISHED"
     name = f"seed={record['factors']['seed']:02d} {label}"
-    return _Content(name, start, end, status, _digest([record, parent]), tags, record["factors"], metrics)
+    return _Content(name, start, end, status, digest([record, parent]), tags, record["factors"], metrics)
 
 
 def _cell_content(records: Sequence[Record], factors: dict[str, Any], cell: str, label: str) -> _Content:
@@ -201,7 +201,7 @@ def _cell_content(records: Sequence[Record], factors: dict[str, Any], cell: str,
     now = round(1000 * time.time())  # so that the last value written counts
     metrics = [(key, float(value), now, 0) for key, value in values.items()]
     tags = {"kind": "cell", "cell": cell}
-    return _Content(label, start, end, "FINISHED", _digest(list(records)), tags, factors, metrics)
+    return _Content(label, start, end, "FINISHED", digest(list(records)), tags, factors, metrics)
 
 
 def cell_labels(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -221,10 +221,6 @@ def _times(record: Record) -> tuple[int, int]:
 
 def _text(value: Any) -> str:
     return (value if isinstance(value, str) else json.dumps(value))[:4_000]
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -88,8 +88,7 @@ def _train(
     started, clock = datetime.now(UTC), time.perf_counter()
     found: dict[str, Any] = {"status": "failed", "outcome": None, "metrics": {}, "history": {}}
     found |= {"diagnostics": None, "error": None}
-    sizes: dict[str, int] = {}
-    device, layers = None, None
+    sizes, device, layers = {}, None, None
 
     def after_epoch(history: dict[str, list[float]]) -> None:
         store.forget_deaths(identity)

@@ -3,9 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import asdict
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
+
+from omegaconf import MISSING
 
 from whyrelu.config.schema import NAMED_GROUPS, Config
 from whyrelu.config.targets import own_code_version
@@ -64,7 +66,7 @@ def run_id(config: Mapping[str, Any], fingerprint: str) -> str:
     """
     versions = {group: own_code_version(str(config[group]["_target_"])) for group in NAMED_GROUPS}
     own_code = {group: version for group, version in versions.items() if version is not None}
-    return _hash({"code": TRAINING_VERSION, "config": _told(config), "data": fingerprint, "own_code": own_code})
+    return digest({"code": TRAINING_VERSION, "config": _told(config), "data": fingerprint, "own_code": own_code})
 
 
 def tuning_cell(config: Mapping[str, Any]) -> str:
@@ -74,7 +76,7 @@ def tuning_cell(config: Mapping[str, Any]) -> str:
     the networks; unlike the identity of a run it does not depend on the code.
     """
     apart = ("lr", "seed", "diagnostics")
-    return _hash({key: value for key, value in _told(config).items() if key.partition(".")[0] not in apart})
+    return digest({key: value for key, value in _told(config).items() if key.partition(".")[0] not in apart})
 
 
 def factors(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,8 +99,9 @@ def _told(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in relevant(config).items() if key not in defaults or defaults[key] != value}
 
 
-def _hash(identity: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+def digest(value: Any) -> str:
+    """16 hex digits over plain values, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -110,13 +113,6 @@ def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 @cache
-def _defaults(schema: type = Config, prefix: str = "") -> dict[str, Any]:
+def _defaults() -> dict[str, Any]:
     """The defaults of the schema, flat; groups that name a callable have none."""
-    defaults: dict[str, Any] = {}
-    types = get_type_hints(schema)
-    for field in fields(schema):
-        if is_dataclass(types[field.name]):
-            defaults |= _defaults(types[field.name], f"{prefix}{field.name}.")
-        elif field.default is not MISSING and field.default != "???":
-            defaults[f"{prefix}{field.name}"] = field.default
-    return defaults
+    return {key: value for key, value in _flatten(asdict(Config())) if value != MISSING}
