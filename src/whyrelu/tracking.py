@@ -111,10 +111,7 @@ def _complain(uri: str, store: RunStore, problem: str) -> None:
 
 
 def synchronise(uri: str, run_root: Path, folders: Sequence[str] | None = None) -> Counts:
-    """Make MLflow show every finished run and every cell of some folders of `run_root`, by default of all.
-
-    Only what is missing is written. A folder is a study, or the tuning of one.
-    """
+    """Make MLflow show all finished runs and cells of some folders of `run_root`, by default of every one."""
     counts = Counts()
     try:
         with _connected(uri, run_root) as client:
@@ -136,7 +133,12 @@ def synchronise(uri: str, run_root: Path, folders: Sequence[str] | None = None) 
 
 def _synchronise_experiment(client: MlflowClient, study: str, records: Sequence[Record], counts: Counts) -> str:
     """Make an experiment show some runs and their cells; return its id."""
-    experiment = _open_experiment(client, study)
+    name = f"whyrelu/{study}"
+    if found := client.get_experiment_by_name(name):
+        experiment = str(found.experiment_id)
+    else:
+        # without the kind, the UI opens pages about language models
+        experiment = str(client.create_experiment(name, tags={"mlflow.experimentKind": "custom_model_development"}))
     present = _runs_present(client, experiment)
     cells: dict[str, list[Record]] = defaultdict(list)
     factors = {}
@@ -249,14 +251,6 @@ def _connected(uri: str, run_root: Path) -> Iterator[MlflowClient]:
             MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
             partial.replace(database)
         yield MlflowClient(uri)
-
-
-def _open_experiment(client: MlflowClient, study: str) -> str:
-    """Create or find the experiment of a study; return its id."""
-    if found := client.get_experiment_by_name(f"whyrelu/{study}"):
-        return str(found.experiment_id)
-    # without the kind, the UI opens pages about language models
-    return str(client.create_experiment(f"whyrelu/{study}", tags={"mlflow.experimentKind": "custom_model_development"}))
 
 
 def _runs_present(client: MlflowClient, experiment: str) -> dict[str, Run]:
