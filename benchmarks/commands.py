@@ -38,11 +38,6 @@ def typed(way: str, precision: str, root: Path, runs: Path, images: int) -> list
     return [sys.executable, "benchmarks/template.py", *settings, *folders]
 
 
-def prepare(root: Path) -> None:
-    """Do what belongs to the first run on a machine: whyrelu's arrays, and MLflow's database."""
-    timed([*typed("ours", "32-true", root, root / "first", 512), "depth=1"])
-
-
 def measure_all(root: Path, repetition: int, depths: tuple[int, ...], images: int) -> list[dict[str, Any]]:
     """Time every command once, in another order in each repetition, and return rows of task, way, precision, seconds.
 

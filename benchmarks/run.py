@@ -57,7 +57,8 @@ def measure(pairs: int, quick: bool, results: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         data.make(root)
-        commands.prepare(root)
+        # the first run on a machine makes whyrelu's arrays and MLflow's database
+        commands.timed([*commands.typed("ours", "32-true", root, root / "first", 512), "depth=1"])
         for repetition in range(pairs):
             trained = throughput.measure_all(root, repetition, images)
             found = [*trained, *commands.measure_all(root, repetition, depths, swept)]

@@ -118,8 +118,6 @@ def synchronise(uri: str, run_root: Path, folders: Sequence[str] | None = None) 
             for name in sorted(path.name for path in run_root.glob("[!.]*")) if folders is None else folders:
                 if records := list(RunStore(run_root / name).records()):
                     counts.experiments[name] = _synchronise_experiment(client, name, records, counts)
-    except UserError:
-        raise
     except Exception as error:
         # MLflow wraps what the system said into what it was about to do itself
         reason, inner = error, error.__context__

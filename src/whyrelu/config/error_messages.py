@@ -11,8 +11,6 @@ from whyrelu.errors import UnknownNameError, UserError
 
 def explain(error: BaseException, overrides: Sequence[str]) -> UserError:
     """Translate an error of composing; what was typed is quoted where the error itself does not name the place."""
-    if isinstance(error, UserError):
-        return error
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         if (group, name) == ("init", "critical"):  # the name it had in protocol 1

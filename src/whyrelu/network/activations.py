@@ -33,16 +33,15 @@ def relu_squared(x: Tensor) -> Tensor:
 
 
 class Elementwise(nn.Module):
-    """A plain function of one tensor as a module, with fixed keyword arguments."""
+    """A plain function of one tensor as a module."""
 
-    def __init__(self, function: Callable[..., Tensor], **arguments: Any) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.function = function
-        self.arguments = arguments
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the function to x of any shape."""
-        return self.function(x, **self.arguments)
+        return self.function(x)
 
 
 def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]:
@@ -54,9 +53,7 @@ def activation_factory(activation: Mapping[str, Any]) -> Callable[[], nn.Module]
     bound = bind("activation", activation)
 
     def make() -> nn.Module:
-        if not inspect.isclass(bound.func):
-            return Elementwise(bound.func, **bound.keywords)
-        made = bound()
+        made = bound() if inspect.isclass(bound.func) else bound
         return made if isinstance(made, nn.Module) else Elementwise(made)
 
     _check_output(f"activation {str(activation['_target_'])!r}", make)
