@@ -1,5 +1,6 @@
 """Checkpoints: what is damaged is never continued from."""
 
+import errno
 import pickle
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,20 @@ from typing import Any
 import pytest
 import torch
 
-from whyrelu.training.checkpoint import usable
+from whyrelu.errors import UserError
+from whyrelu.training.checkpoint import AtomicCheckpointIO, usable
+
+
+def content(seed: int = 0) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(seed)
+    return {"epoch": 3, "state_dict": {"weight": torch.randn(64, 64, generator=generator)}, "history": [0.5, 0.25]}
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "a-run" / "checkpoint.ckpt"
     path.parent.mkdir()
-    torch.save({"epoch": 3, "state_dict": {"weight": torch.ones(64, 64)}, "history": [0.5, 0.25]}, path)
+    torch.save(content(), path)
     return path
 
 
@@ -52,3 +59,17 @@ def test_code_in_a_checkpoint_is_never_executed(path: Path, tmp_path: Path) -> N
         torch.save(content, path)
         assert not usable(path)
         assert not path.exists() and not marker.exists()
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_the_old_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+
+    def full(checkpoint: dict[str, Any], target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=r"cannot write .*: No space left on device"):
+        AtomicCheckpointIO().save_checkpoint(content(1), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
