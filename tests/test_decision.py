@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from synthetic import write_study
-from whyrelu.claims.decide import decide, read_effects, write_effects
+from whyrelu.claims.decide import decide, write_effects
 from whyrelu.claims.declaration import CLAIMS_DIRECTORY, read_claims
-from whyrelu.claims.ledger import COLUMNS
 from whyrelu.errors import UserError
 from whyrelu.files import read_json
+from whyrelu.results.columns import EFFECT_COLUMNS
 from whyrelu.results.study import Study
 
 
@@ -38,14 +38,14 @@ def test_decisions_are_files_that_can_be_read_back_and_written_again(results: Pa
     assert entries["C3"]["verdict"] == "partly" and entries["C3"]["timed"]
     assert entries["P1"]["verdict"] == "not tested" and not entries["P1"]["studies"]
     assert entries["C8"]["verdict"] == "by definition"
-    assert read_effects(results / "digits").dtypes.astype(str).to_dict() == COLUMNS
+    assert Study(results / "digits").effects.dtypes.astype(str).to_dict() == EFFECT_COLUMNS
     before = (results / "digits" / "effects.csv").read_bytes()
     write_effects(Study(results / "digits"))
     assert (results / "digits" / "effects.csv").read_bytes() == before
 
 
 def test_no_number_of_the_effects_is_missing_that_pages_show(results: Path) -> None:
-    table = read_effects(results / "digits")
+    table = Study(results / "digits").effects
     assert table[["estimate", "n"]].notna().all(axis=None)
     assert (table["low"] <= table["estimate"]).all() and (table["estimate"] <= table["high"]).all()
     assert table.loc[table["unit"] == "share", ["low", "high"]].stack().between(0, 1).all()
@@ -75,11 +75,3 @@ def test_a_damaged_table_is_one_line_and_nothing_is_written(results: Path, tmp_p
         assert state(results) == before
     finally:
         damaged.write_bytes(content)
-
-
-@pytest.mark.parametrize("content", [None, b"claim,part\nC1,a\n", b"\xff"])
-def test_effects_that_cannot_be_read_name_the_command_that_writes_them(tmp_path: Path, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "effects.csv").write_bytes(content)
-    with pytest.raises(UserError, match=r"effects\.csv is (missing|damaged).*python src/decide\.py"):
-        read_effects(tmp_path)

@@ -12,8 +12,9 @@ import pytest
 
 from claims.made import cell, study
 from whyrelu.claims.declaration import Claim, Part
-from whyrelu.claims.ledger import COLUMNS, OUTCOMES, effects, outcome, verdict, verdicts
+from whyrelu.claims.ledger import OUTCOMES, effects, outcome, verdict, verdicts
 from whyrelu.errors import UserError
+from whyrelu.results.columns import EFFECT_COLUMNS
 
 YES, NO, OPEN = OUTCOMES
 
@@ -91,7 +92,7 @@ def row(low: float = 0.1, **changed: Any) -> dict[str, Any]:
 def test_holm_is_done_over_the_rows_of_one_part_that_have_a_p() -> None:
     table = effects([claim({"a": [row(p=0.01), row(p=0.04), row()], "b": [row(p=0.03)]})], study(cell()))
     assert table["p_adjusted"].tolist() == pytest.approx([0.02, 0.04, math.nan, 0.03], nan_ok=True)
-    assert list(table) == list(COLUMNS)
+    assert list(table) == list(EFFECT_COLUMNS)
 
 
 def test_what_is_told_beside_and_by_definition_has_no_outcome_and_studies_are_those_named() -> None:

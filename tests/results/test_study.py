@@ -34,18 +34,18 @@ def test_what_a_study_can_be_without_is_empty(tmp_path):
     assert study.timing == {}
 
 
-@pytest.mark.parametrize("name", [*TABLES, "rates", "timing", "provenance"])
+@pytest.mark.parametrize("name", [*TABLES, "effects", "rates", "timing", "provenance"])
 def test_a_file_that_cannot_be_used_is_one_line_with_the_command_that_writes_it(tmp_path, name):
-    path = tmp_path / {"rates": "lr.csv", "timing": "timing.json", "provenance": "provenance.json"}.get(
-        name, f"{name}.parquet"
-    )
-    script = {"theory": "theory", "tuning": "tune", "rates": "tune", "timing": "timing"}.get(name, "aggregate")
+    others = {"effects": "effects.csv", "rates": "lr.csv", "timing": "timing.json", "provenance": "provenance.json"}
+    path = tmp_path / others.get(name, f"{name}.parquet")
+    scripts = {"theory": "theory", "tuning": "tune", "rates": "tune", "timing": "timing", "effects": "decide"}
+    script = scripts.get(name, "aggregate")
     if name not in ("tuning", "rates", "timing"):
-        with pytest.raises(UserError, match=rf"^.*{path.name} is missing: python src/{script}\.py .* writes it$"):
+        with pytest.raises(UserError, match=rf"^.*{path.name} is missing: python src/{script}\.py.* writes it$"):
             getattr(Study(tmp_path), name)
     for content in (b"", b"PAR1 and no more"):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=rf"^.*{path.name} is damaged .*: python src/{script}\.py .* again$"):
+        with pytest.raises(UserError, match=rf"^.*{path.name} is damaged .*: python src/{script}\.py.* again$"):
             getattr(Study(tmp_path), name)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from whyrelu.claims.declaration import Claim, read_claims
-from whyrelu.claims.ledger import COLUMNS, effects, verdicts
+from whyrelu.claims.ledger import effects, verdicts
 from whyrelu.errors import UserError
 from whyrelu.files import write_json
 from whyrelu.results.files import write_csv
@@ -19,19 +19,6 @@ from whyrelu.results.study import Study
 def write_effects(study: Study, claims: Sequence[Claim] | None = None) -> None:
     """Write effects.csv of a study, by the claims of conf/claims by default."""
     write_csv(effects(read_claims() if claims is None else claims, study), study.folder / "effects.csv")
-
-
-def read_effects(folder: Path) -> pd.DataFrame:
-    """effects.csv of a study by its folder; a UserError says where it is missing or damaged."""
-    path = folder / "effects.csv"
-    texts = {name: "str" for name, kind in COLUMNS.items() if kind == "str"}
-    try:
-        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=dict.fromkeys(COLUMNS, ""))
-        return table.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)[list(COLUMNS)]
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: python src/decide.py writes it") from None
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error}): python src/decide.py writes it again") from None
 
 
 def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[str, Any]]:
@@ -48,7 +35,7 @@ def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[st
     for study, table in zip(studies, tables, strict=True):
         write_csv(table, study.folder / "effects.csv")
     # as they are written: rounded
-    effects_of_all = pd.concat([read_effects(study.folder).assign(study=study.name) for study in studies])
+    effects_of_all = pd.concat([study.effects.assign(study=study.name) for study in studies])
     entries = verdicts(declared, effects_of_all)
     write_json(entries, results / "claims.json")
     return entries

@@ -9,45 +9,10 @@ import pandas as pd
 
 from whyrelu.claims.declaration import Claim
 from whyrelu.errors import UnknownNameError, UserError, one_line
+from whyrelu.results.columns import EFFECT_COLUMNS
 from whyrelu.results.study import Study
 from whyrelu.statistics.tests import holm
 
-# effects.csv, one row per setting of a part.
-COLUMNS = {
-    "claim": "str",
-    "part": "str",
-    # missing where an effect is not of one depth
-    "depth": "Int64",
-    "init": "str",
-    # what else is special, in words; empty if nothing is
-    "setting": "str",
-    "comparison": "str",
-    "quantity": "str",
-    # "share", "points" (fractions of 1, printed times 100), "ratio", "layers" or empty
-    "unit": "str",
-    "estimate": "float64",
-    # the 95% interval, missing where the data cannot give any; inf without an upper limit
-    "low": "float64",
-    "high": "float64",
-    # runs, pairs of runs, seeds or processes
-    "n": "Int64",
-    # theory's
-    "expected": "float64",
-    # of the two arms, and the shares of them that learn or arrive
-    "first": "float64",
-    "second": "float64",
-    "share_first": "float64",
-    "share_second": "float64",
-    "p": "float64",
-    # Holm's, over the rows of one part within one study
-    "p_adjusted": "float64",
-    # P(first > second), ties counting half
-    "superiority": "float64",
-    # "supports", "contradicts" or "undecided"; empty for what is told beside
-    "outcome": "str",
-    # whether it rests on times, which are of one machine
-    "timed": "bool",
-}
 # What functions may say too: whether a row decides nothing, and the 90% interval for the rule `better`.
 _FURTHER = ("beside", "low_90", "high_90")
 # Of the rule `better`, beside its margin.
@@ -58,7 +23,7 @@ BY_DEFINITION, NOT_TESTED = "by definition", "not tested"
 
 
 def effects(claims: Iterable[Claim], study: Study) -> pd.DataFrame:
-    """The effects in one study, with their outcomes: COLUMNS.
+    """The effects in one study, with their outcomes: EFFECT_COLUMNS.
 
     Raises:
         UserError: a function fails, or gives something that is no effect; the claim, part and study are named.
@@ -71,7 +36,7 @@ def effects(claims: Iterable[Claim], study: Study) -> pd.DataFrame:
             except Exception as error:  # it may be a person's own function
                 raise UserError(f"{claim.id}, part {key}, in study {study.name}: {one_line(error)}") from error
     if not tables:
-        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+        return pd.DataFrame(columns=list(EFFECT_COLUMNS)).astype(EFFECT_COLUMNS)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -79,10 +44,10 @@ def _part_effects(claim: Claim, key: str, study: Study) -> pd.DataFrame:
     part = claim.parts[key]
     table = pd.DataFrame(part.effects(study))
     for name in table:
-        if name not in (*COLUMNS, *_FURTHER):
-            raise UnknownNameError("column of effects", str(name), [*COLUMNS, *_FURTHER])
-    table = table.reindex(columns=[*COLUMNS, *_FURTHER])
-    texts = [name for name, kind in COLUMNS.items() if kind == "str"]
+        if name not in (*EFFECT_COLUMNS, *_FURTHER):
+            raise UnknownNameError("column of effects", str(name), [*EFFECT_COLUMNS, *_FURTHER])
+    table = table.reindex(columns=[*EFFECT_COLUMNS, *_FURTHER])
+    texts = [name for name, kind in EFFECT_COLUMNS.items() if kind == "str"]
     table = table.assign(
         claim=claim.id, part=key, timed=table["timed"].eq(True), **table[texts[2:]].astype("str").fillna("")
     )
@@ -91,7 +56,7 @@ def _part_effects(claim: Claim, key: str, study: Study) -> pd.DataFrame:
     table["outcome"] = [
         outcome(part.rule, row) if counts else "" for (_, row), counts in zip(table.iterrows(), decides, strict=True)
     ]
-    return table[list(COLUMNS)].astype(COLUMNS)
+    return table[list(EFFECT_COLUMNS)].astype(EFFECT_COLUMNS)
 
 
 def outcome(rule: Mapping[str, Any], row: Mapping[str, Any] | pd.Series) -> str:

@@ -14,7 +14,7 @@ from whyrelu.results.labels import cell_factors, label, varying
 from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import Estimate
 
-# One row of effects.csv; see whyrelu.claims.ledger.COLUMNS.
+# One row of effects.csv; see whyrelu.results.columns.EFFECT_COLUMNS.
 Row = dict[str, Any]
 Where = Mapping[str, Any]
 # Which epochs count of cells that are the same but for them.

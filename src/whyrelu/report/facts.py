@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from whyrelu.claims.decide import read_effects
 from whyrelu.report.names import FACTORS, activation_name, data_name, setting_name
 from whyrelu.results.labels import varying
 from whyrelu.results.study import Study
@@ -85,7 +84,7 @@ class Facts:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """effects.csv: one row per setting of a part of a claim."""
-        return read_effects(self.study.folder).assign(study=self.name)
+        return self.study.effects.assign(study=self.name)
 
     def group(self, min_depth: int = 0, gain: float | None = None, **where: Any) -> Group | None:
         """The runs with some values of factors; None if there are none."""

@@ -172,6 +172,43 @@ LR_COLUMNS = {
     "flag": "str",
 }
 
+# effects.csv, one row per setting of a part.
+EFFECT_COLUMNS = {
+    "claim": "str",
+    "part": "str",
+    # missing where an effect is not of one depth
+    "depth": "Int64",
+    "init": "str",
+    # what else is special, in words; empty if nothing is
+    "setting": "str",
+    "comparison": "str",
+    "quantity": "str",
+    # "share", "points" (fractions of 1, printed times 100), "ratio", "layers" or empty
+    "unit": "str",
+    "estimate": "float64",
+    # the 95% interval, missing where the data cannot give any; inf without an upper limit
+    "low": "float64",
+    "high": "float64",
+    # runs, pairs of runs, seeds or processes
+    "n": "Int64",
+    # theory's
+    "expected": "float64",
+    # of the two arms, and the shares of them that learn or arrive
+    "first": "float64",
+    "second": "float64",
+    "share_first": "float64",
+    "share_second": "float64",
+    "p": "float64",
+    # Holm's, over the rows of one part within one study
+    "p_adjusted": "float64",
+    # P(first > second), ties counting half
+    "superiority": "float64",
+    # "supports", "contradicts" or "undecided"; empty for what is told beside
+    "outcome": "str",
+    # whether it rests on times, which are of one machine
+    "timed": "bool",
+}
+
 # All columns that are no factors: what is measured or summarised, and the seed.
 MEASURED = {"seed"}.union(
     *(RUN_COLUMNS, PROFILE_COLUMNS, CELL_COLUMNS, CURVE_COLUMNS, THEORY_COLUMNS, TUNING_COLUMNS, LR_COLUMNS)

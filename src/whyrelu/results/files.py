@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,13 +19,14 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_bytes(buffer.getvalue(), path)
 
 
-def read_table(path: Path, columns: Iterable[str], writer: str = "python src/aggregate.py") -> pd.DataFrame:
-    """Read what `write_table` wrote; `columns` are those it must have.
+def read_table(path: Path, columns: Mapping[str, str], writer: str) -> pd.DataFrame:
+    """Read what `write_table` or `write_csv` wrote; `columns` are those it must have, with their dtypes.
 
     A file that is missing, damaged or lacks a column is a UserError that names the command which writes it.
     """
     try:
-        table = pd.read_parquet(io.BytesIO(path.read_bytes()), engine="pyarrow")
+        content = io.BytesIO(path.read_bytes())
+        table = pd.read_parquet(content, engine="pyarrow") if path.suffix == ".parquet" else _parsed(content, columns)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {writer} writes it") from None
     except Exception as error:  # whatever a damaged file makes its readers raise
@@ -33,6 +34,13 @@ def read_table(path: Path, columns: Iterable[str], writer: str = "python src/agg
     if lacking := [name for name in columns if name not in table.columns]:
         raise UserError(f"{path} has no column {', '.join(lacking)}: {writer} writes it again")
     return table
+
+
+def _parsed(content: io.BytesIO, columns: Mapping[str, str]) -> pd.DataFrame:
+    """A CSV, in which an empty text is a text, and an empty number missing."""
+    texts = {name: "str" for name, kind in columns.items() if kind == "str"}
+    table = pd.read_csv(content, dtype=texts, keep_default_na=False, na_values=[""])
+    return table.fillna(dict.fromkeys(texts, "")).astype(columns)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
