@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from configured import configured
 from whyrelu.config.grid import compose_grid
 from whyrelu.errors import UserError
-from whyrelu.timing.machine import Use, others_between, use_now
 from whyrelu.timing.stage import named_activations, time_runs, time_study, write_timing
 
 TINY = ["width=2", "batch_size=16", "timing=quick", "timing.seconds=0.1", "timing.sizes=[16]", "timing.widths=[2]"]
@@ -49,18 +47,3 @@ def test_activations_of_one_name_are_told_apart_by_their_arguments(root) -> None
     assert list(found) == ["relu", "leaky_relu"]
     slopes = configured(root, *TINY, "activation=leaky_relu", "activation.negative_slope=0.1,0.2")
     assert list(named_activations(slopes)) == ["leaky_relu(negative_slope=0.1)", "leaky_relu(negative_slope=0.2)"]
-
-
-def test_others_are_all_but_this_process() -> None:
-    first = Use(moment=10.0, everyone=100.0, own=5.0)
-    # in 4 s the processors worked 7 s, 3 s of them for this process
-    assert others_between(first, Use(14.0, 107.0, 8.0)) == pytest.approx(1.0)
-    # clocks of different precision
-    assert others_between(first, Use(14.0, 102.99, 8.0)) == 0
-    before, end = use_now(), time.process_time() + 0.05
-    while time.process_time() < end:
-        pass
-    after = use_now()
-    assert after.own - before.own >= 0.02
-    assert after.moment > before.moment
-    assert after.everyone >= before.everyone

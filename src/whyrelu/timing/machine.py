@@ -1,38 +1,14 @@
-"""What times are facts of: processor, device and libraries, and what else the machine was doing meanwhile."""
+"""What times are facts of: processor, device and libraries."""
 
 from __future__ import annotations
 
 import os
-import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 import torch
 
 from whyrelu.runs.provenance import provenance
-
-
-class Use(NamedTuple):
-    """Seconds up to a moment, and of processor time: of all processes, and of this one with its children."""
-
-    moment: float
-    everyone: float
-    own: float
-
-
-def use_now() -> Use:
-    """How the processors have been used since the machine started."""
-    times = psutil.cpu_times()
-    # a guest's time is in that of its host
-    idle = ("idle", "iowait", "guest", "guest_nice")
-    everyone = sum(seconds for name, seconds in times._asdict().items() if name not in idle)
-    return Use(time.monotonic(), everyone, sum(os.times()[:4]))
-
-
-def others_between(first: Use, second: Use) -> float:
-    """How many processors other processes kept busy, on average, between two moments."""
-    others = (second.everyone - first.everyone) - (second.own - first.own)
-    return max(0.0, others / (second.moment - first.moment))
 
 
 def facts(device: torch.device, threads: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from whyrelu.config.grid import Run, one_per_cell
@@ -34,7 +35,7 @@ from whyrelu.data.arrays import load
 from whyrelu.errors import UserError, notice
 from whyrelu.files import write_bytes, write_json
 from whyrelu.runs.plan import one_study, prepare_data
-from whyrelu.timing.machine import facts, others_between, use_now
+from whyrelu.timing.machine import facts
 from whyrelu.timing.measurement import Task
 
 _BUSY = 0.25  # processors that others keep busy
@@ -57,7 +58,8 @@ def time_runs(runs: Sequence[Run]) -> str:
 
 def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Measure: the content of timing.json, of configurations whose data is prepared."""
-    begun, config = time.time(), configs[0]
+    psutil.cpu_percent()
+    begun, used, config = time.time(), sum(os.times()[:4]), configs[0]
     asked, trainer = config["timing"], config["trainer"]
     device = torch.device(trainer["accelerator"])
     if device.type != "cpu" and not torch.cuda.is_available():
@@ -65,13 +67,15 @@ def time_study(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     arrays = load(Path(config["prepared_root"]) / config["data"]["name"])
     shape, classes = list(arrays.train_images.shape[1:]), len(arrays.classes)
     activations, depths = named_activations(configs), sorted({own["depth"] for own in configs})
-    before, found = use_now(), []
+    found = []
     processes = asked["processes"] if asked["seconds"] else 0
     for i in range(processes):
         print(f"timing, process {i + 1} of {processes}", flush=True)
         share = (begun + asked["seconds"] - time.time()) / (processes - i)
         found.append(_in_a_process(Task(config, activations, depths, shape, classes, time.time() + share, seed=i)))
-    others = others_between(before, use_now())
+    # of all processors since the first call, less those of this process and its children
+    busy = psutil.cpu_count() * psutil.cpu_percent() / 100
+    others = max(0.0, busy - (sum(os.times()[:4]) - used) / (time.time() - begun))
     if is_busy := processes > 0 and others > _BUSY:
         notice(f"warning: other processes kept {others:.1f} processors busy; times may be too long, and vary")
     entries = _together([own["entries"] for own in found])
@@ -126,9 +130,7 @@ def _in_a_process(task: Task) -> dict[str, Any]:
 def _together(parts: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """The entries that all processes have, in the order of the first, with the seconds of each process."""
     seconds: dict[str, list[float]] = {}
-    entries: dict[str, dict[str, Any]] = {}
     for entry in (entry for part in parts for entry in part):
-        what = {name: value for name, value in entry.items() if name != "seconds"}
-        entries[json.dumps(what)] = what
-        seconds.setdefault(json.dumps(what), []).append(entry["seconds"])
-    return [what | {"seconds": seconds[key]} for key, what in entries.items() if len(seconds[key]) == len(parts)]
+        what = json.dumps({name: value for name, value in entry.items() if name != "seconds"})
+        seconds.setdefault(what, []).append(entry["seconds"])
+    return [json.loads(what) | {"seconds": own} for what, own in seconds.items() if len(own) == len(parts)]
