@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
+import pandas as pd
 
 from whyrelu.config.grid import Run
 from whyrelu.results.cells import cells_table
@@ -19,12 +18,8 @@ def print_cells(runs: Sequence[Run]) -> None:
     records = [record for run in runs if (record := store.record(run.run_id)) and record["status"] != "failed"]
     if not records:
         return
-    table = Table("cell", "n", "learned", "mean test accuracy", "95% interval", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for cell in cells_table(runs_table(records)).to_dict("records"):
-        interval = f"{cell['low']:.3f} to {cell['high']:.3f}" if cell["n"] > 1 else ""
-        table.add_row(cell["name"], str(cell["n"]), str(cell["learned"]), f"{cell['mean']:.3f}", interval)
-    console = Console(highlight=False)
-    console.width = max(console.width, console.measure(table, options=console.options.update(width=1000)).maximum)
-    console.print(table)
+    cells = cells_table(runs_table(records))
+    interval = cells["low"].map("{:.3f}".format) + " to " + cells["high"].map("{:.3f}".format)
+    shown = {"n": cells["n"], "learned": cells["learned"], "mean test accuracy": cells["mean"].map("{:.3f}".format)}
+    table = pd.DataFrame({**shown, "95% interval": interval.where(cells["n"] > 1, "")})
+    print(table.set_index(cells["name"]).rename_axis(None).to_string())
