@@ -17,13 +17,12 @@ if __name__ == "__main__":
         from whyrelu.claims.declaration import read_claims
         from whyrelu.files import read_json, write_bytes
         from whyrelu.report.index import write_index
-        from whyrelu.report.templating import markdown_environment
+        from whyrelu.report.templating import rendered
 
         claims, written = read_claims(), Path("results/claims.json")
         before = {entry["id"]: entry["verdict"] for entry in (read_json(written) if written.is_file() else [])}
         entries = decide(Path("results"), claims)
-        page = markdown_environment().get_template("claims.md.jinja").render(claims=claims)
-        write_bytes(page.encode(), Path("docs/claims.md"))
+        write_bytes(rendered("claims.md.jinja", claims=claims).encode(), Path("docs/claims.md"))
         for entry in entries:
             if (known := before.get(entry["id"])) not in (None, entry["verdict"]):
                 print(f"{entry['id']} is {entry['verdict']}, and was {known}")

@@ -10,7 +10,7 @@ import yaml
 
 from whyrelu.claims.declaration import read_claims
 from whyrelu.config.grid import CONFIG_DIRECTORY, compose_grid, with_declared_grid
-from whyrelu.report.templating import markdown_environment
+from whyrelu.report.templating import rendered
 
 DOCS = CONFIG_DIRECTORY.parent / "docs"
 STUDIES = sorted(path.stem for path in (CONFIG_DIRECTORY / "experiment").glob("*.yaml"))
@@ -36,8 +36,7 @@ def names(group: str) -> set[str]:
 
 
 def test_the_page_of_claims_is_made_from_their_files() -> None:
-    page = markdown_environment().get_template("claims.md.jinja").render(claims=read_claims())
-    assert page == (DOCS / "claims.md").read_text()
+    assert rendered("claims.md.jinja", claims=read_claims()) == (DOCS / "claims.md").read_text()
 
 
 def test_the_table_has_all_studies() -> None:

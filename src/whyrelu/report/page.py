@@ -21,7 +21,7 @@ from whyrelu.report.names import activation_name
 from whyrelu.report.picture import Picture
 from whyrelu.report.remedies_figure import remedies_figure
 from whyrelu.report.style import drawing, save_svg
-from whyrelu.report.templating import markdown_environment, said, without_gaps
+from whyrelu.report.templating import markdown_environment, rendered, said
 from whyrelu.results.study import Study
 
 # In the order of the page; a study has what it has data for.
@@ -35,8 +35,6 @@ _FIGURES: tuple[Callable[[Facts], Picture | None], ...] = (
 )
 # Rows of the table of what learns on the page; longer ones are in details.md.
 _MOST_ROWS = 16
-# Details leave more cells to the tables.
-_MOST_CELLS = 60
 
 
 def write_report(results: Path, target: Path) -> Path:
@@ -60,24 +58,19 @@ def write_report(results: Path, target: Path) -> Path:
 
 def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
     """README or details of a study as Markdown."""
-    template = markdown_environment().get_template(f"{name.lower()}.md.jinja")
-    text = template.render(
+    return rendered(
+        f"{name.lower()}.md.jinja",
         facts=facts,
         study=facts.name,
         provenance=facts.study.provenance,
-        hours=facts.study.hours,
         pictures={drawn.name: drawn for drawn in pictures},
         headline=answer(facts, "headline"),
         answer=answer(facts, "rest"),
         budgets=list(facts.runs.groupby("epochs")["steps"].max().items()),
         learned=_learned(facts),
         rates=_rates(facts),
-        tuned="lr_given" not in facts.factors,
         commands=_commands(facts),
-        most_cells=_MOST_CELLS,
-        effects=facts.effects[facts.effects["outcome"] != ""].to_dict("records"),
     )
-    return without_gaps(text)
 
 
 def answer(facts: Facts, macro: str) -> str:

@@ -45,6 +45,6 @@ def said(template: str, macro: str, *values: Any) -> str:
     return " ".join(str(getattr(module, macro)(*values)).split())
 
 
-def without_gaps(page: str) -> str:
+def rendered(template: str, **values: Any) -> str:
     """A page with at most one blank line in a row."""
-    return re.sub(r"\n{3,}", "\n\n", page)
+    return re.sub(r"\n{3,}", "\n\n", markdown_environment().get_template(template).render(values))
