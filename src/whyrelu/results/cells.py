@@ -88,10 +88,9 @@ def profiles_table(runs: pd.DataFrame, layers: pd.DataFrame, theory: pd.DataFram
         raise UserError("theory.parquet is of other cells than the runs: python src/theory.py -m ... writes it")
     cells = cells.assign(cell=range(len(cells)))
     table = layers.merge(runs[["run_id", *factors]].merge(cells, on=factors)[["run_id", "cell"]], on="run_id")
-    is_last = table["layer"] == table.groupby("run_id")["layer"].transform("max")
-    last = table.loc[is_last, ["run_id", "epoch", "gradient"]].rename(columns={"gradient": "gradient_last"})
-    table = table.merge(last, on=["run_id", "epoch"])
-    table["gradient_relative"] = table["gradient"] / table["gradient_last"]
+    # layers ascend
+    last = table.groupby(["run_id", "epoch"])["gradient"].transform("last", skipna=False)
+    table["gradient_relative"] = table["gradient"] / last
     logarithmic = [*GEOMETRIC, "gradient_relative"]
     with np.errstate(divide="ignore", invalid="ignore"):
         # a gradient that underflowed to zero has the logarithm -inf, and makes the geometric mean zero
