@@ -61,13 +61,11 @@ def read_claims(directory: Path = CLAIMS_DIRECTORY) -> list[Claim]:
 
 def _read_claim(path: Path) -> Claim:
     try:
-        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    try:
-        return _claim(_mapping("the file", declared))
+        return _claim(_mapping("the file", yaml.safe_load(path.read_text(encoding="utf-8"))))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
 
 
 def _claim(declared: dict[str, Any]) -> Claim:
