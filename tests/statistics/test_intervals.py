@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from whyrelu.statistics.intervals import (
-    Estimate,
-    mean_interval,
-    median_interval,
-    paired_difference,
-    ratio_interval,
-    share_interval,
-)
+from whyrelu.statistics.intervals import Estimate, mean_interval, median_interval, ratio_interval, share_interval
 
 
 @pytest.fixture
@@ -25,8 +18,6 @@ def test_below_eight_values_the_interval_of_a_mean_is_students(draws):
     values = draws.normal(0.9, 0.05, 7)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
     assert mean_interval(values, level=0.9) == pytest.approx((values.mean(), *expected))
-    other = draws.normal(0.5, 0.05, 7)
-    assert paired_difference(values, other) == pytest.approx(mean_interval(values - other))
 
 
 def test_from_eight_values_on_it_is_that_of_bca_where_that_is_wider():
@@ -87,7 +78,6 @@ def test_ratios_are_taken_on_the_logarithms():
         lambda: mean_interval([]),
         lambda: mean_interval([1, math.nan]),
         lambda: median_interval([[1.0]]),
-        lambda: paired_difference([1, 2, 3], [1, 2]),
         lambda: ratio_interval([1, 0], [1, 1]),
     ],
 )

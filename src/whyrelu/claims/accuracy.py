@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings, trained_through, within
+from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings, trained_through, with_setting, within
 from whyrelu.results.study import Study
-from whyrelu.statistics import intervals
+from whyrelu.statistics.intervals import mean_interval
 from whyrelu.statistics.tests import paired_p, superiority
 
 
@@ -35,7 +35,7 @@ def spread(study: Study, where: Where, max_depth: int | None = None) -> list[Row
         *others, best = means.index
         for worst in others[:2]:
             left_out = "" if worst == others[0] else f"without {others[0]}"
-            place["setting"] = ", ".join(filter(None, [place["setting"], left_out]))
+            place = with_setting(place, left_out)
             # no p: the two were chosen for their difference
             rows += [
                 _difference(place | {"comparison": f"{first} - {second}"}, both) | {"p": None, "beside": bool(left_out)}
@@ -47,12 +47,12 @@ def spread(study: Study, where: Where, max_depth: int | None = None) -> list[Row
 def _difference(place: Mapping[str, object], both: pd.DataFrame) -> Row:
     """The effect of one pair of arms, with its 90% interval for the rule of equality."""
     first, second = both["test_accuracy_first"], both["test_accuracy_second"]
-    _, low_90, high_90 = intervals.paired_difference(first, second, 0.9)
+    _, low_90, high_90 = mean_interval(first - second, 0.9)
     return effect(
         dict(place),
         "test accuracy",
         "points",
-        intervals.paired_difference(first, second),
+        mean_interval(first - second),
         len(both),
         first=first.mean(),
         second=second.mean(),

@@ -24,7 +24,7 @@ from whyrelu.errors import UserError
 from whyrelu.results.cells import cell_names
 from whyrelu.results.columns import THEORY_COLUMNS
 from whyrelu.results.study import Study
-from whyrelu.statistics.intervals import paired_difference
+from whyrelu.statistics.intervals import mean_interval
 from whyrelu.statistics.tests import holm, paired_p
 
 DIFFER, AGREE, TOO_FEW = "differ", "agree", "too few seeds"
@@ -103,7 +103,7 @@ def _cell(pairs: pd.DataFrame) -> dict[str, Any]:
     learned_here, learned_there = (pairs[f"outcome_{side}"].to_numpy() == "learned" for side in ("here", "there"))
     is_unlike = learned_here != learned_there
     p_mean = p_share = math.nan
-    difference, low, high = paired_difference(there, here)
+    difference, low, high = mean_interval(there - here)
     if len(pairs) >= _FEWEST:
         # sign flips of 8 or 9 pairs give no p that Holm over 18 cells leaves below 0.05, however large the difference
         has_spread = not np.allclose(there - here, difference)

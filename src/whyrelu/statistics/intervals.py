@@ -41,11 +41,6 @@ def mean_interval(
     return _holding(mean, np.maximum(low, bounds[0]), np.minimum(high, bounds[1]))
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Estimate:
-    """The mean of a - b as `mean_interval` has it; both of shape (pairs,)."""
-    return mean_interval(np.subtract(a, b), level)
-
-
 def share_interval(successes: int, n: int) -> Estimate:
     """A share of n with Wilson's score interval (Wilson 1927)."""
     interval = stats.binomtest(int(successes), int(n)).proportion_ci(0.95, method="wilson")
