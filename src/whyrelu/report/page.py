@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from whyrelu.files import write_bytes
 from whyrelu.report.collapse_figure import collapse_figure
@@ -84,20 +83,15 @@ def answer(facts: Facts, macro: str) -> str:
 def _learned(facts: Facts) -> dict[str, Any] | None:
     """What learns, by depth, or by activation in networks of one depth; None where rows are too many."""
     if len(facts.depths) > 1:
-        columns = {f"{depth} layer{'s' * (depth > 1)}": facts.runs["depth"] == depth for depth in facts.depths}
+        header = ["activation", *(f"{depth} layer{'s' * (depth > 1)}" for depth in facts.depths)]
         names = facts.runs["act"] + [f" ({name})" if name else "" for name in facts.runs["setting"]]
-        rows = [
-            (name, facts.runs["run_id"].isin(runs["run_id"])) for name, runs in facts.runs.groupby(names, sort=False)
-        ]
-        table = [(name, [group_of(facts.runs[own & column]) for column in columns.values()]) for name, own in rows]
-        header = ["activation", *columns]
+        rows = facts.runs.groupby(names, sort=False)
+        table = [(name, [group_of(own[own["depth"] == depth]) for depth in facts.depths]) for name, own in rows]
     else:
         series = list(dict.fromkeys(name for row in facts.changes.values() for name in row))
-        table = [
-            (name, [group_of(row[key]) if key in row else None for key in series])
-            for name, row in facts.changes.items()
-        ]
         header = ["setting", *(activation_name({"activation": key}) for key in series)]
+        table = [(name, [row.get(key) for key in series]) for name, row in facts.changes.items()]
+        table = [(name, [None if runs is None else group_of(runs) for runs in row]) for name, row in table]
     return {"header": header, "rows": table} if len(table) <= _MOST_ROWS else None
 
 
@@ -108,10 +102,9 @@ def _rates(facts: Facts) -> list[dict[str, Any]]:
     means = decisive.groupby([tuning["cell"], tuning["lr"]]).mean()
     rows = []
     for cell in rates.to_dict("records"):
-        tried = means[cell["cell"]] if cell["cell"] in means.index.get_level_values(0) else pd.Series(dtype=float)
-        chosen = np.flatnonzero(np.isclose(tried.index.to_numpy(float), cell["lr"]))
-        nearby = [tried.iloc[place] if 0 <= place < len(tried) else None for i in chosen for place in (i - 1, i, i + 1)]
-        rows.append(cell | {"nearby": nearby or [None, cell["val_accuracy"], None]})
+        tried = means[cell["cell"]]
+        chosen = int(np.abs(tried.index.to_numpy(float) - cell["lr"]).argmin())
+        rows.append(cell | {"nearby": [None, *tried, None][chosen : chosen + 3]})
     return rows
 
 
