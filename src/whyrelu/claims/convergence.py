@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings
+from whyrelu.claims.selection import Row, Where, effect, pairs, plain, settings, with_setting
 from whyrelu.claims.times import seconds_of_training_step
 from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import mean_interval, ratio_interval
@@ -41,15 +41,15 @@ def steps_to_accuracy(study: Study, activation: str, against: str) -> list[Row]:
 
     The smallest budget decides; the largest stands beside it.
     """
-    return _ratios(study, activation, against, "steps to the accuracy")
+    return _ratios(study, activation, against)
 
 
 def time_to_accuracy(study: Study, activation: str, against: str) -> list[Row]:
     """Ratio of the times to the accuracy: steps times the seconds of a training step, where these were measured."""
-    return _ratios(study, activation, against, "time to the accuracy", timed=True)
+    return _ratios(study, activation, against, timed=True)
 
 
-def _ratios(study: Study, activation: str, against: str, quantity: str, timed: bool = False) -> list[Row]:
+def _ratios(study: Study, activation: str, against: str, timed: bool = False) -> list[Row]:
     runs = plain(study.runs, {}, "ends")
     runs = runs[runs["activation"].isin([activation, against])]
     counts = runs["run_id"].isin(plain(runs, {})["run_id"])
@@ -73,7 +73,7 @@ def _ratios(study: Study, activation: str, against: str, quantity: str, timed: b
             rows.append(
                 effect(
                     place,
-                    quantity,
+                    "time to the accuracy" if timed else "steps to the accuracy",
                     "ratio",
                     ratio._replace(low=max(low, 0.0), high=high),
                     len(both),
@@ -106,8 +106,7 @@ def growth_of_steps(study: Study, where: Where, law: Literal["exponential", "pow
             x = own["depth"] if law == "exponential" else np.log(own["depth"])
             y = np.log(own["arrived"])
             slopes = [np.polyfit(x[seed.index], y[seed.index], 1)[0] for _, seed in own.groupby("seed")]
-            setting = ", ".join(filter(None, [place["setting"], f"depth {min(depths)} to {max(depths)}"]))
+            reached = with_setting(place, f"depth {min(depths)} to {max(depths)}")
             quantity = f"growth of steps with depth, {law}"
-            found = mean_interval(slopes)
-            rows.append(effect(place | {"setting": setting}, quantity, "", found, len(slopes), beside=begin > 0))
+            rows.append(effect(reached, quantity, "", mean_interval(slopes), len(slopes), beside=begin > 0))
     return rows

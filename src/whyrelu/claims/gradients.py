@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from whyrelu.claims.selection import Row, Where, effect, plain, settings
+from whyrelu.claims.selection import Row, Where, effect, plain, settings, with_setting
 from whyrelu.results.labels import cell_factors
 from whyrelu.results.study import Study
 from whyrelu.statistics.intervals import Estimate, mean_interval
@@ -69,6 +69,6 @@ def update_with_depth(study: Study, where: Where) -> list[Row]:
         ]
         if slopes:
             depths = f"depth {own['depth'].min()} to {own['depth'].max()}"
-            place["setting"] = ", ".join(filter(None, [place["setting"], depths]))
-            rows.append(effect(place, "update per rate, decades per layer", "", mean_interval(slopes), len(slopes)))
+            quantity = "update per rate, decades per layer"
+            rows.append(effect(with_setting(place, depths), quantity, "", mean_interval(slopes), len(slopes)))
     return rows

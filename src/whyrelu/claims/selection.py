@@ -92,9 +92,15 @@ def pairs(rows: pd.DataFrame, first: str, second: str) -> Iterator[tuple[str, st
             yield a, b, both
 
 
-def effect(place: Row, quantity: str, unit: str, estimate: Estimate, n: int, **further: Any) -> Row:
-    """One row of effects; with `beside=True` it is told and decides nothing."""
+def effect(place: Row, quantity: str, unit: str, found: Estimate | float, n: int, **further: Any) -> Row:
+    """One row of effects, of a bare number without width; with `beside=True` it is told and decides nothing."""
+    estimate = found if isinstance(found, Estimate) else Estimate(found, found, found)
     return {**place, "quantity": quantity, "unit": unit, **estimate._asdict(), "n": n, **further}
+
+
+def with_setting(place: Row, text: str) -> Row:
+    """A place with more said of its setting."""
+    return place | {"setting": ", ".join(filter(None, [place["setting"], text]))}
 
 
 def learned(rows: pd.DataFrame) -> pd.Series:

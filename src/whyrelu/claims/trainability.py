@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from whyrelu.claims.selection import Row, Where, effect, learned, plain, settings, within
+from whyrelu.claims.selection import Row, Where, effect, learned, plain, settings, with_setting, within
 from whyrelu.claims.units import saturated_at_init
 from whyrelu.results.labels import cell_factors, value_text
 from whyrelu.results.study import Study
@@ -43,9 +43,8 @@ def change_of_depth(study: Study, where: Where, change: Where) -> list[Row]:
         if depths:
             second, first = (_deepest(arm[arm["depth"].isin(depths)]) for arm in (runs, other))
             estimate = Estimate(first.estimate - second.estimate, first.low - second.high, first.high - second.low)
-            place |= {"comparison": comparison, "first": first.estimate, "second": second.estimate}
-            tried = f"{min(depths)} to {max(depths)}" if len(depths) > 1 else f"{max(depths)}"
-            place["setting"] = ", ".join(filter(None, [place["setting"], f"depth {tried}"]))
+            told = {"comparison": comparison, "first": first.estimate, "second": second.estimate}
+            place = with_setting(place | told, "depth " + " to ".join(map(str, sorted({min(depths), max(depths)}))))
             rows.append(effect(place, "largest depth at which most runs learn", "layers", estimate, len(runs)))
     return rows
 
@@ -124,18 +123,10 @@ def classified_right(study: Study, fitted_on: str) -> list[Row]:
     place = {"init": "", "setting": "", "comparison": f"fitted on {fitted_on}"}
     factor = float(runs["steps"].median() / known["steps"].median())
     learning = float(learned(runs).mean())
-    guessing = max(learning, 1 - learning)
     return [
         effect(place, "runs classified right", "share", mean_interval(right, bounds=(0, 1)), len(runs)),
-        effect(
-            place,
-            "steps relative to those of the fit",
-            "ratio",
-            Estimate(factor, factor, factor),
-            len(runs),
-            beside=True,
-        ),
-        effect(place, "runs guessed right", "share", Estimate(guessing, guessing, guessing), len(runs), beside=True),
+        effect(place, "steps relative to those of the fit", "ratio", factor, len(runs), beside=True),
+        effect(place, "runs guessed right", "share", max(learning, 1 - learning), len(runs), beside=True),
     ]
 
 

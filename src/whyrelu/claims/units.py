@@ -25,10 +25,8 @@ def flat_units(study: Study, where: Where) -> list[Row]:
     for place, cells in settings(plain(study.cells, where).dropna(subset="decades")):
         if place["depth"] > 1:
             factor = float(10 ** (cells["decades"].iloc[0] / (place["depth"] - 1)))
-            told = Estimate(factor, factor, factor)
-            rows.append(
-                effect(place, "gradient passed back per layer, by theory", "ratio", told, int(cells["n"].iloc[0]))
-            )
+            quantity = "gradient passed back per layer, by theory"
+            rows.append(effect(place, quantity, "ratio", factor, int(cells["n"].iloc[0])))
     return rows
 
 
