@@ -16,9 +16,9 @@ from whyrelu.report.depth_figure import depth_figure
 from whyrelu.report.effects_figures import draw_effects, forest_figure, times_figure
 from whyrelu.report.facts import Facts, all_studies
 from whyrelu.report.gradients_figure import gradients_figure
-from whyrelu.report.map_figure import map_figure, spread
+from whyrelu.report.map_figure import map_figure
 from whyrelu.report.remedies_figure import remedies_figure
-from whyrelu.report.style import drawing, jitter, label_ends, style_of, svg_of
+from whyrelu.report.style import drawing, jitter, label_ends, spread, style_of, svg_of
 from whyrelu.results.study import Study
 
 DRAWN = {
@@ -30,7 +30,8 @@ DRAWN = {
     "remedies": (remedies_figure, "remedies"),
     "steps": (depth_figure, "time_law"),
 }
-CLAIM = {"id": "C17", "claim": "ReLU gives better models.", "verdict": "partly", "parts": {"a": {"says": "So."}}}
+CLAIM = {"id": "C17", "claim": "ReLU gives better models.", "verdict": "partly"}
+CLAIM |= {"parts": {key: {"says": "So."} for key in "abc"}}
 RULES = {key: {"better": 0.005} for key in "abc"}
 
 

@@ -30,7 +30,7 @@ def answer_figure(studies: Mapping[str, Facts]) -> Picture | None:
     add_scale(drawn.figure, panels)
     inner = outer[1].subgridspec(1, 2, width_ratios=[1.0, 1.05])
     axes = drawn.figure.add_subplot(inner[0])
-    draw_by_depth(axes, None, depth, depth.runs[depth.runs["activation"].isin(_SHOWN)], small=True)
+    draw_by_depth(axes, None, depth, depth.runs[depth.runs["activation"].isin(_SHOWN)])
     axes.set_title(said("figures.jinja", "panel_depth"))
     axes = drawn.figure.add_subplot(inner[1])
     draw_remedies(axes, studies["remedies"])

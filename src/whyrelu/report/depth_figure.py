@@ -32,19 +32,16 @@ def depth_figure(facts: Facts) -> Picture | None:
     grid = drawn.figure.subplots(
         2 * rows, columns, squeeze=False, sharex=True, height_ratios=[_PLOT, _ROW * lines] * rows
     )
-    for i in range(rows * columns):
-        upper, lower = grid[2 * (i // columns)][i % columns], grid[2 * (i // columns) + 1][i % columns]
-        if i >= len(panels):
-            upper.set_visible(False)
-            lower.set_visible(False)
-            continue
-        title, runs = panels[i]
+    uppers, lowers = grid[::2].ravel(), grid[1::2].ravel()
+    for upper, lower, (title, runs) in zip(uppers, lowers, panels, strict=False):
         draw_by_depth(upper, lower, facts, runs)
         upper.set_title(title)
+    for axes in (*uppers[len(panels) :], *lowers[len(panels) :]):
+        axes.set_visible(False)
     return drawn
 
 
-def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFrame, small: bool = False) -> None:
+def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFrame) -> None:
     """The runs of one panel: points and means above, and a strip of how many learned below, if there is a place."""
     ends, strip = [], []
     places = np.log2(facts.depths)
@@ -72,7 +69,7 @@ def draw_by_depth(upper: Axes, lower: Axes | None, facts: Facts, runs: pd.DataFr
         upper.set_ylim(0, 1.03)
         upper.yaxis.set_major_formatter(PercentFormatter(1))
         upper.set_ylabel("test accuracy")
-    label_ends(upper, ends, 0.085 if small else 0.07)
+    label_ends(upper, ends, 0.085 if lower is None else 0.07)
     upper.set_xlabel("layers")
     if lower is not None:
         upper.tick_params(labelbottom=True)

@@ -68,8 +68,7 @@ def forest_figure(
     for axes, (key, lines) in zip(panels, parts, strict=True):
         (bounds,) = rules[key].values()
         draw_effects(axes, lines, [0.0] if "better" in rules[key] else np.ravel(bounds).tolist())
-        says = claim["parts"][key]["says"] if key in claim["parts"] else ""
-        axes.set_title(textwrap.fill(f"{key}. {says}", 58), fontsize=8.5)
+        axes.set_title(textwrap.fill(f"{key}. {claim['parts'][key]['says']}", 58), fontsize=8.5)
         axes.set_xlabel(lines[0][1]["quantity"].iloc[0], fontsize=8.5)
     return drawn
 

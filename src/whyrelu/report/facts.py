@@ -115,10 +115,8 @@ class Facts:
 
     def rows(self, claim: str, part: str | None = None) -> list[dict[Any, Any]]:
         """The effects of a claim, or of a part of it."""
-        chosen = self.effects["claim"] == claim
-        if part is not None:
-            chosen &= self.effects["part"] == part
-        return self.effects[chosen].to_dict("records")
+        rows: list[dict[Any, Any]] = self.effects[self.effects["claim"] == claim].to_dict("records")
+        return [row for row in rows if part in (None, row["part"])]
 
     @property
     def depths(self) -> list[int]:
@@ -128,8 +126,7 @@ class Facts:
     @property
     def place(self) -> str:
         """The study and, unless its name says it, its data."""
-        data = data_name(self.data[0])
-        return self.name if self.name == self.data[0] else f"{self.name} ({data})"
+        return self.name if self.name == self.data[0] else f"{self.name} ({data_name(self.data[0])})"
 
     @property
     def data(self) -> list[str]:
@@ -171,8 +168,6 @@ def group_of(runs: pd.DataFrame) -> Group | None:
 
 def all_studies(results: Path) -> list[Facts]:
     """The studies that have tables, in the order of docs/protocol.md, and then a person's own."""
-    names = [path.parent.name for path in results.glob("*/runs.parquet")]
-    order = {name: place for place, name in enumerate(_ORDER)}
-    return [
-        Facts(Study(results / name)) for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))
-    ]
+    names = sorted(path.parent.name for path in results.glob("*/runs.parquet"))
+    own = [name for name in names if name not in _ORDER]
+    return [Facts(Study(results / name)) for name in [*_ORDER, *own] if name in names]

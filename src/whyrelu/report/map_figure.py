@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from whyrelu.report.facts import Facts
 from whyrelu.report.names import activation_name
 from whyrelu.report.picture import Picture, picture
-from whyrelu.report.style import FAINT, INSIDE
+from whyrelu.report.style import FAINT, INSIDE, spread
 
 _SHARES = LinearSegmentedColormap.from_list("shares", ["#f3efe6", "#a9cbe0", "#3f93c8"])
 _LINE = "#c2280c"
@@ -90,14 +90,6 @@ def add_scale(figure: Figure, panels: Sequence[Axes]) -> None:
     bar.set_ticks([0, 0.5, 1], labels=["none", "half", "all"])
     bar.set_label("runs that learned")
     bar.outline.set_visible(False)
-
-
-def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Ascending places, moved up where they are nearer than a gap to the one before."""
-    moved: list[float] = []
-    for place in places:
-        moved.append(max(place, moved[-1] + gap) if moved else place)
-    return moved
 
 
 def _crossing(gains: np.ndarray, decades: np.ndarray) -> float:

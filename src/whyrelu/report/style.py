@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,6 +112,11 @@ def jitter(count: int) -> np.ndarray:
     return places
 
 
+def spread(places: Iterable[float], gap: float) -> list[float]:
+    """Ascending places, moved up where they are nearer than a gap to the one before."""
+    return list(itertools.accumulate(places, lambda before, place: max(place, before + gap)))
+
+
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float) -> None:
     """Write (height in data, text, colour) right of the axes, pushed apart to `gap` of the height of the axes.
 
@@ -121,12 +127,10 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float) -
     heights = np.array([to_axes.transform((x, height))[1] for height, _, _ in ends]).clip(0, 1)
     order = np.argsort(-heights, kind="stable")
     # the space below each label that those under it need, then the space above it
-    places = np.maximum(heights[order], gap * np.arange(len(order))[::-1])
-    for i in range(1, len(places)):
-        places[i] = min(places[i], places[i - 1] - gap)
+    places = spread(-np.maximum(heights[order], gap * np.arange(len(order))[::-1]), gap)
     for i, place in zip(order, places, strict=True):
         _, text, colour = ends[i]
-        axes.text(1.02, place, text, color=colour, transform=axes.transAxes, va="center", fontsize=8.5)
+        axes.text(1.02, -place, text, color=colour, transform=axes.transAxes, va="center", fontsize=8.5)
 
 
 def svg_of(figure: Figure) -> bytes:
