@@ -44,15 +44,6 @@ def test_decisions_are_files_that_can_be_read_back_and_written_again(results: Pa
     assert (results / "digits" / "effects.csv").read_bytes() == before
 
 
-def test_no_number_of_the_effects_is_missing_that_pages_show(results: Path) -> None:
-    table = Study(results / "digits").effects
-    assert table[["estimate", "n"]].notna().all(axis=None)
-    assert (table["low"] <= table["estimate"]).all() and (table["estimate"] <= table["high"]).all()
-    assert table.loc[table["unit"] == "share", ["low", "high"]].stack().between(0, 1).all()
-    differences = table[table["claim"] == "C17"]
-    assert differences[["first", "second", "share_first", "share_second", "p", "p_adjusted"]].notna().all(axis=None)
-
-
 def test_another_rule_is_another_verdict(results: Path, tmp_path: Path) -> None:
     content = yaml.safe_load((CLAIMS_DIRECTORY / "C01.yaml").read_text())
     for part in content["parts"].values():

@@ -1,6 +1,5 @@
 """The notebook: all of it runs, and what is committed is what it gives."""
 
-import base64
 import os
 import re
 import subprocess
@@ -50,15 +49,6 @@ def test_every_cell_runs(executed):
     assert all(output.output_type != "error" for cell in cells.values() for output in cell.outputs)
     assert not [o.text for cell in cells.values() for o in cell.outputs if o.get("name") == "stderr"]
     assert {path.name for path in folder.iterdir()} == {"relu_vs_sigmoid"}
-
-
-@pytest.mark.soak
-def test_figures_come_out(executed):
-    cells, _ = executed
-    for name in DRAWING:
-        images = outputs_of(cells[name], "image/png")
-        assert images, name
-        assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
 
 
 @pytest.mark.soak
