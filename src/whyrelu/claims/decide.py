@@ -24,8 +24,7 @@ def write_effects(study: Study, claims: Sequence[Claim] | None = None) -> None:
 def decide(results: Path, claims: Sequence[Claim] | None = None) -> list[dict[str, Any]]:
     """Write effects.csv of every study in a folder anew, and claims.json; returns the entries of the latter.
 
-    Raises:
-        UserError: a table or a claim is not valid. All is computed before the first file is written.
+    All is computed before the first file is written.
     """
     declared = read_claims() if claims is None else claims
     studies = [Study(path.parent) for path in sorted(results.glob("*/runs.parquet"))]

@@ -23,11 +23,7 @@ BY_DEFINITION, NOT_TESTED = "by definition", "not tested"
 
 
 def effects(claims: Iterable[Claim], study: Study) -> pd.DataFrame:
-    """The effects in one study, with their outcomes: EFFECT_COLUMNS.
-
-    Raises:
-        UserError: a function fails, or gives something that is no effect; the claim, part and study are named.
-    """
+    """The effects in one study, with their outcomes: EFFECT_COLUMNS; a part that gives none is a UserError."""
     tables = []
     for claim in claims:
         for key in claim.parts if not claim.studies or study.name in claim.studies else ():

@@ -24,11 +24,7 @@ PLAIN = {"norm": "none", "model": "cnn", "clip": None}
 
 
 def matching(table: pd.DataFrame, where: Where) -> pd.DataFrame:
-    """The rows in which factors have these values, None being a missing one.
-
-    Raises:
-        UnknownNameError: a name that is no factor; a setting of a group that the study does not vary matches no row.
-    """
+    """The rows in which factors have these values, None being a missing one; none if a dotted one does not vary."""
     for name, value in where.items():
         if name in table:
             table = table[table[name].isna() if value is None else table[name] == value]
