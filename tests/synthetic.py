@@ -3,8 +3,6 @@
 The numbers are made up and consistent: what theory says is lost decides what learns, and is what is measured.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Claims decided from the tables of studies: what is written, and that a rule changes a verdict without runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

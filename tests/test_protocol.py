@@ -1,7 +1,5 @@
 """docs/protocol.md and docs/claims.md say what conf/ declares."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Made-up studies for tests of claims: tables with what a test says, and what goes without saying."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace

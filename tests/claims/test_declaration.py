@@ -1,7 +1,5 @@
 """conf/claims as it is, and what is said about files that are not valid."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

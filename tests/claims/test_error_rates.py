@@ -1,7 +1,5 @@
 """How often the rule "better" finds a difference where there is none, and how often intervals hold the truth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

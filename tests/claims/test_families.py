@@ -1,7 +1,5 @@
 """The estimands of all families on studies of which the answer is known."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Any

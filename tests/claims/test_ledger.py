@@ -1,7 +1,5 @@
 """Rules at their edges, Holm's families, and verdicts from outcomes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial

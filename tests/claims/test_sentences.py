@@ -1,7 +1,5 @@
 """One sentence per claim, whatever the verdict: whole, and with no number that is not in the rows."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from typing import Any

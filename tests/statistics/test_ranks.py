@@ -1,7 +1,5 @@
 """Areas and rank correlations against SciPy and scikit-learn, and their intervals."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

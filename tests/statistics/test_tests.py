@@ -1,7 +1,5 @@
 """Paired tests and corrections against SciPy, textbooks and counting."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """What one process times; nothing here depends on what anything takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import product
 

@@ -1,7 +1,5 @@
 """A study that is timed, in processes of their own."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

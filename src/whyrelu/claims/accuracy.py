@@ -1,7 +1,5 @@
 """Test accuracy of activations, compared by seed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

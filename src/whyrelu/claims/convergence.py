@@ -1,7 +1,5 @@
 """Steps and time to a validation accuracy, and how steps grow with the depth."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Literal

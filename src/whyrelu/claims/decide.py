@@ -1,7 +1,5 @@
 """From the tables of studies to effects.csv of each and the verdicts of all, without their runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """conf/claims: one file per claim, read and checked against the functions that it names."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Gradients and updates over the depth."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

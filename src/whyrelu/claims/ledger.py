@@ -1,7 +1,5 @@
 """The ledger: outcomes of effects by the rules of their parts, and verdicts of parts and claims (docs/protocol.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

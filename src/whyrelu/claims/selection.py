@@ -1,7 +1,5 @@
 """Which rows of a table a claim looks at, and the settings among them."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Times of one activation relative to another, per element and per step, over the processes that measured both."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 

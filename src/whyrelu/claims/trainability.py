@@ -1,7 +1,5 @@
 """Which networks learn: shares by depth, the largest depth that learns, and what tells it beforehand."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Units: saturated ones, channels that are flat on all images ("dead"), and what these go with."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The picture of the project's front page, from the studies trainability, digits and remedies."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from whyrelu.report.depth_figure import draw_by_depth

@@ -1,7 +1,5 @@
 """Which cells learn, against the decades of gradient that theory predicts, and against saturation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,7 +1,5 @@
 """Accuracy by depth, or steps to an accuracy by depth, with every run a point, and how many runs learned below."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Effects with their intervals: the times of a study, and the forest plot of a claim over all studies."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What pages and figures ask of a study: groups of runs, their names, and the rows of its claims."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple

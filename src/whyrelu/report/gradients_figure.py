@@ -1,7 +1,5 @@
 """The gradient by layer at initialisation, measured and predicted."""
 
-from __future__ import annotations
-
 import textwrap
 from typing import Any
 

@@ -1,7 +1,5 @@
 """reports/README.md: the verdicts with their forest plots, the picture of the front page, and the studies."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The share of runs that learn over weight gain and depth, and where theory says that gradients survive."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

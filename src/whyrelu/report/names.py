@@ -1,7 +1,5 @@
 """What readers call activations, initialisations and other settings, and numbers in words."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping

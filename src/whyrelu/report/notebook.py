@@ -1,7 +1,5 @@
 """A study inside a notebook: trained in this process, read as a report reads it, its figures shown below the cell."""
 
-from __future__ import annotations
-
 import io
 import shlex
 from collections.abc import Callable, Sequence

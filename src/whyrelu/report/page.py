@@ -1,7 +1,5 @@
 """The page of a study, reports/<study>/README.md, with its figures and details.md beside it."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable
 from pathlib import Path

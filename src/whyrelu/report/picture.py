@@ -1,7 +1,5 @@
 """A figure with its file name, its finding and what a reader who cannot see it is told."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """One row per setting of networks of one depth: the accuracy of every run, and how many learned."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How figures look: colours for dark and light pages, labels at lines, SVG with real text and always the same bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import itertools

@@ -1,7 +1,5 @@
 """Markdown and titles from Jinja templates, alike for all pages."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From the finished runs of a study to its tables in results/<study>/."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence

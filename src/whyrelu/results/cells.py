@@ -1,7 +1,5 @@
 """Cells of a study, all runs that differ in the seed only: summarised, as learning curves, and layer by layer."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

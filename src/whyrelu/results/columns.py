@@ -4,8 +4,6 @@ Layers are convolutions, 1 nearest the input. Epoch 0 is the network as it was i
 cross-entropy in nats. Accuracies are fractions of 1. Numbers that were not measured, or are not finite, are missing.
 """
 
-from __future__ import annotations
-
 # What is set before a run. A further setting that varies in a study follows these, as a column under its dotted name
 # (activation.shift, init.gain), and `lr_given` where tuned learning rates are compared with given ones.
 FACTORS = {

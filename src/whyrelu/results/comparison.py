@@ -10,8 +10,6 @@ the same within a thousandth, and every cell, and ALL together, has one of three
 - TOO_FEW: neither; more seeds would tell.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any, NamedTuple

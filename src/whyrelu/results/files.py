@@ -1,7 +1,5 @@
 """Tables as files: the same content always gives the same bytes, and a file is either whole or not there."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from pathlib import Path

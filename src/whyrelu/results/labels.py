@@ -1,7 +1,5 @@
 """The cells of a study in words, and which factors tell them apart."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The cells of a grid as a table on the console."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Training runs of a study once more, apart from its run store, and comparing them with its tables bit for bit."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 

@@ -5,8 +5,6 @@ names keep the order in which they were first seen. No table holds a time or a f
 same bytes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Estimates with their confidence intervals: means, shares, medians and ratios of the runs of a cell."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

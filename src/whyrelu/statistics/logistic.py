@@ -1,7 +1,5 @@
 """A logistic curve through the yes and no of runs."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize

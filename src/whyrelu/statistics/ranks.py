@@ -1,7 +1,5 @@
 """Ranks: areas under ROC curves, and rank correlations with their intervals."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

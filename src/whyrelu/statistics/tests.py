@@ -1,7 +1,5 @@
 """Tests of paired runs, and Holm's correction of p."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Predictions for resolved configurations and their data."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from functools import cache, partial

@@ -1,7 +1,5 @@
 """What theory needs to know of the images that a network is given."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.signal import fftconvolve
 

@@ -4,8 +4,6 @@ Weights and biases are independent with Var W = sigma_w^2 / fan_in and Var b = s
 and `bias_variance` sigma_b^2. Lengths q = E[h^2] are arrays of any shape, and so are the results. z ~ N(0, 1).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Gaussian moments of one activation for recursions over many lengths: tabulated once, then interpolated."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,7 +1,5 @@
 """The layers of a configured network, as far as theory knows them, read off the network itself."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -7,8 +7,6 @@ correlated (Novak et al. 2019, 1810.05148, follow the same covariances); nothing
 maximum, and its moments are taken over a fixed set of quasi-random points, to about 1e-2.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import NamedTuple
 

@@ -10,8 +10,6 @@ forward and of gradients going back (Yang and Schoenholz 2017, 1712.08969). Wher
 is not normal, and a channel sees its own past: these layers are corrected by moments over a population of units.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple

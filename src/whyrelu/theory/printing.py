@@ -1,7 +1,5 @@
 """The prediction of one configuration in the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """theory.parquet: predictions for the cells of a study."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

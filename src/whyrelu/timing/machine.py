@@ -1,7 +1,5 @@
 """What times are facts of: processor, device and libraries."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -5,8 +5,6 @@ a process come to lie also makes a difference of some percent, which no round av
 repeats it all in fresh processes. Started as a module, this reads a task and writes its times as JSON.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import math

@@ -16,8 +16,6 @@ timing.json holds facts of one machine at one time, and is kept apart from every
 were measured together. `op` and `step` are empty where nothing was asked for.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
