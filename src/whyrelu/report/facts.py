@@ -79,10 +79,8 @@ class Facts:
             rows.setdefault(name, {})["sigmoid" if variant else cell["activation"]] = runs
         return rows
 
-    @cached_property
-    def effects(self) -> pd.DataFrame:
-        """effects.csv: one row per setting of a part of a claim."""
-        return self.study.effects.assign(study=self.name)
+    # one row per setting of a part of a claim
+    effects = cached_property(lambda self: self.study.effects.assign(study=self.name))
 
     def group(self, min_depth: int = 0, gain: float | None = None, **where: Any) -> Group | None:
         """The runs with some values of factors; None if there are none."""

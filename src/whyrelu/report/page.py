@@ -88,8 +88,8 @@ def _learned(facts: Facts) -> dict[str, Any] | None:
     else:
         series = list(dict.fromkeys(name for row in facts.changes.values() for name in row))
         header = ["setting", *(activation_name({"activation": key}) for key in series)]
-        table = [(name, [row.get(key) for key in series]) for name, row in facts.changes.items()]
-        table = [(name, [None if runs is None else group_of(runs) for runs in row]) for name, row in table]
+        none = facts.runs.iloc[:0]
+        table = [(name, [group_of(row.get(key, none)) for key in series]) for name, row in facts.changes.items()]
     return {"header": header, "rows": table} if len(table) <= _MOST_ROWS else None
 
 
