@@ -36,8 +36,8 @@ def evaluation_batch(device: torch.device, pixels: int, width: int) -> int:
         return EVALUATION_BATCH
     # four of the largest maps live at once
     image = 4 * torch.float32.itemsize * pixels * width
-    fitting = torch.cuda.get_device_properties(device).total_memory // (64 * image)
-    return max(EVALUATION_BATCH, 2 ** (fitting.bit_length() - 1))
+    fitting: int = torch.cuda.get_device_properties(device).total_memory // (64 * image)
+    return max(EVALUATION_BATCH, 1 << fitting.bit_length() - 1)
 
 
 def on_device(arrays: Arrays, device: torch.device) -> dict[str, Tensor]:

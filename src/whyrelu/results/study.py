@@ -1,7 +1,5 @@
 """The tables of a study in results/<study>/, each read when it is first asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +40,7 @@ class Study:
     hours = cached_property(lambda self: self._object("hours.json"))
     provenance = cached_property(lambda self: read_json(self.folder / "provenance.json", self._command()))
 
-    def sibling(self, name: str) -> Study | None:
+    def sibling(self, name: str) -> "Study | None":
         """Another study of the same results/, if it is there."""
         folder = self.folder.parent / name
         return Study(folder) if (folder / "runs.parquet").is_file() else None
