@@ -19,9 +19,9 @@ from whyrelu.files import write_bytes
 
 # Inches; an SVG is shown at 96 pixels per inch, so this is 800 pixels.
 WIDTH = 800 / 96
-# Text and axes, whose colours in the dark are in _DARK; INSIDE is text on coloured ground, the same on both.
+# Text and axes, whose colours in the dark are in DARK; INSIDE is text on coloured ground, the same on both.
 INK, FAINT, GRID, INSIDE = "#24292f", "#6e7781", "#d8dee4", "#101418"
-_DARK = {INK: "#e6edf3", FAINT: "#9198a1", GRID: "#30363d"}
+DARK = {INK: "#e6edf3", FAINT: "#9198a1", GRID: "#30363d"}
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
@@ -137,7 +137,7 @@ def svg_of(figure: Figure) -> bytes:
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     rules = "".join(
         f'[style*="{kind}: {light}"] {{ {kind}: {dark} !important }}'
-        for light, dark in _DARK.items()
+        for light, dark in DARK.items()
         for kind in ("fill", "stroke")
     )
     style = f'<style type="text/css">@media (prefers-color-scheme: dark) {{ {rules} }}</style>'

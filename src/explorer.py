@@ -1,0 +1,23 @@
+"""Write the page to play with, reports/explorer/index.html, from the tables in results/. No run is needed.
+
+python src/explorer.py
+
+Theory is in results/explorer/. Delete that folder to compute it anew, which takes a minute.
+"""
+
+import argparse
+from pathlib import Path
+
+from whyrelu.commandline import reporting_errors
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    with reporting_errors():
+        results = Path("results")
+        if not (results / "explorer").is_dir():
+            from whyrelu.explorer.theory import write_theory
+
+            write_theory(results / "explorer")
+        from whyrelu.explorer.page import write_page
+
+        print(f"explorer: {write_page(results, Path('reports'))}")

@@ -1,0 +1,151 @@
+"""reports/explorer/index.html: one file with its tables, its charts and the library that draws them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+import vl_convert
+import yaml
+
+from whyrelu.explorer.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
+from whyrelu.files import read_json, write_bytes
+from whyrelu.report.facts import Facts, all_studies
+from whyrelu.report.names import activation_name, data_name, short_init
+from whyrelu.report.style import DARK, FAINT, GRID, INK, style_of
+from whyrelu.report.templating import said
+from whyrelu.results.files import read_table
+from whyrelu.results.labels import cell_factors
+
+_TEMPLATES = Path(__file__).parent / "templates"
+# sigma_w^2 of most layers, by initialisation; that of others is theory's.
+_GAINS = {"pytorch": 1 / 3, "xavier": 1.0, "lecun": 1.0, "he": 2.0}
+_WRITER = "python src/explorer.py"
+
+
+def write_page(results: Path, reports: Path) -> Path:
+    """Write the page from the tables of results/ and the forest plots of reports/, and return its path."""
+    theory = read_table(results / "explorer/theory.parquet", THEORY_COLUMNS, _WRITER)
+    functions = read_table(results / "explorer/functions.parquet", FUNCTION_COLUMNS, _WRITER)
+    studies = all_studies(results)
+    charts = yaml.safe_load((_TEMPLATES / "charts.yaml").read_text(encoding="utf-8"))
+    data = {
+        "activations": [_activation(rows, functions) for _, rows in theory.groupby("activation", sort=False)],
+        "depths": sorted(set(theory["depth"].tolist())),
+        "cells": measured(studies, theory),
+        "charts": {
+            name: vl_convert.vegalite_to_vega({**chart, "config": charts["config"]})
+            for name, chart in charts["charts"].items()
+        },
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    page = environment.get_template("page.html.jinja").render(
+        data=data,
+        claims=_claims(results, reports, studies),
+        colours={"ink": INK, "faint": FAINT, "grid": GRID},
+        dark=DARK,
+        # draws Vega charts, which those of charts.yaml have become
+        library=vl_convert.javascript_bundle("window.vega = vega"),
+    )
+    write_bytes(page.encode(), reports / "explorer/index.html")
+    return reports / "explorer/index.html"
+
+
+def _activation(theory: pd.DataFrame, functions: pd.DataFrame) -> dict[str, Any]:
+    """Names, colour and values of an activation, and what theory predicts for it by place and depth."""
+    key = str(theory["activation"].iloc[0])
+    curve = functions[functions["activation"] == key]
+    plain = theory[theory["norm"] == "none"]
+    by_gain = plain[plain["init"] == "gain"].groupby("gain")
+    by_init = plain[plain["init"] != "gain"].groupby("init", sort=False)
+    return {
+        "key": key,
+        "name": activation_name({"activation": key}),
+        "colour": style_of(key).colour,
+        "curve": [_rounded(curve[name]) for name in ("x", "value", "slope")],
+        "gains": list(by_gain.groups),
+        "inits": [
+            {"key": init, "name": short_init(str(init)), "gain": _GAINS.get(str(init), float(rows["gain"].iloc[0]))}
+            for init, rows in by_init
+        ],
+        "plain": [_by_depth(rows) for _, rows in by_gain],
+        "named": {init: _by_depth(rows) for init, rows in by_init},
+        "batch": _by_depth(theory[theory["norm"] == "batch"]),
+    }
+
+
+def _by_depth(theory: pd.DataFrame) -> list[dict[str, list[float | None]]]:
+    """log10 of the gradient of every layer, and of the variance of preactivations in the first and the last."""
+    return [
+        {"gradient": _rounded(rows["log_gradient"]), "q": _rounded(rows["log_q"].iloc[[0, -1]])}
+        for _, rows in theory.groupby("depth")
+    ]
+
+
+def measured(studies: Sequence[Facts], theory: pd.DataFrame) -> list[dict[str, Any]]:
+    """Cells of plain networks and of those with batch normalisation, with the fewest epochs of their study."""
+    gains = {(row.activation, row.init): row.gain for row in theory[theory["norm"] == "none"].itertuples()} | {
+        (activation, init): gain for activation in theory["activation"].unique() for init, gain in _GAINS.items()
+    }
+    found = []
+    for facts in studies:
+        cells, factors = facts.study.cells, cell_factors(facts.study.cells)
+        is_plain = (cells["model"] == "cnn") & (cells["optimizer"] == "sgd") & cells["clip"].isna()
+        is_plain &= cells[[name for name in factors if name.startswith("activation.")]].isna().all(axis=1)
+        # where rates that were given are compared with tuned ones, the latter; and no runs that end at an accuracy
+        is_plain &= (cells.get("lr_given", "tuned") == "tuned") & (not facts.stops_early)
+        plain = cells[is_plain & (cells["epochs"] == cells["epochs"].min())]
+        profiles = facts.study.profiles.query("epoch == 0").merge(plain[factors].reset_index(names="cell"), on=factors)
+        for place, cell in plain.iterrows():
+            gain = cell["init.gain"] if cell["init"] == "gain" else gains.get((cell["activation"], cell["init"]))
+            if gain is None:
+                continue
+            layers = profiles[profiles["cell"] == place].sort_values("layer")
+            found.append(
+                {
+                    **cell[["activation", "norm", "depth", "n", "learned"]].to_dict(),
+                    "study": facts.name,
+                    "data": data_name(cell["data"]),
+                    "gain": gain,
+                    "gradient": [_logarithms(layers[f"gradient_relative{end}"]) for end in ("", "_low", "_high")],
+                }
+            )
+    return found
+
+
+def _claims(results: Path, reports: Path, studies: Sequence[Facts]) -> list[dict[str, Any]]:
+    """The verdicts with their sentences and forest plots."""
+    effects = pd.concat([facts.effects for facts in studies])
+    told = []
+    for claim in read_json(results / "claims.json", "python src/decide.py"):
+        plot = reports / "figures" / f"{claim['id'].lower()}.svg"
+        own = effects[effects["claim"] == claim["id"]].to_dict("records")
+        told.append(
+            {
+                **claim,
+                "sentence": said("sentences.md.jinja", "sentence", claim, own),
+                "forest": base64.b64encode(plot.read_bytes()).decode() if plot.is_file() else None,
+            }
+        )
+    return told
+
+
+def _logarithms(values: pd.Series) -> list[float | None]:
+    with np.errstate(divide="ignore"):
+        return _rounded(np.log10(values))
+
+
+def _rounded(values: pd.Series) -> list[float | None]:
+    """Three digits behind the point, which is a part in a thousand of what a logarithm is of; None if not finite."""
+    return [round(value, 3) if np.isfinite(value) else None for value in values.tolist()]

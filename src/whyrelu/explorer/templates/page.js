@@ -1,0 +1,217 @@
+"use strict";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const element = (id) => document.getElementById(id);
+// `init` is an initialisation, or "gain" for the slider's
+const state = { activation: 0, gain: 0, init: "gain", depth: 0, batch: false };
+const views = Object.fromEntries(
+  Object.entries(data.charts).map(([name, spec]) => [
+    name,
+    new vega.View(vega.parse(spec), { renderer: "svg", container: `#${name}` }),
+  ]),
+);
+
+// what theory says of a place: log10 of the gradient by layer, and of the variance of the first and last preactivations
+const theoryAt = (activation, { gain, init, batch }, depth) =>
+  (batch ? activation.batch : init === "gain" ? activation.plain[gain] : activation.named[init])[depth];
+
+const gainOf = (activation) =>
+  state.init === "gain" ? activation.gains[state.gain] : activation.inits.find(({ key }) => key === state.init).gain;
+
+const digits = (value) => Number(value.toPrecision(2)).toLocaleString("en");
+
+// a gradient in words, of its log10
+function part(logarithm) {
+  if (logarithm === null || Math.abs(logarithm) > 15) return logarithm > 0 ? "far more than 10¹⁵ times" : "far less than 1/10¹⁵ of";
+  const ratio = 10 ** logarithm;
+  if (ratio > 1.095) return `${digits(ratio)} times`;
+  return ratio > 0.095 ? `${digits(100 * ratio)}% of` : `1/${digits(1 / ratio)} of`;
+}
+
+const counted = (learned, n) => (learned === n ? `all ${n}` : learned ? `${learned} of ${n}` : `none of ${n}`);
+
+// cells of the activation that is chosen, with or without batch normalisation
+const cellsOf = (activation) =>
+  data.cells.filter((cell) => cell.activation === activation.key && (cell.norm === "batch") === state.batch);
+
+// those of the depth that is chosen, at its gain or else at the nearest one within half a step
+function nearestCells(activation) {
+  const depth = data.depths[state.depth];
+  const distance = (cell) => (state.batch ? 0 : Math.abs(Math.log2(cell.gain / gainOf(activation))));
+  const near = cellsOf(activation).filter((cell) => cell.depth === depth && distance(cell) <= 0.26);
+  const least = Math.min(...near.map(distance));
+  return near.filter((cell) => distance(cell) < least + 1e-6);
+}
+
+function learnedWords(cells) {
+  const counts = new Map();
+  for (const { data: name, n, learned } of cells) {
+    const [runs, successes] = counts.get(name) ?? [0, 0];
+    counts.set(name, [runs + n, successes + learned]);
+  }
+  return [...counts].map(([name, [n, learned]]) => `${counted(learned, n)} on ${name}`).join(", and ");
+}
+
+function sentence(activation, gradient, cells) {
+  const depth = data.depths[state.depth];
+  const gain = gainOf(activation);
+  const other = cells.length && !state.batch && Math.abs(cells[0].gain / gain - 1) > 0.01;
+  const runs = !cells.length
+    ? "No such network was trained."
+    : `Of such runs${other ? `, at a gain of ${digits(cells[0].gain)},` : ""} ${learnedWords(cells)} learned.`;
+  return [`Layer 1 of ${depth} receives `, `${part(gradient[0])} the gradient`, ` of layer ${depth}. `, runs];
+}
+
+function drawFunction(activation, variances) {
+  const [xs, values, slopes] = activation.curve;
+  const hill = (log, layer) => {
+    const q = Math.max(10 ** log, 1e-4);
+    return xs.map((x) => ({ x, layer, density: Math.exp((-x * x) / 2 / q) }));
+  };
+  views.function
+    .signal("colour", activation.colour)
+    .data("curve", xs.map((x, i) => ({ x, value: values[i], slope: slopes[i] })))
+    .data("hills", [...hill(variances[0], "first"), ...hill(variances[1], "last")]);
+  const spreads = variances.map((log) => digits(10 ** (log / 2)));
+  return `${activation.name} and its slope. Preactivations have a standard deviation of ${spreads[0]} in the first layer and ${spreads[1]} in the last.`;
+}
+
+function drawGradient(activation, gradient, cells) {
+  const depth = data.depths[state.depth];
+  // one frame for all gains, so that the line moves and not the axis
+  const places = [...activation.gains.keys()].map((gain) => theoryAt(activation, { ...state, gain, init: "gain" }, state.depth));
+  const all = [...places.flatMap((place) => place.gradient), ...gradient].filter((value) => value !== null);
+  const points = cells
+    .filter((cell) => cell.data === "digits")
+    .flatMap((cell) =>
+      cell.gradient[0].map((value, i) => ({ layer: i + 1, gradient: value, low: cell.gradient[1][i], high: cell.gradient[2][i] })),
+    );
+  views.gradient
+    .signal("colour", activation.colour)
+    .signal("depth", depth)
+    .signal("low", Math.max(-14, Math.floor(Math.min(-2, ...all))))
+    .signal("high", Math.min(8, Math.ceil(Math.max(1, ...all))))
+    .data("theory", gradient.map((value, i) => ({ layer: i + 1, gradient: value })))
+    .data("measured", points.filter((point) => point.gradient !== null));
+  return `Gradient by layer: by theory layer 1 receives ${part(gradient[0])} that of layer ${depth}. The numbers are in a table below.`;
+}
+
+function drawMap(activation) {
+  const tile = (gain) => ({ left: Math.log2(gain) - 0.25, right: Math.log2(gain) + 0.25 });
+  const tiles = activation.gains.flatMap((gain, i) =>
+    data.depths.map((depth, j) => {
+      const [first] = theoryAt(activation, { gain: i, init: "gain", batch: state.batch }, j).gradient;
+      return { ...tile(gain), depth, place: { gain: i, depth: j }, kept: first === null ? 0 : Math.max(0, 1 - Math.abs(first) / 3) };
+    }),
+  );
+  const grouped = new Map();
+  for (const cell of cellsOf(activation).filter((cell) => cell.data === "digits" && data.depths.includes(cell.depth))) {
+    const key = `${cell.gain.toPrecision(3)} ${cell.depth}`;
+    const { n = 0, learned = 0 } = grouped.get(key) ?? {};
+    grouped.set(key, { n: n + cell.n, learned: learned + cell.learned, gain: Math.log2(cell.gain), depth: cell.depth });
+  }
+  const cells = [...grouped.values()].map((cell) => ({ ...cell, share: cell.learned / cell.n }));
+  views.map
+    .signal("colour", activation.colour)
+    .data("tiles", tiles)
+    .data("cells", cells)
+    .data("place", [{ ...tile(gainOf(activation)), depth: data.depths[state.depth] }])
+    .data("inits", activation.inits.map(({ name, gain }) => ({ name, gain: Math.log2(gain) })));
+  const full = cells.filter(({ share }) => share === 1).length;
+  return `Map of weight gain and layers. Of ${cells.length} places with trained networks all runs learned at ${full}.`;
+}
+
+function fillTable(gradient, cells) {
+  const shown = (logarithm) => (logarithm == null ? "-" : (10 ** logarithm).toPrecision(3));
+  const row = (tag, texts) => {
+    const made = document.createElement("tr");
+    for (const text of texts) made.appendChild(document.createElement(tag)).textContent = text;
+    return made;
+  };
+  const head = cells.map((cell) => `measured, ${cell.study}: ${cell.learned} of ${cell.n} learned`);
+  const lines = gradient.map((value, i) => row("td", [i + 1, shown(value), ...cells.map((cell) => shown(cell.gradient[0][i]))]));
+  element("numbers").querySelector("thead").replaceChildren(row("th", ["layer", "theory", ...head]));
+  element("numbers").querySelector("tbody").replaceChildren(...lines);
+}
+
+function update() {
+  const activation = data.activations[state.activation];
+  // an activation may lack an edge of chaos
+  if (!activation.inits.some(({ key }) => key === state.init)) state.init = "gain";
+  const { gradient, q } = theoryAt(activation, state, state.depth);
+  const cells = nearestCells(activation);
+  const chosen = activation.inits.find(({ key }) => key === state.init);
+  const gain = `${digits(gainOf(activation))}${chosen ? ` (${chosen.name})` : ""}`;
+  element("controls").style.setProperty("--own", activation.colour);
+  element("gain").value = state.gain;
+  element("gain").setAttribute("aria-valuetext", gain);
+  element("gain-value").textContent = gain + (state.batch ? ", which batch normalisation takes out" : "");
+  element("depth").setAttribute("aria-valuetext", data.depths[state.depth]);
+  element("depth-value").textContent = data.depths[state.depth];
+  const span = Math.log2(activation.gains.at(-1) / activation.gains[0]);
+  const buttons = activation.inits.map(({ key, name, gain }) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: `${name} ${digits(gain)}` });
+    button.dataset.init = key;
+    button.setAttribute("aria-pressed", key === state.init);
+    return button;
+  });
+  const ticks = activation.inits.map(({ gain }) => {
+    const tick = document.createElement("i");
+    tick.style.left = `${(100 * Math.log2(gain / activation.gains[0])) / span}%`;
+    return tick;
+  });
+  const focused = document.activeElement?.dataset?.init;
+  element("inits").replaceChildren(...buttons);
+  if (focused) buttons.find((button) => button.dataset.init === focused)?.focus();
+  element("ticks").replaceChildren(...ticks);
+  const [before, bold, ...after] = sentence(activation, gradient, cells);
+  const strong = Object.assign(document.createElement("b"), { textContent: bold });
+  element("sentence").replaceChildren(before, strong, ...after);
+  element("function").setAttribute("aria-label", drawFunction(activation, q));
+  element("gradient").setAttribute("aria-label", drawGradient(activation, gradient, cells));
+  element("map").setAttribute("aria-label", drawMap(activation));
+  fillTable(gradient, cells);
+  return Promise.all(Object.values(views).map((view) => view.runAsync()));
+}
+
+function change(changes) {
+  Object.assign(state, changes);
+  return update();
+}
+
+element("controls").addEventListener("input", ({ target }) => {
+  if (target.name === "activation") change({ activation: Number(target.value) });
+  if (target.id === "gain") change({ gain: Number(target.value), init: "gain" });
+  if (target.id === "depth") change({ depth: Number(target.value) });
+  if (target.id === "batch") change({ batch: target.checked });
+});
+
+element("inits").addEventListener("click", ({ target }) => {
+  const { init } = target.dataset;
+  if (!init) return;
+  const { gains, inits } = data.activations[state.activation];
+  const apart = gains.map((gain) => Math.abs(Math.log2(gain / inits.find(({ key }) => key === init).gain)));
+  change({ init, gain: apart.indexOf(Math.min(...apart)) });
+});
+
+views.map.addEventListener("click", (event, item) => {
+  const place = item?.datum?.place;
+  if (place) change({ ...place, init: "gain" }).then(() => (element("depth").value = state.depth));
+});
+
+element("filter").addEventListener("input", () => {
+  const [verdict, text] = [element("verdict").value, element("text").value.toLowerCase()];
+  const claims = [...document.querySelectorAll(".claim")];
+  for (const claim of claims) {
+    claim.hidden = (verdict && claim.dataset.verdict !== verdict) || !claim.textContent.toLowerCase().includes(text);
+  }
+  element("shown").textContent = `${claims.filter(({ hidden }) => !hidden).length} of ${claims.length}`;
+});
+element("filter").addEventListener("submit", (event) => event.preventDefault());
+
+// begins where the gradient dies: a deep sigmoid network with Xavier's weights
+state.activation = Math.max(0, data.activations.findIndex(({ key }) => key === "sigmoid"));
+state.depth = Math.max(0, data.depths.indexOf(16));
+element("controls").querySelector(`[value="${state.activation}"]`).checked = true;
+element("depth").value = state.depth;
+change({ gain: data.activations[state.activation].gains.indexOf(1), init: "xavier" });
