@@ -1,8 +1,10 @@
-"""Write the page to play with, reports/explorer/index.html, from the tables in results/. No run is needed.
+r"""Write the page to play with, reports/explorer/index.html, from the tables in results/. No run is needed.
 
 python src/explorer.py
 
-Theory is in results/explorer/. Delete that folder to compute it anew, which takes a minute.
+Theory is in results/explorer/. Delete that folder to compute it anew, which takes a minute. The picture in README.md:
+  chromium --headless --hide-scrollbars --window-size=1200,800 --screenshot=reports/explorer/explorer.png \
+    reports/explorer/index.html
 """
 
 import argparse

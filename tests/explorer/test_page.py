@@ -120,7 +120,7 @@ def test_verdicts_are_filtered_and_open_their_forest_plots(tab):
     choose = "verdict.value = '%s'; verdict.dispatchEvent(new Event('input', {bubbles: true}))"
     for verdict, count in counts.items():
         tab.run(choose % verdict)
-        assert tab.run("[...document.querySelectorAll('.claim')].filter((one) => one.checkVisibility()).length") == count
+        assert tab.run("[...document.querySelectorAll('.claim')].filter((a) => a.checkVisibility()).length") == count
     tab.run(choose % "")
     tab.run("document.querySelector('.claim summary').click()")
     assert tab.run("document.images[0].decode().then(() => document.images[0].naturalWidth)") > 0

@@ -55,8 +55,7 @@ def write_page(results: Path, reports: Path) -> Path:
         claims=_claims(results, reports, studies),
         colours={"ink": INK, "faint": FAINT, "grid": GRID},
         dark=DARK,
-        # draws Vega charts, which those of charts.yaml have become
-        library=vl_convert.javascript_bundle("window.vega = vega"),
+        library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed"),
     )
     write_bytes(page.encode(), reports / "explorer/index.html")
     return reports / "explorer/index.html"

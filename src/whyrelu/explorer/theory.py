@@ -62,7 +62,7 @@ def predicted(config: Mapping[str, Any], theory: Theory) -> pd.DataFrame | None:
         }
     )
     names = {key: config[key]["name"] for key in ("activation", "norm", "init")}
-    rows = rows.assign(**names, depth=config["depth"], gain=planned[0][-1].weight_variance)
+    rows = rows.assign(**names, depth=config["depth"], gain=float(f"{planned[0][-1].weight_variance:.6g}"))
     return rows[list(THEORY_COLUMNS)].astype(THEORY_COLUMNS)
 
 

@@ -4,12 +4,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 // `init` is an initialisation, or "gain" for the slider's
 const state = { activation: 0, gain: 0, init: "gain", depth: 0, batch: false };
-const views = Object.fromEntries(
-  Object.entries(data.charts).map(([name, spec]) => [
-    name,
-    new vega.View(vega.parse(spec), { renderer: "svg", container: `#${name}` }),
-  ]),
-);
+const views = {};
 
 // what theory says of a place: log10 of the gradient by layer, and of the variance of the first and last preactivations
 const theoryAt = (activation, { gain, init, batch }, depth) =>
@@ -43,23 +38,21 @@ function nearestCells(activation) {
   return near.filter((cell) => distance(cell) < least + 1e-6);
 }
 
+// how many runs of some cells learned, by data set
 function learnedWords(cells) {
   const counts = new Map();
   for (const { data: name, n, learned } of cells) {
     const [runs, successes] = counts.get(name) ?? [0, 0];
     counts.set(name, [runs + n, successes + learned]);
   }
-  return [...counts].map(([name, [n, learned]]) => `${counted(learned, n)} on ${name}`).join(", and ");
+  return [...counts].map(([name, [n, learned]]) => `${counted(learned, n)} such runs on ${name} learned`).join(", and ");
 }
 
-function sentence(activation, gradient, cells) {
-  const depth = data.depths[state.depth];
-  const gain = gainOf(activation);
-  const other = cells.length && !state.batch && Math.abs(cells[0].gain / gain - 1) > 0.01;
-  const runs = !cells.length
-    ? "No such network was trained."
-    : `Of such runs${other ? `, at a gain of ${digits(cells[0].gain)},` : ""} ${learnedWords(cells)} learned.`;
-  return [`Layer 1 of ${depth} receives `, `${part(gradient[0])} the gradient`, ` of layer ${depth}. `, runs];
+function runsSentence(activation, cells) {
+  if (!cells.length) return "No such network was trained.";
+  const isNear = !state.batch && Math.abs(cells[0].gain / gainOf(activation) - 1) > 0.01;
+  const words = `${isNear ? `at a gain of ${digits(cells[0].gain)}, ` : ""}${learnedWords(cells)}.`;
+  return words[0].toUpperCase() + words.slice(1);
 }
 
 function drawFunction(activation, variances) {
@@ -111,12 +104,19 @@ function drawMap(activation) {
     grouped.set(key, { n: n + cell.n, learned: learned + cell.learned, gain: Math.log2(cell.gain), depth: cell.depth });
   }
   const cells = [...grouped.values()].map((cell) => ({ ...cell, share: cell.learned / cell.n }));
+  // names whose gains are too near for a label each share one
+  const labels = [];
+  for (const { name, gain } of activation.inits.toSorted((a, b) => a.gain - b.gain)) {
+    const last = labels.at(-1);
+    if (last && Math.log2(gain) - last.gain < 0.7) last.name += `, ${name}`;
+    else labels.push({ name, gain: Math.log2(gain) });
+  }
   views.map
     .signal("colour", activation.colour)
     .data("tiles", tiles)
     .data("cells", cells)
     .data("place", [{ ...tile(gainOf(activation)), depth: data.depths[state.depth] }])
-    .data("inits", activation.inits.map(({ name, gain }) => ({ name, gain: Math.log2(gain) })));
+    .data("inits", labels);
   const full = cells.filter(({ share }) => share === 1).length;
   return `Map of weight gain and layers. Of ${cells.length} places with trained networks all runs learned at ${full}.`;
 }
@@ -139,15 +139,16 @@ function update() {
   // an activation may lack an edge of chaos
   if (!activation.inits.some(({ key }) => key === state.init)) state.init = "gain";
   const { gradient, q } = theoryAt(activation, state, state.depth);
-  const cells = nearestCells(activation);
+  const [cells, depth] = [nearestCells(activation), data.depths[state.depth]];
   const chosen = activation.inits.find(({ key }) => key === state.init);
   const gain = `${digits(gainOf(activation))}${chosen ? ` (${chosen.name})` : ""}`;
   element("controls").style.setProperty("--own", activation.colour);
   element("gain").value = state.gain;
   element("gain").setAttribute("aria-valuetext", gain);
   element("gain-value").textContent = gain + (state.batch ? ", which batch normalisation takes out" : "");
-  element("depth").setAttribute("aria-valuetext", data.depths[state.depth]);
-  element("depth-value").textContent = data.depths[state.depth];
+  element("depth").value = state.depth;
+  element("depth").setAttribute("aria-valuetext", depth);
+  element("depth-value").textContent = depth;
   const span = Math.log2(activation.gains.at(-1) / activation.gains[0]);
   const buttons = activation.inits.map(({ key, name, gain }) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: `${name} ${digits(gain)}` });
@@ -164,9 +165,9 @@ function update() {
   element("inits").replaceChildren(...buttons);
   if (focused) buttons.find((button) => button.dataset.init === focused)?.focus();
   element("ticks").replaceChildren(...ticks);
-  const [before, bold, ...after] = sentence(activation, gradient, cells);
-  const strong = Object.assign(document.createElement("b"), { textContent: bold });
-  element("sentence").replaceChildren(before, strong, ...after);
+  const share = Object.assign(document.createElement("b"), { textContent: `${part(gradient[0])} the gradient` });
+  const runs = runsSentence(activation, cells);
+  element("sentence").replaceChildren(`Layer 1 of ${depth} receives `, share, ` of layer ${depth}. ${runs}`);
   element("function").setAttribute("aria-label", drawFunction(activation, q));
   element("gradient").setAttribute("aria-label", drawGradient(activation, gradient, cells));
   element("map").setAttribute("aria-label", drawMap(activation));
@@ -194,11 +195,6 @@ element("inits").addEventListener("click", ({ target }) => {
   change({ init, gain: apart.indexOf(Math.min(...apart)) });
 });
 
-views.map.addEventListener("click", (event, item) => {
-  const place = item?.datum?.place;
-  if (place) change({ ...place, init: "gain" }).then(() => (element("depth").value = state.depth));
-});
-
 element("filter").addEventListener("input", () => {
   const [verdict, text] = [element("verdict").value, element("text").value.toLowerCase()];
   const claims = [...document.querySelectorAll(".claim")];
@@ -210,8 +206,19 @@ element("filter").addEventListener("input", () => {
 element("filter").addEventListener("submit", (event) => event.preventDefault());
 
 // begins where the gradient dies: a deep sigmoid network with Xavier's weights
-state.activation = Math.max(0, data.activations.findIndex(({ key }) => key === "sigmoid"));
-state.depth = Math.max(0, data.depths.indexOf(16));
-element("controls").querySelector(`[value="${state.activation}"]`).checked = true;
-element("depth").value = state.depth;
-change({ gain: data.activations[state.activation].gains.indexOf(1), init: "xavier" });
+async function begin() {
+  for (const [name, chart] of Object.entries(data.charts)) {
+    const options = { actions: false, defaultStyle: false, mode: "vega", renderer: "svg", tooltip: false };
+    views[name] = (await vegaEmbed(`#${name}`, chart, options)).view;
+  }
+  views.map.addEventListener("click", (event, item) => {
+    const place = item?.datum?.place;
+    if (place) change({ ...place, init: "gain" });
+  });
+  const activation = Math.max(0, data.activations.findIndex(({ key }) => key === "sigmoid"));
+  element("controls").querySelector(`[value="${activation}"]`).checked = true;
+  const [gain, depth] = [data.activations[activation].gains.indexOf(1), data.depths.indexOf(16)];
+  await change({ activation, gain, init: "xavier", depth: Math.max(0, depth) });
+}
+
+begin();
