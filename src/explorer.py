@@ -15,11 +15,9 @@ from whyrelu.commandline import reporting_errors
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with reporting_errors():
-        results = Path("results")
-        if not (results / "explorer").is_dir():
-            from whyrelu.explorer.theory import write_theory
-
-            write_theory(results / "explorer")
         from whyrelu.explorer.page import write_page
+        from whyrelu.explorer.theory import write_theory
 
-        print(f"explorer: {write_page(results, Path('reports'))}")
+        if not (theory := Path("results/explorer/theory.parquet")).is_file():
+            write_theory(theory)
+        print(f"explorer: {write_page(Path('results'), Path('reports'))}")

@@ -13,29 +13,31 @@ import pandas as pd
 import vl_convert
 import yaml
 
-from whyrelu.explorer.columns import FUNCTION_COLUMNS, THEORY_COLUMNS
+from whyrelu.config.grid import compose
+from whyrelu.explorer.theory import COLUMNS
 from whyrelu.files import read_json, write_bytes
+from whyrelu.network.activations import activation_factory
+from whyrelu.network.quadrature import evaluate
+from whyrelu.network.scalar import scalar_function
 from whyrelu.report.facts import Facts, all_studies
-from whyrelu.report.names import activation_name, data_name, short_init
+from whyrelu.report.names import SHORT_INITS, activation_name, data_name
 from whyrelu.report.style import DARK, FAINT, GRID, INK, style_of
 from whyrelu.report.templating import said
 from whyrelu.results.files import read_table
 from whyrelu.results.labels import cell_factors
 
 _TEMPLATES = Path(__file__).parent / "templates"
-# sigma_w^2 of most layers, by initialisation; that of others is theory's.
-_GAINS = {"pytorch": 1 / 3, "xavier": 1.0, "lecun": 1.0, "he": 2.0}
-_WRITER = "python src/explorer.py"
+# Of preactivations, where functions are drawn.
+_X = np.linspace(-8, 8, 161)
 
 
 def write_page(results: Path, reports: Path) -> Path:
     """Write the page from the tables of results/ and the forest plots of reports/, and return its path."""
-    theory = read_table(results / "explorer/theory.parquet", THEORY_COLUMNS, _WRITER)
-    functions = read_table(results / "explorer/functions.parquet", FUNCTION_COLUMNS, _WRITER)
+    theory = read_table(results / "explorer/theory.parquet", COLUMNS, "python src/explorer.py")
     studies = all_studies(results)
     charts = yaml.safe_load((_TEMPLATES / "charts.yaml").read_text(encoding="utf-8"))
     data = {
-        "activations": [_activation(rows, functions) for _, rows in theory.groupby("activation", sort=False)],
+        "activations": [_activation(rows) for _, rows in theory.groupby("activation", sort=False)],
         "depths": sorted(set(theory["depth"].tolist())),
         "cells": measured(studies, theory),
         "charts": {
@@ -61,10 +63,10 @@ def write_page(results: Path, reports: Path) -> Path:
     return reports / "explorer/index.html"
 
 
-def _activation(theory: pd.DataFrame, functions: pd.DataFrame) -> dict[str, Any]:
+def _activation(theory: pd.DataFrame) -> dict[str, Any]:
     """Names, colour and values of an activation, and what theory predicts for it by place and depth."""
     key = str(theory["activation"].iloc[0])
-    curve = functions[functions["activation"] == key]
+    phi = scalar_function(activation_factory(compose([f"activation={key}"])["activation"])())
     plain = theory[theory["norm"] == "none"]
     by_gain = plain[plain["init"] == "gain"].groupby("gain")
     by_init = plain[plain["init"] != "gain"].groupby("init", sort=False)
@@ -72,10 +74,10 @@ def _activation(theory: pd.DataFrame, functions: pd.DataFrame) -> dict[str, Any]
         "key": key,
         "name": activation_name({"activation": key}),
         "colour": style_of(key).colour,
-        "curve": [_rounded(curve[name]) for name in ("x", "value", "slope")],
+        "curve": [_rounded(pd.Series(values)) for values in (_X, evaluate(phi.value, _X), evaluate(phi.slope, _X))],
         "gains": list(by_gain.groups),
         "inits": [
-            {"key": init, "name": short_init(str(init)), "gain": _GAINS.get(str(init), float(rows["gain"].iloc[0]))}
+            {"key": init, "name": SHORT_INITS.get(str(init), init), "gain": rows["gain"].iloc[-1]}
             for init, rows in by_init
         ],
         "plain": [_by_depth(rows) for _, rows in by_gain],
@@ -94,9 +96,8 @@ def _by_depth(theory: pd.DataFrame) -> list[dict[str, list[float | None]]]:
 
 def measured(studies: Sequence[Facts], theory: pd.DataFrame) -> list[dict[str, Any]]:
     """Cells of plain networks and of those with batch normalisation, with the fewest epochs of their study."""
-    gains = {(row.activation, row.init): row.gain for row in theory[theory["norm"] == "none"].itertuples()} | {
-        (activation, init): gain for activation in theory["activation"].unique() for init, gain in _GAINS.items()
-    }
+    # of the deepest networks: in others Xavier's last layer may be the one that grows
+    gains = theory[theory["norm"] == "none"].groupby(["activation", "init"])["gain"].last()
     found = []
     for facts in studies:
         cells, factors = facts.study.cells, cell_factors(facts.study.cells)

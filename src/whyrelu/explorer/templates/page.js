@@ -17,7 +17,7 @@ const digits = (value) => Number(value.toPrecision(2)).toLocaleString("en");
 
 // a gradient in words, of its log10
 function part(logarithm) {
-  if (logarithm === null || Math.abs(logarithm) > 15) return logarithm > 0 ? "far more than 10¹⁵ times" : "far less than 1/10¹⁵ of";
+  if (Math.abs(logarithm) > 15) return logarithm > 0 ? "far more than 10¹⁵ times" : "far less than 1/10¹⁵ of";
   const ratio = 10 ** logarithm;
   if (ratio > 1.095) return `${digits(ratio)} times`;
   return ratio > 0.095 ? `${digits(100 * ratio)}% of` : `1/${digits(1 / ratio)} of`;
@@ -73,7 +73,7 @@ function drawGradient(activation, gradient, cells) {
   const depth = data.depths[state.depth];
   // one frame for all gains, so that the line moves and not the axis
   const places = [...activation.gains.keys()].map((gain) => theoryAt(activation, { ...state, gain, init: "gain" }, state.depth));
-  const all = [...places.flatMap((place) => place.gradient), ...gradient].filter((value) => value !== null);
+  const all = [...places.flatMap((place) => place.gradient), ...gradient];
   const points = cells
     .filter((cell) => cell.data === "digits")
     .flatMap((cell) =>
@@ -94,7 +94,7 @@ function drawMap(activation) {
   const tiles = activation.gains.flatMap((gain, i) =>
     data.depths.map((depth, j) => {
       const [first] = theoryAt(activation, { gain: i, init: "gain", batch: state.batch }, j).gradient;
-      return { ...tile(gain), depth, place: { gain: i, depth: j }, kept: first === null ? 0 : Math.max(0, 1 - Math.abs(first) / 3) };
+      return { ...tile(gain), depth, place: { gain: i, depth: j }, kept: Math.max(0, 1 - Math.abs(first) / 3) };
     }),
   );
   const grouped = new Map();
