@@ -45,7 +45,8 @@ function learnedWords(cells) {
     const [runs, successes] = counts.get(name) ?? [0, 0];
     counts.set(name, [runs + n, successes + learned]);
   }
-  return [...counts].map(([name, [n, learned]]) => `${counted(learned, n)} such runs on ${name} learned`).join(", and ");
+  const words = [...counts].map(([name, [n, learned]], i) => `${counted(learned, n)}${i ? "" : " such runs"} on ${name}${i ? "" : " learned"}`);
+  return words.join(", and ");
 }
 
 function runsSentence(activation, cells) {
