@@ -1,7 +1,5 @@
 """reports/explorer/index.html: one file with its tables, its charts and the library that draws them."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """results/explorer/theory.parquet: what mean-field theory predicts at every place that the page can show."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
