@@ -23,7 +23,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture(scope="module")
 def theory():
-    return read_table(ROOT / "results/explorer/theory.parquet", COLUMNS)
+    return read_table(ROOT / "results/explorer/theory.parquet", COLUMNS, "src/explorer.py")
 
 
 @pytest.fixture(scope="module")
