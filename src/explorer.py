@@ -3,7 +3,7 @@ r"""Write the page to play with, reports/explorer/index.html, from the tables in
 python src/explorer.py
 
 Theory is in results/explorer/. Delete that folder to compute it anew, which takes a minute. The picture in README.md:
-  chromium --headless --hide-scrollbars --window-size=1200,800 --screenshot=reports/explorer/explorer.png \
+  chromium --headless --hide-scrollbars --window-size=1400,890 --screenshot=reports/explorer/explorer.png \
     reports/explorer/index.html
 """
 

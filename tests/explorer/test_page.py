@@ -56,7 +56,7 @@ def tab(page, heard):
     ("place", "activation", "norm"),
     [
         ("gain", "sigmoid", "none"),
-        ("gain", "tanh", "none"),
+        ("gain", "silu", "none"),
         ("xavier", "relu", "none"),
         ("edge", "sigmoid", "none"),
         ("he", "relu", "batch"),
@@ -76,7 +76,7 @@ def test_theory_on_the_page_is_that_of_the_code(root, theory, place, activation,
 
 def test_the_page_is_one_file_of_moderate_size(page):
     text = page.read_text()
-    assert len(text) < 5e6 and not re.search(r"\b(nan|NaN|None)\b", text.partition("<script>")[0])
+    assert page.stat().st_size < 5e6 and not re.search(r"\b(nan|NaN|None)\b", text.partition("<script>")[0])
 
 
 def shows(tab, theory, activation, depth, init, gain=None, norm="none"):
@@ -88,33 +88,46 @@ def shows(tab, theory, activation, depth, init, gain=None, norm="none"):
     own = own if gain is None else own[own["gain"] == gain]
     assert table["layer"].tolist() == [str(layer) for layer in range(1, depth + 1)]
     assert np.allclose(np.log10(table["theory"].astype(float)), own["log_gradient"], rtol=0, atol=0.004)
-    ratio, (share,) = 10 ** own["log_gradient"].iloc[0], re.findall(r"receives (\S+?)(?=%| )", sentence)
-    number = float(share.removeprefix("1/").replace(",", "")) / (100 if "%" in sentence else 1)
-    assert (1 / number if share.startswith("1/") else number) == pytest.approx(ratio, rel=0.05)
+    ratio = 10 ** own["log_gradient"].iloc[0]
+    below, number, unit = re.search(r"at the start (1/)?([\d,]+)(%| of| times)", sentence).groups()
+    shown = float(number.replace(",", "")) / (100 if unit == "%" else 1)
+    assert (1 / shown if below else shown) == pytest.approx(ratio, rel=0.05)
     return sentence, table
 
 
 def test_every_control_moves_what_is_shown_to_what_the_tables_say(tab, theory):
     sentence, table = shows(tab, theory, "sigmoid", 16, "xavier")
-    own = "activation == 'sigmoid' and depth == 16 and `init.gain` == 1"
-    (cell,) = pd.read_parquet(ROOT / "results/trainability/cells.parquet").query(own).to_dict("records")
-    (head,) = [head for head in table if "trainability" in head]
-    assert head.endswith(f"{cell['learned']} of {cell['n']} learned") and "one of " in sentence
-    profile = pd.read_parquet(ROOT / "results/trainability/profiles.parquet").query(f"{own} and epoch == 0")
-    assert np.allclose(table[head].astype(float), profile["gradient_relative"], rtol=0.01)
+    runs = Counter()
+    for study, init in (("digits", "init == 'xavier'"), ("trainability", "`init.gain` == 1")):
+        own = f"activation == 'sigmoid' and depth == 16 and {init}"
+        (cell,) = pd.read_parquet(ROOT / f"results/{study}/cells.parquet").query(own).to_dict("records")
+        (head,) = [head for head in table if study in head]
+        assert head.endswith(f"{cell['learned']} of {cell['n']} learned")
+        profile = pd.read_parquet(ROOT / f"results/{study}/profiles.parquet").query(f"{own} and epoch == 0")
+        assert np.allclose(table[head].astype(float), profile["gradient_relative"], rtol=0.01)
+        runs.update({name: cell[name] for name in ("n", "learned")})
+    assert f"{runs['learned'] or 'None'} of {runs['n']} such runs learned" in sentence
 
     tab.get_by_role("button", name="edge").click()
     shows(tab, theory, "sigmoid", 16, "edge")
-    assert tab.text_content("#gain-value") == "99 (edge)"
+    assert tab.text_content("#gain-value") == "99.4 (edge)"
+    tab.get_by_role("radio", name="tanh").check()
+    # the slider goes where the other's edge is
+    tab.get_by_role("slider", name="Weight gain").press("ArrowRight")
+    shows(tab, theory, "tanh", 16, "gain", 2)
     for key in ("Home", "ArrowRight"):
         tab.get_by_role("slider", name="Weight gain").press(key)
-    shows(tab, theory, "sigmoid", 16, "gain", 0.3536)
+    shows(tab, theory, "tanh", 16, "gain", 0.3536)
     tab.get_by_role("slider", name="Layers").press("ArrowLeft")
-    shows(tab, theory, "sigmoid", 12, "gain", 0.3536)
-    tab.get_by_role("radio", name="tanh").check()
     shows(tab, theory, "tanh", 12, "gain", 0.3536)
+    tab.locator("#map .mark-rect.layer_0_marks path").first.click()
+    assert (tab.text_content("#gain-value"), tab.text_content("#depth-value")) == ("0.25", "2")
     tab.get_by_role("checkbox").press(" ")
-    shows(tab, theory, "tanh", 12, "he", norm="batch")
+    shows(tab, theory, "tanh", 2, "he", norm="batch")
+    tab.get_by_role("checkbox").press(" ")
+    tab.get_by_role("radio", name="squared ReLU").check()
+    tab.get_by_role("slider", name="Layers").press("End")
+    assert "less than 1/10¹⁵ of" in tab.text_content("#sentence")
 
 
 def test_verdicts_are_filtered_and_open_their_forest_plots(tab):
@@ -123,6 +136,9 @@ def test_verdicts_are_filtered_and_open_their_forest_plots(tab):
         tab.get_by_role("combobox").select_option(verdict)
         assert tab.locator(".claim:visible").count() == count
     tab.get_by_role("combobox").select_option("")
+    tab.get_by_role("searchbox").fill("tanh")
+    assert 0 < tab.locator(".claim:visible").count() < counts.total()
+    tab.get_by_role("searchbox").fill("")
     tab.locator(".claim summary").first.click()
     assert tab.evaluate("document.images[0].decode().then(() => document.images[0].naturalWidth)") > 0
 

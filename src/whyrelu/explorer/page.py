@@ -18,7 +18,7 @@ from whyrelu.network.activations import activation_factory
 from whyrelu.network.quadrature import evaluate
 from whyrelu.network.scalar import scalar_function
 from whyrelu.report.facts import Facts, all_studies
-from whyrelu.report.names import SHORT_INITS, activation_name, data_name
+from whyrelu.report.names import SHORT_INITS, activation_name
 from whyrelu.report.style import DARK, FAINT, GRID, INK, style_of
 from whyrelu.report.templating import said
 from whyrelu.results.files import read_table
@@ -93,33 +93,34 @@ def _by_depth(theory: pd.DataFrame) -> list[dict[str, list[float | None]]]:
 
 
 def measured(studies: Sequence[Facts], theory: pd.DataFrame) -> list[dict[str, Any]]:
-    """Cells of plain networks and of those with batch normalisation, with the fewest epochs of their study."""
+    """Trained networks by activation, norm, depth and gain: plain, on digits, with the fewest epochs of their study.
+
+    The profiles are log10 of the gradient of every layer, mean, lowest and highest; that of most runs comes first.
+    """
     # of the deepest networks: in others Xavier's last layer may be the one that grows
     gains = theory[theory["norm"] == "none"].groupby(["activation", "init"])["gain"].last()
-    found = []
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for facts in studies:
         cells, factors = facts.study.cells, cell_factors(facts.study.cells)
         is_plain = (cells["model"] == "cnn") & (cells["optimizer"] == "sgd") & cells["clip"].isna()
         is_plain &= cells[[name for name in factors if name.startswith("activation.")]].isna().all(axis=1)
-        # where rates that were given are compared with tuned ones, the latter; and no runs that end at an accuracy
-        is_plain &= (cells.get("lr_given", "tuned") == "tuned") & (not facts.stops_early)
+        is_plain &= (cells["data"] == "digits") & (not facts.stops_early)
         plain = cells[is_plain & (cells["epochs"] == cells["epochs"].min())]
         profiles = facts.study.profiles.query("epoch == 0").merge(plain[factors].reset_index(names="cell"), on=factors)
         for place, cell in plain.iterrows():
             gain = cell["init.gain"] if cell["init"] == "gain" else gains.get((cell["activation"], cell["init"]))
             if gain is None:
                 continue
+            names = cell[["activation", "norm", "depth"]].to_dict()
+            nothing = {**names, "gain": gain, "n": 0, "learned": 0, "profiles": []}
+            group = found.setdefault((*names.values(), f"{gain:.3g}"), nothing)
             layers = profiles[profiles["cell"] == place].sort_values("layer")
-            found.append(
-                {
-                    **cell[["activation", "norm", "depth", "n", "learned"]].to_dict(),
-                    "study": facts.name,
-                    "data": data_name(cell["data"]),
-                    "gain": gain,
-                    "gradient": [_logarithms(layers[f"gradient_relative{end}"]) for end in ("", "_low", "_high")],
-                }
-            )
-    return found
+            gradient = [_rounded(np.log10(layers[f"gradient_relative{end}"])) for end in ("", "_low", "_high")]
+            counts = cell[["n", "learned"]].to_dict()
+            group["profiles"].append({"study": facts.name, **counts, "gradient": gradient})
+            group["profiles"].sort(key=lambda profile: -profile["n"])
+            group |= {name: group[name] + count for name, count in counts.items()}
+    return list(found.values())
 
 
 def _claims(results: Path, reports: Path, studies: Sequence[Facts]) -> list[dict[str, Any]]:
@@ -137,11 +138,6 @@ def _claims(results: Path, reports: Path, studies: Sequence[Facts]) -> list[dict
             }
         )
     return told
-
-
-def _logarithms(values: pd.Series) -> list[float | None]:
-    with np.errstate(divide="ignore"):
-        return _rounded(np.log10(values))
 
 
 def _rounded(values: pd.Series) -> list[float | None]:

@@ -13,46 +13,33 @@ const theoryAt = (activation, { gain, init, batch }, depth) =>
 const gainOf = (activation) =>
   state.init === "gain" ? activation.gains[state.gain] : activation.inits.find(({ key }) => key === state.init).gain;
 
-const digits = (value) => Number(value.toPrecision(2)).toLocaleString("en");
+const rounded = (value, figures) => Number(value.toPrecision(figures)).toLocaleString("en");
 
 // a gradient in words, of its log10
-function part(logarithm) {
-  if (Math.abs(logarithm) > 15) return logarithm > 0 ? "far more than 10¹⁵ times" : "far less than 1/10¹⁵ of";
+function inWords(logarithm) {
+  if (Math.abs(logarithm) > 15) return logarithm > 0 ? "more than 10¹⁵ times" : "less than 1/10¹⁵ of";
   const ratio = 10 ** logarithm;
-  if (ratio > 1.095) return `${digits(ratio)} times`;
-  return ratio > 0.095 ? `${digits(100 * ratio)}% of` : `1/${digits(1 / ratio)} of`;
+  if (ratio >= 2) return `${rounded(ratio, 2)} times`;
+  return ratio >= 0.1 ? `${Math.round(100 * ratio)}% of` : `1/${rounded(1 / ratio, 2)} of`;
 }
 
-const counted = (learned, n) => (learned === n ? `all ${n}` : learned ? `${learned} of ${n}` : `none of ${n}`);
-
-// cells of the activation that is chosen, with or without batch normalisation
+// trained networks of the activation that is chosen, with or without batch normalisation
 const cellsOf = (activation) =>
   data.cells.filter((cell) => cell.activation === activation.key && (cell.norm === "batch") === state.batch);
 
 // those of the depth that is chosen, at its gain or else at the nearest one within half a step
-function nearestCells(activation) {
-  const depth = data.depths[state.depth];
-  const distance = (cell) => (state.batch ? 0 : Math.abs(Math.log2(cell.gain / gainOf(activation))));
-  const near = cellsOf(activation).filter((cell) => cell.depth === depth && distance(cell) <= 0.26);
-  const least = Math.min(...near.map(distance));
-  return near.filter((cell) => distance(cell) < least + 1e-6);
+function nearestCell(activation) {
+  const distance = (cell) => Math.abs(Math.log2(cell.gain / gainOf(activation)));
+  const near = cellsOf(activation).filter((cell) => cell.depth === data.depths[state.depth] && distance(cell) <= 0.26);
+  return near.sort((a, b) => distance(a) - distance(b))[0];
 }
 
-// how many runs of some cells learned, by data set
-function learnedWords(cells) {
-  const counts = new Map();
-  for (const { data: name, n, learned } of cells) {
-    const [runs, successes] = counts.get(name) ?? [0, 0];
-    counts.set(name, [runs + n, successes + learned]);
-  }
-  const words = [...counts].map(([name, [n, learned]], i) => `${counted(learned, n)}${i ? "" : " such runs"} on ${name}${i ? "" : " learned"}`);
-  return words.join(", and ");
-}
-
-function runsSentence(activation, cells) {
-  if (!cells.length) return "No such network was trained.";
-  const isNear = !state.batch && Math.abs(cells[0].gain / gainOf(activation) - 1) > 0.01;
-  const words = `${isNear ? `at a gain of ${digits(cells[0].gain)}, ` : ""}${learnedWords(cells)}.`;
+function runsSentence(activation, cell) {
+  if (!cell) return "No such network is among those shown here.";
+  const { n, learned, gain } = cell;
+  const count = learned === n ? `all ${n}` : `${learned || "none"} of ${n}`;
+  const isNear = Math.abs(gain / gainOf(activation) - 1) > 0.01;
+  const words = `${isNear ? `at a gain of ${rounded(gain, 3)}, ` : ""}${count} such runs learned.`;
   return words[0].toUpperCase() + words.slice(1);
 }
 
@@ -66,20 +53,18 @@ function drawFunction(activation, variances) {
     .signal("colour", activation.colour)
     .data("curve", xs.map((x, i) => ({ x, value: values[i], slope: slopes[i] })))
     .data("hills", [...hill(variances[0], "first"), ...hill(variances[1], "last")]);
-  const spreads = variances.map((log) => digits(10 ** (log / 2)));
+  const spreads = variances.map((log) => (10 ** (log / 2)).toPrecision(2));
   return `${activation.name} and its slope. Preactivations have a standard deviation of ${spreads[0]} in the first layer and ${spreads[1]} in the last.`;
 }
 
-function drawGradient(activation, gradient, cells) {
+function drawGradient(activation, gradient, profiles) {
   const depth = data.depths[state.depth];
   // one frame for all gains, so that the line moves and not the axis
   const places = [...activation.gains.keys()].map((gain) => theoryAt(activation, { ...state, gain, init: "gain" }, state.depth));
   const all = [...places.flatMap((place) => place.gradient), ...gradient];
-  const points = cells
-    .filter((cell) => cell.data === "digits")
-    .flatMap((cell) =>
-      cell.gradient[0].map((value, i) => ({ layer: i + 1, gradient: value, low: cell.gradient[1][i], high: cell.gradient[2][i] })),
-    );
+  const points = profiles.flatMap(({ gradient: [means, lows, highs] }) =>
+    means.map((mean, i) => ({ layer: i + 1, gradient: mean, low: lows[i], high: highs[i] })),
+  );
   views.gradient
     .signal("colour", activation.colour)
     .signal("depth", depth)
@@ -87,7 +72,7 @@ function drawGradient(activation, gradient, cells) {
     .signal("high", Math.min(8, Math.ceil(Math.max(1, ...all))))
     .data("theory", gradient.map((value, i) => ({ layer: i + 1, gradient: value })))
     .data("measured", points.filter((point) => point.gradient !== null));
-  return `Gradient by layer: by theory layer 1 receives ${part(gradient[0])} that of layer ${depth}. The numbers are in a table below.`;
+  return `Gradient by layer: by theory layer 1 receives ${inWords(gradient[0])} that of layer ${depth}. The numbers are in a table below.`;
 }
 
 function drawMap(activation) {
@@ -98,13 +83,7 @@ function drawMap(activation) {
       return { ...tile(gain), depth, place: { gain: i, depth: j }, kept: Math.max(0, 1 - Math.abs(first) / 3) };
     }),
   );
-  const grouped = new Map();
-  for (const cell of cellsOf(activation).filter((cell) => cell.data === "digits" && data.depths.includes(cell.depth))) {
-    const key = `${cell.gain.toPrecision(3)} ${cell.depth}`;
-    const { n = 0, learned = 0 } = grouped.get(key) ?? {};
-    grouped.set(key, { n: n + cell.n, learned: learned + cell.learned, gain: Math.log2(cell.gain), depth: cell.depth });
-  }
-  const cells = [...grouped.values()].map((cell) => ({ ...cell, share: cell.learned / cell.n }));
+  const cells = cellsOf(activation).map(({ gain, depth, n, learned }) => ({ gain: Math.log2(gain), depth, share: learned / n }));
   // names whose gains are too near for a label each share one
   const labels = [];
   for (const { name, gain } of activation.inits.toSorted((a, b) => a.gain - b.gain)) {
@@ -119,18 +98,18 @@ function drawMap(activation) {
     .data("place", [{ ...tile(gainOf(activation)), depth: data.depths[state.depth] }])
     .data("inits", labels);
   const full = cells.filter(({ share }) => share === 1).length;
-  return `Map of weight gain and layers. Of ${cells.length} places with trained networks all runs learned at ${full}.`;
+  return `Map of weight gain and layers. Of ${cells.length} places with trained networks, all runs learned at ${full}.`;
 }
 
-function fillTable(gradient, cells) {
-  const shown = (logarithm) => (logarithm == null ? "-" : (10 ** logarithm).toPrecision(3));
+function fillTable(gradient, profiles) {
+  const shown = (log) => (log === null ? "-" : log === 99 ? "too large" : log === -99 ? "too small" : (10 ** log).toPrecision(3));
   const row = (tag, texts) => {
     const made = document.createElement("tr");
     for (const text of texts) made.appendChild(document.createElement(tag)).textContent = text;
     return made;
   };
-  const head = cells.map((cell) => `measured, ${cell.study}: ${cell.learned} of ${cell.n} learned`);
-  const lines = gradient.map((value, i) => row("td", [i + 1, shown(value), ...cells.map((cell) => shown(cell.gradient[0][i]))]));
+  const head = profiles.map(({ study, n, learned }) => `measured in "${study}", where ${learned} of ${n} learned`);
+  const lines = gradient.map((value, i) => row("td", [i + 1, shown(value), ...profiles.map((own) => shown(own.gradient[0][i]))]));
   element("numbers").querySelector("thead").replaceChildren(row("th", ["layer", "theory", ...head]));
   element("numbers").querySelector("tbody").replaceChildren(...lines);
 }
@@ -139,20 +118,25 @@ function update() {
   const activation = data.activations[state.activation];
   // an activation may lack an edge of chaos
   if (!activation.inits.some(({ key }) => key === state.init)) state.init = "gain";
-  const { gradient, q } = theoryAt(activation, state, state.depth);
-  const [cells, depth] = [nearestCells(activation), data.depths[state.depth]];
   const chosen = activation.inits.find(({ key }) => key === state.init);
-  const gain = `${digits(gainOf(activation))}${chosen ? ` (${chosen.name})` : ""}`;
+  if (chosen) {
+    const apart = activation.gains.map((gain) => Math.abs(Math.log2(gain / chosen.gain)));
+    state.gain = apart.indexOf(Math.min(...apart));
+  }
+  const { gradient, q } = theoryAt(activation, state, state.depth);
+  const [cell, depth] = [nearestCell(activation), data.depths[state.depth]];
+  const profiles = cell?.profiles ?? [];
+  const gain = `${rounded(gainOf(activation), 3)}${chosen ? ` (${chosen.name})` : ""}`;
   element("controls").style.setProperty("--own", activation.colour);
   element("gain").value = state.gain;
   element("gain").setAttribute("aria-valuetext", gain);
-  element("gain-value").textContent = gain + (state.batch ? ", which batch normalisation takes out" : "");
+  element("gain-value").textContent = gain;
   element("depth").value = state.depth;
   element("depth").setAttribute("aria-valuetext", depth);
   element("depth-value").textContent = depth;
   const span = Math.log2(activation.gains.at(-1) / activation.gains[0]);
   const buttons = activation.inits.map(({ key, name, gain }) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: `${name} ${digits(gain)}` });
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: `${name} ${rounded(gain, 3)}` });
     button.dataset.init = key;
     button.setAttribute("aria-pressed", key === state.init);
     return button;
@@ -166,13 +150,16 @@ function update() {
   element("inits").replaceChildren(...buttons);
   if (focused) buttons.find((button) => button.dataset.init === focused)?.focus();
   element("ticks").replaceChildren(...ticks);
-  const share = Object.assign(document.createElement("b"), { textContent: `${part(gradient[0])} the gradient` });
-  const runs = runsSentence(activation, cells);
-  element("sentence").replaceChildren(`Layer 1 of ${depth} receives `, share, ` of layer ${depth}. ${runs}`);
+  const share = Object.assign(document.createElement("b"), { textContent: `${inWords(gradient[0])} the gradient` });
+  const first = profiles[0]?.gradient[0][0] ?? null;
+  const measured = first === null ? "" : ` (measured: ${inWords(first).replace(" of", "")})`;
+  element("sentence").replaceChildren(
+    `By theory, layer 1 of ${depth} receives at the start `, share, ` of layer ${depth}${measured}. ${runsSentence(activation, cell)}`,
+  );
   element("function").setAttribute("aria-label", drawFunction(activation, q));
-  element("gradient").setAttribute("aria-label", drawGradient(activation, gradient, cells));
+  element("gradient").setAttribute("aria-label", drawGradient(activation, gradient, profiles));
   element("map").setAttribute("aria-label", drawMap(activation));
-  fillTable(gradient, cells);
+  fillTable(gradient, profiles);
   return Promise.all(Object.values(views).map((view) => view.runAsync()));
 }
 
@@ -189,11 +176,7 @@ element("controls").addEventListener("input", ({ target }) => {
 });
 
 element("inits").addEventListener("click", ({ target }) => {
-  const { init } = target.dataset;
-  if (!init) return;
-  const { gains, inits } = data.activations[state.activation];
-  const apart = gains.map((gain) => Math.abs(Math.log2(gain / inits.find(({ key }) => key === init).gain)));
-  change({ init, gain: apart.indexOf(Math.min(...apart)) });
+  if (target.dataset.init) change({ init: target.dataset.init });
 });
 
 element("filter").addEventListener("input", () => {
@@ -218,8 +201,7 @@ async function begin() {
   });
   const activation = Math.max(0, data.activations.findIndex(({ key }) => key === "sigmoid"));
   element("controls").querySelector(`[value="${activation}"]`).checked = true;
-  const [gain, depth] = [data.activations[activation].gains.indexOf(1), data.depths.indexOf(16)];
-  await change({ activation, gain, init: "xavier", depth: Math.max(0, depth) });
+  await change({ activation, init: "xavier", depth: Math.max(0, data.depths.indexOf(16)) });
 }
 
 begin();
