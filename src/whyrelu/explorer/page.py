@@ -31,7 +31,7 @@ _X = np.linspace(-8, 8, 161)
 
 def write_page(results: Path, reports: Path) -> Path:
     """Write the page from the tables of results/ and the forest plots of reports/, and return its path."""
-    theory = read_table(results / "explorer/theory.parquet", COLUMNS, "python src/explorer.py")
+    theory = read_table(results / "explorer/theory.parquet", COLUMNS, "once it is deleted, python src/explorer.py")
     studies = all_studies(results)
     charts = yaml.safe_load((_TEMPLATES / "charts.yaml").read_text(encoding="utf-8"))
     data = {
