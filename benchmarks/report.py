@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import bootstrap
@@ -18,6 +17,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from whyrelu.report.style import INK, drawing, new_figure, save_svg  # noqa: E402
+from whyrelu.report.templating import environment_of  # noqa: E402
 
 LABELS = {"bare": "bare loop", "template": "stand-in as it comes", "tuned": "stand-in, tuned"}
 PRECISIONS = {"32-true": "fp32", "tf32": "TF32", "bf16-mixed": "bf16"}
@@ -101,14 +101,7 @@ def write_page(results: Path, report: Path) -> Path:
 
 def rendered(template: str, *values: Mapping[str, Any], **more: Any) -> str:
     """A template of this folder as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "benchmarks"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(template).render(*values, precisions=PRECISIONS, **more)
+    return environment_of(ROOT / "benchmarks").get_template(template).render(*values, precisions=PRECISIONS, **more)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import pytest
 
 from whyrelu.claims.declaration import Claim, Part, read_claims
 from whyrelu.claims.ledger import BY_DEFINITION, NOT_TESTED, OUTCOMES, verdict
-from whyrelu.report.templating import markdown_environment
+from whyrelu.report.templating import environment_of
 
-TEMPLATE: Any = markdown_environment().get_template("sentences.md.jinja").module
+TEMPLATE: Any = environment_of().get_template("sentences.md.jinja").module
 CLAIMS = {claim.id: claim for claim in read_claims()}
 OWN = Claim("X1", "Mine.", None, (), {key: Part(f"It is {key}", {"above": 0}, lambda _: []) for key in "ab"})
 YES, NO, OPEN = ((name,) * 3 for name in OUTCOMES)

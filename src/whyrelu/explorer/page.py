@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 import vl_convert
@@ -20,7 +19,7 @@ from whyrelu.network.scalar import scalar_function
 from whyrelu.report.facts import Facts, all_studies
 from whyrelu.report.names import SHORT_INITS, activation_name
 from whyrelu.report.style import DARK, FAINT, GRID, INK, style_of
-from whyrelu.report.templating import said
+from whyrelu.report.templating import environment_of, said
 from whyrelu.results.files import read_table
 from whyrelu.results.labels import cell_factors
 
@@ -43,14 +42,8 @@ def write_page(results: Path, reports: Path) -> Path:
             for name, chart in charts["charts"].items()
         },
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
-    page = environment.get_template("page.html.jinja").render(
+    template = environment_of(_TEMPLATES, autoescape=True).get_template("page.html.jinja")
+    page = template.render(
         data=data,
         claims=_claims(results, reports, studies),
         colours={"ink": INK, "faint": FAINT, "grid": GRID},

@@ -18,7 +18,7 @@ from whyrelu.report.names import activation_name
 from whyrelu.report.picture import Picture
 from whyrelu.report.remedies_figure import remedies_figure
 from whyrelu.report.style import drawing, save_svg
-from whyrelu.report.templating import markdown_environment, rendered, said
+from whyrelu.report.templating import environment_of, rendered, said
 from whyrelu.results.study import Study
 
 # In the order of the page; a study has what it has data for.
@@ -72,7 +72,7 @@ def render(name: str, facts: Facts, pictures: list[Picture]) -> str:
 
 def answer(facts: Facts, macro: str) -> str:
     """What a study answers: its `headline`, one sentence, or the `rest`, by a template of its own if it has one."""
-    environment = markdown_environment()
+    environment = environment_of()
     template = environment.select_template([f"answers/{facts.name}.md.jinja", "answers/any.md.jinja"])
     text = said(str(template.name), macro, facts)
     return text or said("answers/any.md.jinja", macro, facts)

@@ -1,4 +1,4 @@
-"""Markdown and titles from Jinja templates, alike for all pages."""
+"""Text from Jinja templates, alike for all pages."""
 
 import re
 from functools import cache
@@ -13,15 +13,15 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @cache
-def markdown_environment() -> jinja2.Environment:
-    """An environment for Markdown: nothing is escaped, tags leave no blank lines, and what is undefined is an error."""
+def environment_of(folder: Path = _TEMPLATES, autoescape: bool = False) -> jinja2.Environment:
+    """An environment for the templates of a folder: tags leave no blank lines, and what is undefined is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=autoescape,
     )
     environment.filters.update(
         percent=names.percent,
@@ -39,10 +39,10 @@ def markdown_environment() -> jinja2.Environment:
 
 def said(template: str, macro: str, *values: Any) -> str:
     """What a macro of a template says of some values, on one line."""
-    module = markdown_environment().get_template(template).make_module()
+    module = environment_of().get_template(template).make_module()
     return " ".join(str(getattr(module, macro)(*values)).split())
 
 
 def rendered(template: str, **values: Any) -> str:
     """A page with at most one blank line in a row."""
-    return re.sub(r"\n{3,}", "\n\n", markdown_environment().get_template(template).render(values))
+    return re.sub(r"\n{3,}", "\n\n", environment_of().get_template(template).render(values))
